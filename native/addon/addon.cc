@@ -1,0 +1,33 @@
+// Entry of the addon: makes the env's instance and collects what each file of addon/ exports. Context-aware:
+// nothing here is static, so the main thread and any number of workers load it side by side.
+#include <napi.h>
+
+#include "addon/env.h"
+#include "addon/guest.h"
+#include "addon/queues.h"
+#include "addon/wakeup.h"
+
+namespace rxvhost::addon {
+
+AddonEnv::AddonEnv() = default;
+AddonEnv::~AddonEnv() = default;
+
+AddonEnv& env_of(napi_env env) { return *Napi::Env(env).GetInstanceData<AddonEnv>(); }
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new AddonEnv);
+  register_fds(env, exports);
+  register_sockets(env, exports);
+  register_wakeup(env, exports);
+  register_devices(env, exports);
+  register_queues(env, exports);
+  register_guest(env, exports);
+  return exports;
+}
+
+}  // namespace rxvhost::addon
+
+static Napi::Object InitAll(Napi::Env env, Napi::Object exports) {
+  return rxvhost::addon::init(env, exports);
+}
+NODE_API_MODULE(rx_vhost, InitAll)

@@ -1,0 +1,154 @@
+// The control plane's effects on devices and rings: arguments → core, nothing else. Failures are negative
+// reason numbers (core/base/result.h); file descriptors arrive as tokens and are consumed whatever happens.
+#include <napi.h>
+
+#include <fcntl.h>
+
+#include <algorithm>
+
+#include "addon/args.h"
+#include "addon/env.h"
+#include "addon/queues.h"
+#include "core/base/eventfd.h"
+#include "core/net/device.h"
+
+namespace rxvhost::addon {
+
+namespace {
+
+Napi::Value number(const Napi::CallbackInfo& info, double value) {
+  return Napi::Number::New(info.Env(), value);
+}
+Napi::Value refused(const Napi::CallbackInfo& info, Reason reason) {
+  return number(info, -static_cast<int>(reason));
+}
+
+QueueTable& queues(AddonEnv& env) {
+  if (!env.queues) env.queues = std::make_unique<QueueTable>(env);
+  return *env.queues;
+}
+
+// deviceCreate(): id
+Napi::Value device_create(const Napi::CallbackInfo& info) {
+  auto device = Registry::get().create();
+  queues(env_of(info.Env())).devices.push_back(device->id());
+  return number(info, device->id());
+}
+
+// deviceDestroy(id)
+void device_destroy(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const uint32_t id = args.u32(0);
+  auto& mine = queues(env_of(info.Env())).devices;
+  const auto it = std::find(mine.begin(), mine.end(), id);
+  if (it == mine.end()) return;
+  mine.erase(it);
+  Registry::get().destroy(id);
+}
+
+// deviceMap(id, regions: BigUint64Array of [gpa, size, uaddr, offset]…, tokens: Uint32Array, lost:
+// Uint32Array)
+Napi::Value device_map(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const uint32_t id = args.u32(0);
+  const auto regions = args.array<uint64_t>(1, napi_biguint64_array);
+  const auto tokens = args.words(2);
+  const auto lost_out = args.words(3);
+  if (!args.ok()) return info.Env().Undefined();
+  AddonEnv& env = env_of(info.Env());
+  std::vector<Fd> fds;
+  for (const uint32_t token : tokens) fds.push_back(env.fds.take(token));
+  auto device = Registry::get().find(id);
+  if (!device) return refused(info, Reason::device_gone);
+  std::vector<RegionSpec> specs;
+  for (size_t i = 0; i + 4 <= regions.size(); i += 4)
+    specs.push_back({regions[i], regions[i + 1], regions[i + 2], regions[i + 3]});
+  std::vector<uint32_t> lost;
+  const Reason reason = device->map(specs, std::move(fds), &lost);
+  if (!lost_out.empty()) {
+    const size_t n = std::min(lost.size(), lost_out.size() - 1);
+    lost_out[0] = static_cast<uint32_t>(n);
+    std::copy_n(lost.begin(), n, lost_out.begin() + 1);
+  }
+  return refused(info, reason);
+}
+
+// ringFd(id, ring, which: 0 kick | 1 call | 2 error, token)
+Napi::Value ring_fd(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const uint32_t id = args.u32(0), index = args.u32(1), which = args.u32(2), token = args.u32(3);
+  if (!args.ok()) return info.Env().Undefined();
+  AddonEnv& env = env_of(info.Env());
+  Fd fd = token != 0 ? env.fds.take(token) : Fd();
+  auto device = Registry::get().find(id);
+  if (!device) return refused(info, Reason::device_gone);
+  Virtqueue* ring = device->ring(index);
+  if (ring == nullptr) return refused(info, Reason::vq_index);
+  if (token != 0 && !(is_eventfd(fd.get()) && fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) == 0))
+    return refused(info, Reason::fd_type);
+  switch (which) {
+    case 0:
+      ring->set_kick(std::move(fd));
+      queues(env).kick_changed(*device, index);
+      break;
+    case 1:
+      ring->set_call(std::move(fd));
+      break;
+    default:
+      ring->set_error(std::move(fd));
+  }
+  return number(info, 0);
+}
+
+// ringStart(id, ring, [size, base], [desc, used, avail, log], features: bigint)
+Napi::Value ring_start(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const uint32_t id = args.u32(0), index = args.u32(1);
+  const auto config = args.words(2);
+  const auto addresses = args.array<uint64_t>(3, napi_biguint64_array);
+  const uint64_t features = args.u64(4);
+  if (config.size() < 2 || addresses.size() < 3) args.fail("ringStart: [size, base], [desc, used, avail]");
+  if (!args.ok()) return info.Env().Undefined();
+  auto device = Registry::get().find(id);
+  if (!device) return refused(info, Reason::device_gone);
+  const auto base = static_cast<uint16_t>(config[1]);
+  return refused(info,
+                 device->start(index, {config[0], base, addresses[0], addresses[1], addresses[2], features}));
+}
+
+// ringStop(id, ring): base, or -1 if it was not running
+Napi::Value ring_stop(const Napi::CallbackInfo& info) {
+  Args args(info);
+  auto device = Registry::get().find(args.u32(0));
+  Virtqueue* ring = device ? device->ring(args.u32(1)) : nullptr;
+  return number(info, ring ? ring->stop() : -1);
+}
+
+// deviceCount(): devices of the whole process
+Napi::Value device_count(const Napi::CallbackInfo& info) {
+  return number(info, static_cast<double>(Registry::get().size()));
+}
+
+// reasonNames(): the words of core/base/result.h, in order
+Napi::Value reason_names(const Napi::CallbackInfo& info) {
+  const uint32_t n = static_cast<uint32_t>(Reason::count_);
+  Napi::Array names = Napi::Array::New(info.Env(), n);
+  for (uint32_t i = 0; i < n; i++)
+    names.Set(i, Napi::String::New(info.Env(), reason_name(static_cast<Reason>(i))));
+  return names;
+}
+
+}  // namespace
+
+void register_devices(Napi::Env env, Napi::Object exports) {
+  exports.Set("deviceCreate", Napi::Function::New(env, device_create));
+  exports.Set("deviceDestroy", Napi::Function::New(env, device_destroy));
+  exports.Set("deviceMap", Napi::Function::New(env, device_map));
+  exports.Set("ringFd", Napi::Function::New(env, ring_fd));
+  exports.Set("ringStart", Napi::Function::New(env, ring_start));
+  exports.Set("ringStop", Napi::Function::New(env, ring_stop));
+  exports.Set("deviceCount", Napi::Function::New(env, device_count));
+  exports.Set("reasonNames", Napi::Function::New(env, reason_names));
+}
+
+}  // namespace rxvhost::addon

@@ -1,0 +1,4 @@
+#pragma once
+namespace rxvhost::addon {
+class GuestTable {};
+}  // namespace rxvhost::addon

@@ -1,0 +1,227 @@
+// The data plane's calls: arguments → core, nothing else. dequeue, enqueue, arm and suppress run once a
+// burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass through
+// the shared exchange array.
+#include "addon/queues.h"
+
+#include <napi.h>
+
+#include <fcntl.h>
+
+#include "addon/args.h"
+#include "addon/env.h"
+#include "addon/wakeup.h"
+#include "core/net/dequeue.h"
+#include "core/net/enqueue.h"
+
+namespace rxvhost::addon {
+
+QueueTable::~QueueTable() {
+  for (Queue& queue : queues_)
+    if (queue.device) watch(queue, 0);
+  for (uint32_t id : devices) Registry::get().destroy(id);
+}
+
+uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32_t account) {
+  uint32_t handle;
+  if (!free_.empty()) {
+    handle = free_.back();
+    free_.pop_back();
+  } else {
+    handle = static_cast<uint32_t>(queues_.size());
+    queues_.emplace_back();
+  }
+  Queue& queue = queues_[handle];
+  queue.ring = device->ring(index);
+  queue.device = std::move(device);
+  queue.index = index;
+  queue.account = account;
+  return handle;
+}
+
+void QueueTable::close(uint32_t handle) {
+  Queue* queue = find(handle);
+  if (queue == nullptr) return;
+  watch(*queue, 0);
+  *queue = Queue();
+  free_.push_back(handle);
+}
+
+int QueueTable::watch(Queue& queue, uint32_t tag) {
+  if (queue.watched && env_.wakeup) env_.wakeup->unwatch(queue.watched.get());
+  queue.watched.reset();
+  queue.tag = tag;
+  if (tag == 0 || !env_.wakeup || !queue.ring->kick()) return 0;
+  queue.watched = Fd(fcntl(queue.ring->kick().get(), F_DUPFD_CLOEXEC, 3));
+  if (!queue.watched) return -errno;
+  return env_.wakeup->watch(queue.watched.get(), tag, WatchMode::edge_in);
+}
+
+void QueueTable::kick_changed(const Device& device, uint32_t index) {
+  for (Queue& queue : queues_)
+    if (queue.device.get() == &device && queue.index == index && queue.tag != 0) watch(queue, queue.tag);
+}
+
+namespace {
+
+// --- hot calls ---
+
+// The env's table and up to two numbers, without the allocations of the C++ wrapper.
+struct Hot {
+  QueueTable* table = nullptr;
+  QueueTable::Queue* queue = nullptr;
+  uint32_t arg = 0;
+
+  Hot(napi_env env, napi_callback_info info) {
+    napi_value argv[2];
+    size_t argc = 2;
+    void* data = nullptr;
+    if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return;
+    table = static_cast<AddonEnv*>(data)->queues.get();
+    uint32_t handle = UINT32_MAX;
+    if (argc > 0) napi_get_value_uint32(env, argv[0], &handle);
+    if (argc > 1) napi_get_value_uint32(env, argv[1], &arg);
+    if (table != nullptr) queue = table->find(handle);
+  }
+};
+
+napi_value result(napi_env env, uint32_t value) {
+  napi_value out = nullptr;
+  napi_create_uint32(env, value, &out);
+  return out;
+}
+
+napi_value dequeue(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.queue == nullptr || !call.table->pool->is_open()) return result(env, kBurstStopped);
+  return result(env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.arg,
+                                   call.table->pool->exchange()));
+}
+
+napi_value enqueue(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.queue == nullptr || !call.table->pool->is_open()) return result(env, kBurstStopped);
+  return result(env,
+                enqueue_burst(*call.queue->ring, *call.table->pool, call.table->pool->exchange(), call.arg));
+}
+
+napi_value arm(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  return result(env, call.queue != nullptr && call.queue->ring->arm_kick());
+}
+
+napi_value suppress(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.queue != nullptr) call.queue->ring->suppress_kick();
+  return nullptr;
+}
+
+// --- calls of set-up ---
+
+// queueOpen(device, ring, account): handle, or a negative reason
+Napi::Value queue_open(const Napi::CallbackInfo& info) {
+  Args args(info);
+  AddonEnv& env = env_of(info.Env());
+  auto device = Registry::get().find(args.u32(0));
+  const uint32_t index = args.u32(1), account = args.u32(2);
+  if (!args.ok()) return info.Env().Undefined();
+  Reason reason = !device ? Reason::device_gone : index >= kMaxRings ? Reason::vq_index : Reason::none;
+  if (reason != Reason::none) return Napi::Number::New(info.Env(), -static_cast<int>(reason));
+  if (!env.queues) env.queues = std::make_unique<QueueTable>(env);
+  return Napi::Number::New(info.Env(), env.queues->open(std::move(device), index, account));
+}
+
+QueueTable::Queue* queue_arg(const Napi::CallbackInfo& info) {
+  AddonEnv& env = env_of(info.Env());
+  return env.queues ? env.queues->find(Args(info).u32(0)) : nullptr;
+}
+
+void queue_close(const Napi::CallbackInfo& info) {
+  AddonEnv& env = env_of(info.Env());
+  if (env.queues) env.queues->close(Args(info).u32(0));
+}
+
+// queueWatch(handle, tag): 0 or a negative errno; the ring's kicks are reported under `tag`, 0 stops
+Napi::Value queue_watch(const Napi::CallbackInfo& info) {
+  QueueTable::Queue* queue = queue_arg(info);
+  AddonEnv& env = env_of(info.Env());
+  return Napi::Number::New(info.Env(), queue ? env.queues->watch(*queue, Args(info).u32(1)) : -EBADF);
+}
+
+// queueFault(handle): reason of the latch, 0 = none
+Napi::Value queue_fault(const Napi::CallbackInfo& info) {
+  QueueTable::Queue* queue = queue_arg(info);
+  return Napi::Number::New(info.Env(), queue ? static_cast<int>(queue->ring->fault()) : 0);
+}
+
+// queueReadsZero(handle): the ring looks as if nobody ever wrote it
+Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
+  QueueTable::Queue* queue = queue_arg(info);
+  return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());
+}
+
+// queueStats(handle, out: Float64Array)
+void queue_stats(const Napi::CallbackInfo& info) {
+  QueueTable::Queue* queue = queue_arg(info);
+  const auto out = Args(info).array<double>(1, napi_float64_array);
+  for (size_t i = 0; queue && i < out.size() && i < stat_count; i++)
+    out[i] = static_cast<double>(queue->ring->stats()[i]);
+}
+
+// Memory of the pool as an array buffer. Each buffer holds a share of the pool, since it can be collected
+// after the env's own data went.
+Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {
+  auto* share = new std::shared_ptr<Pool>(pool);
+  return Napi::ArrayBuffer::New(
+      env, area.data, area.size, [](Napi::Env, void*, std::shared_ptr<Pool>* held) { delete held; }, share);
+}
+
+Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {
+  return Napi::Uint32Array::New(env, area.size / sizeof(uint32_t), show(env, pool, area), 0);
+}
+
+// poolOpen(bytes): the arrays of src/data/pool.ts. One pool per env: a second call gives undefined.
+Napi::Value pool_open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  AddonEnv& own = env_of(env);
+  if (!own.queues) own.queues = std::make_unique<QueueTable>(own);
+  QueueTable& table = *own.queues;
+  const double bytes = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+  if (table.pool->is_open() || !(bytes > 0 && bytes < 4e9) || !table.pool->open(static_cast<uint64_t>(bytes)))
+    return env.Undefined();
+  const auto& pool = table.pool;
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("bytes", show(env, pool, pool->bytes_area()));
+  out.Set("meta", words(env, pool, pool->meta_area()));
+  out.Set("freeSmall", words(env, pool, pool->free_area(Pool::small)));
+  out.Set("freeLarge", words(env, pool, pool->free_area(Pool::large)));
+  out.Set("cursors", words(env, pool, pool->cursors_area()));
+  out.Set("accounts", words(env, pool, pool->accounts_area()));
+  out.Set("exchange", words(env, pool, {pool->exchange(), kMaxBurst * sizeof(uint32_t)}));
+  return out;
+}
+
+void hot_function(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback,
+                  AddonEnv* data) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, data, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+}  // namespace
+
+void register_queues(Napi::Env env, Napi::Object exports) {
+  AddonEnv* own = &env_of(env);
+  hot_function(env, exports, "dequeue", dequeue, own);
+  hot_function(env, exports, "enqueue", enqueue, own);
+  hot_function(env, exports, "arm", arm, own);
+  hot_function(env, exports, "suppress", suppress, own);
+  exports.Set("queueOpen", Napi::Function::New(env, queue_open));
+  exports.Set("queueClose", Napi::Function::New(env, queue_close));
+  exports.Set("queueWatch", Napi::Function::New(env, queue_watch));
+  exports.Set("queueFault", Napi::Function::New(env, queue_fault));
+  exports.Set("queueReadsZero", Napi::Function::New(env, queue_reads_zero));
+  exports.Set("queueStats", Napi::Function::New(env, queue_stats));
+  exports.Set("poolOpen", Napi::Function::New(env, pool_open));
+}
+
+}  // namespace rxvhost::addon

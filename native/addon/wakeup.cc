@@ -1,0 +1,206 @@
+#include "addon/wakeup.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <uv.h>
+
+#include <algorithm>
+
+#include "addon/args.h"
+#include "addon/env.h"
+
+namespace rxvhost::addon {
+
+namespace {
+
+// A turn's worth. What is left stays ready in the nested epoll and comes back in the next turn, behind those
+// that were served, since epoll_wait() moves what it reports to the end of its list.
+constexpr int kEventsPerTurn = 64;
+
+}  // namespace
+
+struct Wakeup::Loop {
+  napi_env env = nullptr;
+  Wakeup* owner = nullptr;
+  uv_poll_t poll{};
+  napi_ref callback = nullptr;
+  napi_ref ready = nullptr;  // keeps `pairs` in place
+  napi_async_context context = nullptr;
+  napi_async_cleanup_hook_handle hook = nullptr;
+  int epoll = -1;
+  uint32_t* pairs = nullptr;
+  int capacity = 0;
+  bool closing = false;
+
+  int start(Napi::TypedArray array, Napi::Function function);
+  void on_readable();
+  void call(int count);
+  void close();
+};
+
+int Wakeup::Loop::start(Napi::TypedArray array, Napi::Function function) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  napi_get_typedarray_info(env, array, &type, &length, &data, nullptr, nullptr);
+  pairs = static_cast<uint32_t*>(data);
+  capacity = static_cast<int>(std::min<size_t>(length / 2, kEventsPerTurn));
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(env, &loop) != napi_ok) return -ENOSYS;
+  if (const int error = uv_poll_init(loop, &poll, epoll); error) return error;
+  poll.data = this;
+  napi_create_reference(env, function, 1, &callback);
+  napi_create_reference(env, array, 1, &ready);
+  napi_async_init(env, nullptr, Napi::String::New(env, "rx-vhost:wakeup"), &context);
+  // An async hook: libuv lets go of a handle in a later turn only, and the env waits for it. Without the hook
+  // worker.terminate() would leave libuv with a pointer into freed memory.
+  napi_add_async_cleanup_hook(
+      env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<Loop*>(self)->close(); }, this,
+      &hook);
+  uv_poll_start(&poll, UV_READABLE,
+                [](uv_poll_t* handle, int, int) { static_cast<Loop*>(handle->data)->on_readable(); });
+  uv_unref(reinterpret_cast<uv_handle_t*>(&poll));
+  return 0;
+}
+
+void Wakeup::Loop::on_readable() {
+  epoll_event events[kEventsPerTurn];
+  const int count = ::epoll_wait(epoll, events, capacity, 0);
+  if (count <= 0) return;
+  for (int i = 0; i < count; i++) {
+    pairs[2 * i] = events[i].data.u32;
+    pairs[2 * i + 1] = events[i].events;
+  }
+  call(count);
+}
+
+void Wakeup::Loop::call(int count) {
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  napi_value function, self, argument, result;
+  napi_get_reference_value(env, callback, &function);
+  napi_get_global(env, &self);
+  napi_create_int32(env, count, &argument);
+  const napi_status status = napi_make_callback(env, context, self, function, 1, &argument, &result);
+  if (status == napi_pending_exception) {
+    // Left alone it would vanish with this call. This takes the way of any uncaught exception; it returns
+    // only if a handler of 'uncaughtException' chose to go on, and then so do we.
+    napi_value error;
+    if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
+  }
+  napi_close_handle_scope(env, scope);
+}
+
+void Wakeup::Loop::close() {
+  if (closing) return;
+  closing = true;
+  if (owner) owner->loop_ = nullptr;
+  owner = nullptr;
+  napi_delete_reference(env, callback);
+  napi_delete_reference(env, ready);
+  napi_async_destroy(env, context);
+  uv_poll_stop(&poll);
+  uv_close(reinterpret_cast<uv_handle_t*>(&poll), [](uv_handle_t* handle) {
+    Loop* self = static_cast<Loop*>(handle->data);
+    napi_remove_async_cleanup_hook(self->hook);
+    delete self;
+  });
+}
+
+int Wakeup::open(Napi::Env env, Napi::TypedArray ready, Napi::Function callback) {
+  if (loop_) return -EALREADY;
+  epoll_ = Fd(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll_) return -errno;
+  Loop* loop = new Loop;
+  loop->env = env;
+  loop->owner = this;
+  loop->epoll = epoll_.get();
+  if (const int error = loop->start(ready, callback); error) {
+    delete loop;
+    return error;
+  }
+  loop_ = loop;
+  return 0;
+}
+
+Wakeup::~Wakeup() {
+  if (loop_) loop_->close();
+}
+
+int Wakeup::watch(int fd, uint32_t tag, WatchMode mode) {
+  if (fd < 0 || !epoll_) return -EBADF;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  if (mode == WatchMode::edge_in) event.events |= EPOLLET;
+  if (mode == WatchMode::level_inout) event.events |= EPOLLOUT;
+  event.data.u32 = tag;
+  const bool known = watched_.contains(fd);
+  if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) return -errno;
+  watched_.insert(fd);
+  return 0;
+}
+
+void Wakeup::unwatch(int fd) {
+  if (watched_.erase(fd) != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void Wakeup::hold(bool on) {
+  if (!loop_) return;
+  auto* handle = reinterpret_cast<uv_handle_t*>(&loop_->poll);
+  if (on)
+    uv_ref(handle);
+  else
+    uv_unref(handle);
+}
+
+namespace {
+
+Napi::Value wakeup_open(const Napi::CallbackInfo& info) {
+  Args args(info);
+  if (args.words(0).size() < 2 || !info[1].IsFunction()) args.fail("an array of pairs and a function");
+  if (!args.ok()) return info.Env().Undefined();
+  AddonEnv& self = env_of(info.Env());
+  if (!self.wakeup) self.wakeup = std::make_unique<Wakeup>();
+  const int error =
+      self.wakeup->open(info.Env(), info[0].As<Napi::TypedArray>(), info[1].As<Napi::Function>());
+  return Napi::Number::New(info.Env(), error);
+}
+
+Napi::Value wakeup_hold(const Napi::CallbackInfo& info) {
+  Args args(info);
+  AddonEnv& self = env_of(info.Env());
+  if (self.wakeup) self.wakeup->hold(args.boolean(0));
+  return info.Env().Undefined();
+}
+
+Napi::Value watch(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const FdToken token = args.u32(0);
+  const uint32_t tag = args.u32(1), mode = args.u32(2);
+  if (mode > 2) args.fail("a watch mode of 0, 1 or 2 was expected");
+  if (!args.ok()) return info.Env().Undefined();
+  AddonEnv& self = env_of(info.Env());
+  const int fd = self.fds.get(token);
+  const int result = self.wakeup ? self.wakeup->watch(fd, tag, static_cast<WatchMode>(mode)) : -ENXIO;
+  return Napi::Number::New(info.Env(), result);
+}
+
+Napi::Value unwatch(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const FdToken token = args.u32(0);
+  if (!args.ok()) return info.Env().Undefined();
+  AddonEnv& self = env_of(info.Env());
+  if (const int fd = self.fds.get(token); fd >= 0 && self.wakeup) self.wakeup->unwatch(fd);
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void register_wakeup(Napi::Env env, Napi::Object exports) {
+  exports["wakeupOpen"] = Napi::Function::New(env, wakeup_open, "wakeupOpen");
+  exports["wakeupHold"] = Napi::Function::New(env, wakeup_hold, "wakeupHold");
+  exports["watch"] = Napi::Function::New(env, watch, "watch");
+  exports["unwatch"] = Napi::Function::New(env, unwatch, "unwatch");
+}
+
+}  // namespace rxvhost::addon

@@ -1,0 +1,45 @@
+// The wake-ups of one env: kicks of rings and readiness of sockets become calls of one JavaScript function,
+// on the env's own thread. One epoll holds all watched fds and is itself nested in one uv_poll on the env's
+// loop, so that a ring costs libuv nothing and a turn of the loop is one call into JavaScript, however many
+// fds are ready. Knows no ring and no message: only tags, which src/wakeup.ts hands out.
+#pragma once
+
+#include <napi.h>
+
+#include <cstdint>
+#include <unordered_set>
+
+#include "core/base/fd.h"
+
+namespace rxvhost::addon {
+
+enum class WatchMode : uint32_t {
+  level_in = 0,     // a socket
+  edge_in = 1,      // a kick: never read, since a peer can make a read of an eventfd block
+  level_inout = 2,  // a socket with replies to write
+};
+
+class Wakeup {
+ public:
+  /// `ready` is a Uint32Array for (tag, events) pairs, `callback` gets their number. 0 or a negative errno.
+  int open(Napi::Env env, Napi::TypedArray ready, Napi::Function callback);
+  ~Wakeup();
+
+  /// Adds an fd, or changes its tag and mode. 0 or a negative errno. An edge-triggered fd that is readable
+  /// already is reported once.
+  int watch(int fd, uint32_t tag, WatchMode mode);
+  /// Must be called before a watched fd is closed: the peer may hold a duplicate, which keeps it in the epoll
+  /// set.
+  void unwatch(int fd);
+  /// Whether open watches keep the event loop, and with it the process, alive. They don't at first.
+  void hold(bool on);
+
+ private:
+  struct Loop;  // what libuv and Node-API point to; it goes when libuv has let go, after this object perhaps
+
+  Fd epoll_;
+  std::unordered_set<int> watched_;
+  Loop* loop_ = nullptr;
+};
+
+}  // namespace rxvhost::addon

@@ -1,0 +1,23 @@
+# The addon. It sits here and not at the root of the repository because npm runs an implicit build for a
+# root binding.gyp. Sources are listed by folder: core/ (no Node), guest/ (driver side), addon/ (Node-API).
+{
+  "variables": { "sanitize%": "" },
+  "targets": [{
+    "target_name": "rx_vhost",
+    "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
+    "include_dirs": [".", "<!(node -p \"require('node-addon-api').include_dir\")"],
+    "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "_GNU_SOURCE"],
+    "cflags": ["-O3", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fno-strict-aliasing"],
+    "cflags!": ["-O2"],
+    "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
+    # Node unloads an addon that only workers loaded; a signal handler or thread of ours would lose its code.
+    "ldflags": ["-Wl,-z,nodelete"],
+    "conditions": [
+      ["sanitize!=''", {
+        "cflags": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-O1"],
+        "ldflags": ["-fsanitize=<(sanitize)"]
+      }]
+    ]
+  }]
+}

@@ -1,0 +1,31 @@
+// The only way that shared memory is read and written. A guest rewrites its memory while we look at it, so a
+// value is loaded once into a local, checked there, and used from there; volatile access keeps the compiler
+// from loading twice. Acquire and release belong to the ring files, which name the race that each closes.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace rxvhost {
+
+template <class T>
+inline T guest_load(const T* at) {
+  return __atomic_load_n(at, __ATOMIC_RELAXED);
+}
+template <class T>
+inline T guest_load_acquire(const T* at) {
+  return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+template <class T>
+inline void guest_store(T* at, T value) {
+  __atomic_store_n(at, value, __ATOMIC_RELAXED);
+}
+template <class T>
+inline void guest_store_release(T* at, T value) {
+  __atomic_store_n(at, value, __ATOMIC_RELEASE);
+}
+/// Packet bytes. A guest may rewrite them meanwhile and tear its own packet; lengths never come from here.
+inline void guest_copy_in(void* to, const void* from, size_t length) { std::memcpy(to, from, length); }
+inline void guest_copy_out(void* to, const void* from, size_t length) { std::memcpy(to, from, length); }
+
+}  // namespace rxvhost

@@ -1,0 +1,48 @@
+// Every limit of the data plane, with its reason. A guest or front end can ask for more of anything; past
+// these it is refused or dropped, and counted.
+#pragma once
+
+#include <cstdint>
+
+namespace rxvhost {
+
+/// Regions of one memory table: what the vhost-user protocol allows in SET_MEM_TABLE ("Memory regions
+/// description").
+inline constexpr uint32_t kMaxRegions = 8;
+/// Rings of one device: bits 0-7 of the u64 in SET_VRING_KICK are the ring index.
+inline constexpr uint32_t kMaxRings = 256;
+/// Entries of a split ring: virtio 1.2 §2.7, "Queue Size … maximum 32768".
+inline constexpr uint32_t kMaxRingSize = 32768;
+/// Pieces of guest memory one packet may be scattered over. Linux uses at most 19, DPDK accepts 256; more is
+/// an attack on our time, not a packet.
+inline constexpr uint32_t kMaxSpans = 1024;
+/// Longest frame: a TSO frame of 64 KiB payload with Ethernet, VLAN, IPv6 and TCP headers.
+inline constexpr uint32_t kMaxPacket = 65536 + 256;
+/// Shortest frame: an Ethernet header.
+inline constexpr uint32_t kMinPacket = 14;
+/// Packets moved by one native call: also the size of the exchange array shared with JavaScript.
+inline constexpr uint32_t kMaxBurst = 256;
+/// Completions are published at least this often, so that the guest's reuse of buffers overlaps our copying.
+inline constexpr uint32_t kPublishEvery = 32;
+/// Malformed chains in a row before the ring is latched. A driver that restarts on a live ring makes a few; a
+/// guest that makes only these is keeping us busy on purpose.
+inline constexpr uint32_t kMalformedBudget = 1024;
+
+/// A small slot: headroom for tags pushed in front, then a frame of the usual MTU with room for two VLAN
+/// tags.
+inline constexpr uint32_t kSmallSlot = 2048;
+inline constexpr uint32_t kHeadroom = 128;
+/// A large slot holds the longest frame, contiguous.
+inline constexpr uint32_t kLargeSlot = 65536 + 2048;
+/// Slots enter the free list in slabs, so that a pool that is never filled never touches its memory.
+inline constexpr uint32_t kSmallSlab = 256;
+inline constexpr uint32_t kLargeSlab = 8;
+/// Lease accounts of one pool: two per queue pair of a thousand devices, and some for taps and rewriters.
+inline constexpr uint32_t kMaxAccounts = 4096;
+
+/// Mapped ranges that the SIGBUS guard can watch: 8 regions for each of 1,024 devices.
+inline constexpr uint32_t kMaxGuardedRanges = 8192;
+/// A notification that has not returned after this long is blocked by its peer (an eventfd at its maximum).
+inline constexpr uint32_t kCallDeadlineMs = 100;
+
+}  // namespace rxvhost

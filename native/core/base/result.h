@@ -1,0 +1,39 @@
+// Why something was refused or a ring stopped. The numbers cross into JavaScript (src/reasons.ts lists the
+// same words in the same order; a test compares them), so new ones go to the end.
+#pragma once
+
+#include <cstdint>
+
+namespace rxvhost {
+
+enum class Reason : uint8_t {
+  none,
+  fd_type,           // an fd of the wrong kind, for instance a pipe as a kick
+  mem_count,         // number of regions, or fewer fds than regions
+  mem_range,         // a region wraps or is empty
+  mem_overlap,       // two regions share an address
+  mem_file_size,     // the file is shorter than the region
+  mem_map,           // mmap refused
+  mem_fs_type,       // memory on a file system whose page faults can block (FUSE, NFS)
+  mem_missing,       // no memory table, or one that is not shared
+  vq_size,           // ring size
+  vq_index,          // ring index
+  vq_addr,           // a ring part outside the memory table
+  vq_align,          // a ring part that is not aligned
+  vq_base,           // ring base
+  vq_running,        // asked of a running ring what only a stopped one can do
+  head_range,        // available head >= ring size
+  avail_jump,        // more available than the ring holds
+  head_dup,          // the same head twice before it was used
+  next_range,        // next >= table size
+  chain_loop,        // more descriptors than the table holds
+  malformed_budget,  // too many malformed chains in a row
+  memory_revoked,    // the file behind the guest's memory was truncated
+  call_stuck,        // a notification blocked
+  device_gone,       // no such device
+  count_,
+};
+
+const char* reason_name(Reason reason);
+
+}  // namespace rxvhost

@@ -1,0 +1,35 @@
+// Survives a front end that truncates the file behind its memory: the next access raises SIGBUS, and the
+// handler puts zero pages over the whole mapping, marks it poisoned, and lets the access continue. The device
+// is then faulted by whoever checks `poisoned` before publishing. Process-wide; the handler that was there
+// before is called for every address that is not ours. The handler only reads atomics and calls mmap, both
+// safe in a signal handler.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace rxvhost {
+
+class GuardedRange {
+ public:
+  GuardedRange() = default;
+  /// Watches [base, base + length); `ok()` is false when the table is full.
+  GuardedRange(void* base, size_t length);
+  GuardedRange(GuardedRange&& other) noexcept;
+  GuardedRange& operator=(GuardedRange&&) = delete;
+  ~GuardedRange();
+
+  bool ok() const { return slot_ >= 0; }
+  bool poisoned() const;
+
+ private:
+  int32_t slot_ = -1;
+};
+
+/// Rises with every poisoned range: one load tells a burst that nothing happened since it last looked.
+uint64_t poison_epoch();
+
+/// For tests and for the periodic check: is our handler (still) installed?
+bool sigbus_guard_installed();
+
+}  // namespace rxvhost

@@ -1,0 +1,76 @@
+// The guest's memory as it was at one moment: an immutable table, swapped whole. A ring pins the one that it
+// runs on. Everything that becomes a pointer into the guest passes translate() or user_range(), nothing else
+// adds addresses. Limits: kMaxRegions regions; a buffer may continue from one region into the next, a ring
+// may not.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/base/fd.h"
+#include "core/base/result.h"
+#include "core/memory/mapping.h"
+
+namespace rxvhost {
+
+/// One row of SET_MEM_TABLE.
+struct RegionSpec {
+  uint64_t guest;   // guest-physical address
+  uint64_t size;    // bytes
+  uint64_t user;    // the front end's virtual address
+  uint64_t offset;  // of the region in its file
+};
+
+struct Region {
+  uint64_t guest;
+  uint64_t size;
+  uint64_t user;
+  uint8_t* host;
+  std::shared_ptr<const Mapping> mapping;
+};
+
+/// What the caller is going to do. A writable span can be had by `write` only, which is where a dirty log is
+/// marked.
+enum class Access { read, write };
+
+struct Span {
+  uint8_t* data;
+  uint32_t size;
+};
+
+class MemorySnapshot {
+ public:
+  /// All or nothing. `fds` are closed in every case.
+  static Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds,
+                    std::shared_ptr<const MemorySnapshot>* out);
+
+  /// The longest run from `address` that lies in one region, at most `length` bytes; {nullptr, 0} outside all
+  /// regions. `last` is the caller's memory of the region that it hit before: packets cluster.
+  template <Access access>
+  Span translate(uint64_t address, uint32_t length, const Region** last) const {
+    const Region* region = *last;
+    if (region == nullptr || address - region->guest >= region->size) {
+      region = find(address);
+      if (region == nullptr) return {nullptr, 0};
+      *last = region;
+    }
+    const uint64_t offset = address - region->guest;
+    const uint64_t left = region->size - offset;
+    return {region->host + offset, left < length ? static_cast<uint32_t>(left) : length};
+  }
+
+  /// `length` bytes at the front end's own address `user`, whole inside one region; nullptr otherwise.
+  uint8_t* user_range(uint64_t user, uint64_t length) const;
+
+  bool poisoned() const;
+  std::span<const Region> regions() const { return regions_; }
+
+ private:
+  const Region* find(uint64_t address) const;
+
+  std::vector<Region> regions_;  // by guest address
+};
+
+}  // namespace rxvhost

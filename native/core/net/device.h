@@ -1,0 +1,53 @@
+// One vhost device: its memory table and its rings, and the process-wide registry that owns all devices. An
+// env holds ids and shared pointers only: a device that is destroyed while another thread runs one of its
+// rings is freed by the last of them. It knows no messages; src/control decides what happens, this does it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "core/base/limits.h"
+#include "core/memory/snapshot.h"
+#include "core/virtqueue/virtqueue.h"
+
+namespace rxvhost {
+
+class Device {
+ public:
+  explicit Device(uint32_t id) : id_(id) {}
+  ~Device() { stop_all(); }
+
+  uint32_t id() const { return id_; }
+  /// nullptr past kMaxRings. Rings are made when they are first named: most devices have two.
+  Virtqueue* ring(uint32_t index);
+  /// Maps a new table and moves the running rings onto it; `lost` gets those that it does not hold. On
+  /// failure the old table stays in force.
+  Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds, std::vector<uint32_t>* lost);
+  Reason start(uint32_t index, const RingConfig& config);
+  void stop_all();
+
+ private:
+  const uint32_t id_;
+  std::mutex mutex_;  // of the two members below; never held together with a ring's lock by data
+  std::shared_ptr<const MemorySnapshot> memory_;
+  std::vector<std::unique_ptr<Virtqueue>> rings_;
+};
+
+class Registry {
+ public:
+  static Registry& get();
+  std::shared_ptr<Device> create();
+  std::shared_ptr<Device> find(uint32_t id);
+  void destroy(uint32_t id);
+  size_t size();
+
+ private:
+  std::mutex mutex_;
+  uint32_t next_ = 1;  // ids are never reused, so a stale one names nothing
+  std::unordered_map<uint32_t, std::shared_ptr<Device>> devices_;
+};
+
+}  // namespace rxvhost

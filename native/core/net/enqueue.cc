@@ -1,0 +1,277 @@
+#include "core/net/enqueue.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/base/guest_load.h"
+#include "core/net/checksum.h"
+#include "core/net/net_header.h"
+#include "core/virtqueue/chain_walker.h"
+
+namespace rxvhost {
+
+namespace {
+
+/// A packet as enqueue sees it: pieces of our own memory. One piece today; a payload lent by another guest
+/// will be the second.
+struct Segment {
+  const uint8_t* data;
+  uint32_t size;
+};
+
+// Writes on through the spans of the buffers that a packet was given.
+class SpanWriter {
+ public:
+  void add(const Span* spans, uint32_t count) {
+    spans_ = spans;
+    end_ = spans + count;
+    used_ = 0;
+  }
+  /// Bytes written; less than `size` only at the end of the spans.
+  uint32_t write(const uint8_t* from, uint32_t size) {
+    uint32_t done = 0;
+    while (done < size && spans_ != end_) {
+      const uint32_t n = std::min(spans_->size - used_, size - done);
+      guest_copy_out(spans_->data + used_, from + done, n);
+      done += n;
+      used_ += n;
+      if (used_ == spans_->size) {
+        spans_++;
+        used_ = 0;
+      }
+    }
+    return done;
+  }
+
+ private:
+  const Span* spans_ = nullptr;
+  const Span* end_ = nullptr;
+  uint32_t used_ = 0;
+};
+
+template <Ring R>
+class Enqueuer {
+ public:
+  Enqueuer(Virtqueue& queue, R& ring, Pool& pool)
+      : queue_(queue),
+        ring_(ring),
+        pool_(pool),
+        features_(queue.features()),
+        header_length_(net_header_length(features_)),
+        mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
+        walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1),
+        table_(ring.table(), ring.size()) {}
+
+  enum class Outcome { delivered, dropped, no_room, fault };
+
+  Outcome one(uint32_t slot) {
+    const SlotMeta& meta = pool_.meta(slot);
+    NetHeader header = meta.header;
+    const Passage pass = passage(header, features_);
+    if (!pass.allowed) return drop(drop_offload);
+    const uint64_t need = uint64_t{header_length_} + meta.length;
+    for (;;) {
+      const Outcome outcome = mergeable_ ? collect(need) : single(need);
+      if (outcome == Outcome::dropped && retry_)
+        continue;  // a malformed buffer was returned: try the next ones
+      if (outcome != Outcome::delivered) return outcome;
+      break;
+    }
+    uint8_t filled[2];
+    if (pass.checksum) fill_checksum(slot, &header, filled);
+    fill(slot, header, pass.checksum ? filled : nullptr);
+    return Outcome::delivered;
+  }
+
+ private:
+  // A buffer taken for the packet in hand. Its spans are walked again when it is filled: a chain is read once
+  // per walk, and only what fits one chain is kept, so the packet's buffers are bounded by spans and not by
+  // heads.
+  struct Buffer {
+    uint16_t head;
+    uint32_t first;  // of spans_
+    uint32_t count;
+    uint64_t size;
+  };
+
+  Outcome drop(Stat why) {
+    queue_.stats()[why]++;
+    retry_ = false;
+    return Outcome::dropped;
+  }
+  Outcome fault(Reason reason) {
+    queue_.latch(reason);
+    return Outcome::fault;
+  }
+
+  // Takes the next chain into spans_. A malformed one goes back to the driver with everything taken so far,
+  // length 0, in order, and `retry_` is set: nothing of the packet was written yet.
+  Outcome next_buffer() {
+    const Peek next = ring_.peek();
+    if (next.kind == Peek::empty) return Outcome::no_room;
+    if (next.kind == Peek::fault) return fault(next.reason);
+    if (const Reason reason = ring_.take(next.id); reason != Reason::none) return fault(reason);
+    walker_.template walk<Access::write>(table_, next.id, &chain_);
+    if (chain_.fault != Reason::none) return fault(chain_.fault);
+    const bool bad = chain_.drop != ChainDrop::none || chain_.total < header_length_;
+    if (bad || buffers_count_ == kMaxSpans) {
+      for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
+      ring_.complete(next.id, 0);
+      queue_.stats()[stat_bad_buffers] += buffers_count_ + 1;
+      if (queue_.malformed(buffers_count_ + 1)) return fault(Reason::malformed_budget);
+      retry_ = true;
+      return Outcome::dropped;
+    }
+    return Outcome::delivered;
+  }
+
+  Outcome single(uint64_t need) {
+    buffers_count_ = 0;
+    span_count_ = 0;
+    if (const Outcome got = next_buffer(); got != Outcome::delivered) return got;
+    if (chain_.total < need) {
+      ring_.undo(1);  // the buffer is good, for a smaller packet
+      return drop(drop_rx_too_small);
+    }
+    keep();
+    return Outcome::delivered;
+  }
+
+  Outcome collect(uint64_t need) {
+    buffers_count_ = 0;
+    span_count_ = 0;
+    uint64_t have = 0;
+    while (have < need) {
+      const Outcome got = next_buffer();
+      if (got == Outcome::no_room) {
+        // The ring may be too small for this packet altogether: waiting for more buffers would be for ever.
+        const bool hopeless = buffers_count_ == ring_.size();
+        ring_.undo(buffers_count_);
+        return hopeless ? drop(drop_rx_too_small) : Outcome::no_room;
+      }
+      if (got != Outcome::delivered) return got;
+      have += chain_.total;
+      if (span_count_ + chain_.count > kMaxSpans) {
+        ring_.undo(buffers_count_ + 1);
+        return drop(drop_fragments);
+      }
+      keep();
+    }
+    return Outcome::delivered;
+  }
+
+  // Moves the walked chain's spans behind those of the packet's earlier buffers.
+  void keep() {
+    std::memcpy(spans_ + span_count_, chain_.spans, chain_.count * sizeof(Span));
+    uint16_t head = ring_.last_taken();
+    buffers_[buffers_count_++] = {head, span_count_, chain_.count, chain_.total};
+    span_count_ += chain_.count;
+  }
+
+  void fill_checksum(uint32_t slot, NetHeader* header, uint8_t* filled) {
+    const SlotMeta& meta = pool_.meta(slot);
+    const uint32_t start = header->csum_start;
+    const uint16_t sum = internet_checksum(pool_.data(slot) + start, meta.length - start);
+    std::memcpy(filled, &sum, 2);
+    checksum_at_ = start + header->csum_offset;
+    header->flags &= ~VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    header->csum_start = header->csum_offset = 0;
+    queue_.stats()[stat_checksums]++;
+  }
+
+  void fill(uint32_t slot, NetHeader header, const uint8_t* checksum) {
+    const SlotMeta& meta = pool_.meta(slot);
+    header.num_buffers = header_length_ == sizeof(NetHeader) ? static_cast<uint16_t>(buffers_count_) : 0;
+    const uint8_t* data = pool_.data(slot);
+    // Up to three pieces, so that a filled-in checksum never alters a packet that other consumers may hold.
+    Segment segments[4] = {{reinterpret_cast<const uint8_t*>(&header), header_length_}, {data, meta.length}};
+    uint32_t count = 2;
+    if (checksum) {
+      segments[1].size = checksum_at_;
+      segments[2] = {checksum, 2};
+      segments[3] = {data + checksum_at_ + 2, meta.length - checksum_at_ - 2};
+      count = 4;
+    }
+    scatter(segments, count, header_length_ + meta.length);
+  }
+
+  void scatter(Segment* segment, uint32_t, uint32_t left) {
+    for (uint32_t b = 0; b < buffers_count_; b++) {
+      const Buffer& buffer = buffers_[b];
+      SpanWriter writer;
+      writer.add(spans_ + buffer.first, buffer.count);
+      const uint32_t want = static_cast<uint32_t>(std::min<uint64_t>(buffer.size, left));
+      for (uint32_t put = 0; put < want;) {
+        const uint32_t n = writer.write(segment->data, std::min(segment->size, want - put));
+        put += n;
+        segment->data += n;
+        segment->size -= n;
+        if (segment->size == 0) segment++;
+      }
+      ring_.complete(buffer.head, want);
+      left -= want;
+    }
+    queue_.well_formed();
+  }
+
+  Virtqueue& queue_;
+  R& ring_;
+  Pool& pool_;
+  const uint64_t features_;
+  const uint32_t header_length_;
+  const bool mergeable_;
+  bool retry_ = false;
+  ChainWalker walker_;
+  const DescriptorTable table_;
+  uint32_t buffers_count_ = 0;
+  uint32_t span_count_ = 0;
+  uint32_t checksum_at_ = 0;
+  Chain chain_;
+  Buffer buffers_[kMaxSpans];
+  Span spans_[kMaxSpans];
+};
+
+// A packet's metadata is written by JavaScript too: what does not hold together is dropped, not trusted.
+bool sound(Pool& pool, uint32_t slot) {
+  if (!pool.holds(slot)) return false;
+  const SlotMeta& m = pool.meta(slot);
+  if (m.length < kMinPacket) return false;
+  return !(m.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+         uint32_t{m.header.csum_start} + m.header.csum_offset + 2 <= m.length;
+}
+
+}  // namespace
+
+uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count) {
+  Virtqueue::Use use(queue);
+  if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
+  using Queue = Enqueuer<SplitRing>;
+  Queue enqueuer(queue, queue.ring(), pool);
+  uint64_t* stats = queue.stats();
+  uint32_t taken = 0, delivered = 0, result = 0;
+  uint64_t bytes = 0;
+  for (; taken < std::min(count, kMaxBurst); taken++) {
+    const uint32_t slot = slots[taken];
+    if (!sound(pool, slot)) {
+      stats[drop_runt]++;
+      continue;
+    }
+    const Queue::Outcome outcome = enqueuer.one(slot);
+    if (outcome == Queue::Outcome::no_room) result = kBurstMore;
+    if (outcome == Queue::Outcome::no_room || outcome == Queue::Outcome::fault) break;
+    if (outcome == Queue::Outcome::dropped) continue;
+    bytes += pool.meta(slot).length;
+    if (++delivered % kPublishEvery == 0) queue.ring().publish();
+  }
+  if (queue.revoked()) {
+    stats[drop_revoked] += delivered;
+    return kBurstFault | taken;
+  }
+  queue.finish_burst();
+  stats[stat_packets] += delivered;
+  stats[stat_bytes] += bytes;
+  if (queue.fault() != Reason::none) result |= kBurstFault;
+  return result | taken;
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,18 @@
+// To the guest: copies packets from the pool into the receive buffers of an even ring. A packet takes one
+// chain, or as many as it needs when mergeable buffers were negotiated; it is delivered whole or not at all.
+// Publish and call once.
+#pragma once
+
+#include <cstdint>
+
+#include "core/net/burst.h"
+#include "core/net/pool.h"
+#include "core/virtqueue/virtqueue.h"
+
+namespace rxvhost {
+
+/// Consumes packets in order until one finds no buffers; the count has delivered and dropped ones, drops are
+/// counted in the ring's statistics. The caller keeps its references in every case.
+uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count);
+
+}  // namespace rxvhost

@@ -1,0 +1,105 @@
+#include "core/net/pool.h"
+
+#include <algorithm>
+#include <bit>
+
+#include <sys/mman.h>
+
+namespace rxvhost {
+
+namespace {
+constexpr uint32_t kSlotBytes[2] = {kSmallSlot, kLargeSlot};
+constexpr uint32_t kSlab[2] = {kSmallSlab, kLargeSlab};
+constexpr size_t page_up(size_t n) { return (n + 4095) & ~size_t{4095}; }
+}  // namespace
+
+// One mapping for all: slots, metadata, free lists, cursors, accounts. Nothing of it is touched before it is
+// used, so a pool of 64 MiB costs what is in flight.
+bool Pool::open(uint64_t bytes) {
+  const uint32_t count[2] = {static_cast<uint32_t>(std::max<uint64_t>(bytes / 2 / kSmallSlot, kSmallSlab)),
+                             static_cast<uint32_t>(std::max<uint64_t>(bytes / 2 / kLargeSlot, kLargeSlab))};
+  bytes_size_ = size_t{count[0]} * kSmallSlot + size_t{count[1]} * kLargeSlot;
+  for (int c = 0; c < 2; c++) mask_[c] = std::bit_ceil(count[c]) - 1;
+  const size_t sizes[] = {page_up(bytes_size_),
+                          page_up((count[0] + count[1]) * sizeof(SlotMeta)),
+                          page_up((mask_[0] + 1) * sizeof(uint32_t)),
+                          page_up((mask_[1] + 1) * sizeof(uint32_t)),
+                          page_up(sizeof(PoolCursors)),
+                          page_up(kMaxAccounts * sizeof(Account)),
+                          page_up(kMaxBurst * sizeof(uint32_t))};
+  for (size_t size : sizes) mapping_size_ += size;
+  void* got = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (got == MAP_FAILED) return false;
+  mapping_ = static_cast<uint8_t*>(got);
+  uint8_t* at = mapping_;
+  auto next = [&, i = 0]() mutable {
+    uint8_t* area = at;
+    at += sizes[i++];
+    return area;
+  };
+  bytes_ = next();
+  meta_ = reinterpret_cast<SlotMeta*>(next());
+  free_[0] = reinterpret_cast<uint32_t*>(next());
+  free_[1] = reinterpret_cast<uint32_t*>(next());
+  cursors_ = reinterpret_cast<PoolCursors*>(next());
+  accounts_ = reinterpret_cast<Account*>(next());
+  exchange_ = reinterpret_cast<uint32_t*>(next());
+  cursors_->count[0] = count[0];
+  cursors_->count[1] = count[1];
+  return true;
+}
+
+Pool::~Pool() {
+  if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
+}
+
+bool Pool::grow(SlotClass c) {
+  const uint32_t have = cursors_->grown[c];
+  const uint32_t n = std::min(kSlab[c], cursors_->count[c] - have);
+  for (uint32_t i = 0; i < n; i++) free_[c][cursors_->free[c].tail++ & mask_[c]] = first_slot(c) + have + i;
+  cursors_->grown[c] = have + n;
+  return n > 0;
+}
+
+// What JavaScript can write (cursors, account numbers) is masked or checked here: a bug up there may lose a
+// slot, it must not write outside the pool.
+int32_t Pool::take(uint32_t length, uint32_t account_id) {
+  const SlotClass c = length <= kSmallSlot - kHeadroom ? small : large;
+  Account& account = accounts_[account_id & (kMaxAccounts - 1)];
+  auto& list = cursors_->free[c];
+  const uint32_t own = account.out[c] < account.reserve[c] ? account.reserve[c] - account.out[c] : 0;
+  const uint32_t left = list.tail - list.head + (cursors_->count[c] - cursors_->grown[c]);
+  if (left <= cursors_->reserved[c] - own) return -1;
+  if (list.head == list.tail && !grow(c)) return -1;
+  const uint32_t slot = free_[c][list.head & mask_[c]];
+  if (slot >= slots()) return -1;
+  list.head++;
+  if (own > 0) cursors_->reserved[c]--;
+  account.out[c]++;
+  account.packets++;
+  account.bytes += length;
+  SlotMeta& meta = meta_[slot];
+  const size_t start = c == small ? size_t{slot} * kSmallSlot
+                                  : size_t{cursors_->count[small]} * kSmallSlot +
+                                        size_t{slot - cursors_->count[small]} * kLargeSlot;
+  meta.offset = static_cast<uint32_t>(start + kHeadroom);
+  meta.length = length;
+  meta.references = 1;
+  meta.account = account_id;
+  return static_cast<int32_t>(slot);
+}
+
+void Pool::give_back(uint32_t slot) {
+  SlotMeta& meta = meta_[slot];
+  const SlotClass c = slot < cursors_->count[small] ? small : large;
+  Account& account = accounts_[meta.account & (kMaxAccounts - 1)];
+  account.packets--;
+  account.bytes -= meta.length;
+  if (account.out[c]-- <= account.reserve[c]) cursors_->reserved[c]++;
+  meta.references = 0;
+  meta.generation++;
+  free_[c][cursors_->free[c].tail++ & mask_[c]] = slot;
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,112 @@
+// The packet pool: private memory that guests' packets are copied into, and what is known of each. One thread
+// owns it; JavaScript releases slots into the same free lists through shared arrays, so a release costs no
+// native call (src/data/pool.ts is the other half: the layout below is its contract). It knows no rings.
+//
+// Two classes of slots: 2 KiB with headroom, and 66 KiB for segmentation-offload frames; a packet is always
+// contiguous. Each open account (one per queue that dequeues) has a reserve, so that one consumer that keeps
+// its packets can't starve the other queues.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/base/limits.h"
+#include "core/net/net_header.h"
+
+namespace rxvhost {
+
+struct SlotMeta {
+  uint32_t offset;  // of the packet's first byte, in the pool
+  uint32_t length;
+  uint32_t generation;  // rises at every free, so a stale use can be told
+  uint32_t references;
+  uint32_t account;
+  NetHeader header;
+};
+static_assert(sizeof(SlotMeta) == 32);
+
+struct Account {
+  uint32_t packets;
+  uint32_t bytes;  // sum of the LENGTHs of the packets under lease
+  uint32_t packet_limit;
+  uint32_t byte_limit;
+  uint32_t out[2];      // slots by class
+  uint32_t reserve[2];  // slots by class that only this account may use
+  uint32_t spare[8];
+};
+static_assert(sizeof(Account) == 64);
+
+/// Cursors shared with JavaScript: free-running positions in the two free lists, and the reserves.
+struct PoolCursors {
+  struct {
+    uint32_t head;  // next to take
+    uint32_t tail;  // next to give back
+  } free[2];
+  uint32_t grown[2];     // slots that were ever in a free list
+  uint32_t count[2];     // slots that there are
+  uint32_t reserved[2];  // unused parts of the accounts' reserves
+  uint32_t spare[6];
+};
+static_assert(sizeof(PoolCursors) == 64);
+
+class Pool {
+ public:
+  enum SlotClass : uint32_t { small = 0, large = 1 };
+
+  Pool() = default;
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+  ~Pool();
+
+  /// Reserves address space for `bytes` of slots, half for each class; memory is touched as the free lists
+  /// grow.
+  bool open(uint64_t bytes);
+  bool is_open() const { return bytes_ != nullptr; }
+
+  /// A slot for `length` bytes, charged to the account; -1 if the class is empty but for others' reserves.
+  int32_t take(uint32_t length, uint32_t account);
+  /// Gives back a slot that nobody saw.
+  void give_back(uint32_t slot);
+
+  uint8_t* data(uint32_t slot) { return bytes_ + meta_[slot].offset; }
+  SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
+  Account& account(uint32_t id) { return accounts_[id]; }
+  /// Where slot ids cross the border: kMaxBurst of them.
+  uint32_t* exchange() { return exchange_; }
+  uint32_t slots() const { return cursors_->count[small] + cursors_->count[large]; }
+
+  /// Is the slot's metadata, which JavaScript can write, inside the pool?
+  bool holds(uint32_t slot) const {
+    if (slot >= slots()) return false;
+    const SlotMeta& m = meta_[slot];
+    return m.length <= kMaxPacket && uint64_t{m.offset} + m.length <= bytes_size_;
+  }
+
+  // For the addon, which shows them to JavaScript as array buffers.
+  struct Area {
+    void* data;
+    size_t size;
+  };
+  Area bytes_area() const { return {bytes_, bytes_size_}; }
+  Area meta_area() const { return {meta_, slots() * sizeof(SlotMeta)}; }
+  Area free_area(SlotClass c) const { return {free_[c], (mask_[c] + 1) * sizeof(uint32_t)}; }
+  Area cursors_area() const { return {cursors_, sizeof(PoolCursors)}; }
+  Area accounts_area() const { return {accounts_, kMaxAccounts * sizeof(Account)}; }
+
+ private:
+  bool grow(SlotClass c);
+  uint32_t first_slot(SlotClass c) const { return c == small ? 0 : cursors_->count[small]; }
+
+  uint8_t* mapping_ = nullptr;
+  size_t mapping_size_ = 0;
+  uint8_t* bytes_ = nullptr;
+  size_t bytes_size_ = 0;
+  SlotMeta* meta_ = nullptr;
+  uint32_t* free_[2] = {};
+  uint32_t mask_[2] = {};
+  PoolCursors* cursors_ = nullptr;
+  Account* accounts_ = nullptr;
+  uint32_t* exchange_ = nullptr;
+};
+
+}  // namespace rxvhost

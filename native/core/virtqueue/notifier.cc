@@ -1,0 +1,120 @@
+#include "core/virtqueue/notifier.h"
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <csignal>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+
+#include <fcntl.h>
+#include <pthread.h>
+
+#include "core/base/limits.h"
+
+namespace rxvhost {
+
+namespace {
+
+// SIGURG is ignored by default and unused by Node; all that is wanted of it is EINTR, hence a handler and no
+// SA_RESTART.
+constexpr int kInterrupt = SIGURG;
+
+struct Caller {
+  std::atomic<uint64_t> started{0};  // count of writes begun; odd while one is under way
+  uint64_t seen = 0;                 // watchdog's own
+  pthread_t thread{};
+  Caller* next = nullptr;
+};
+
+// Deliberately never destroyed: a write may be under way while the process exits.
+struct Watchdog {
+  std::mutex mutex;
+  std::condition_variable wake;
+  Caller* callers = nullptr;
+  std::atomic<bool> asleep{false};
+  bool running = false;
+
+  static Watchdog& get() {
+    static Watchdog* watchdog = new Watchdog;
+    return *watchdog;
+  }
+
+  void add(Caller* caller) {
+    std::lock_guard lock(mutex);
+    caller->thread = pthread_self();
+    caller->next = callers;
+    callers = caller;
+    if (running) return;
+    running = true;
+    struct sigaction action {
+    }, before{};
+    action.sa_handler = [](int) {};
+    if (sigaction(kInterrupt, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
+      sigaction(kInterrupt, &action, nullptr);
+    sigset_t all, old;
+    sigfillset(&all);  // the process's signals are for its own threads
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    std::thread([this] { watch(); }).detach();
+    pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  }
+
+  void remove(Caller* caller) {
+    std::lock_guard lock(mutex);
+    for (Caller** at = &callers; *at; at = &(*at)->next)
+      if (*at == caller) {
+        *at = caller->next;
+        return;
+      }
+  }
+
+  void watch() {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      wake.wait_for(lock, std::chrono::milliseconds(kCallDeadlineMs));
+      bool active = false;
+      for (Caller* c = callers; c; c = c->next) {
+        const uint64_t now = c->started.load();
+        if (now & 1 && now == c->seen) pthread_kill(c->thread, kInterrupt);
+        if (now != c->seen || now & 1) active = true;
+        c->seen = now;
+      }
+      if (active) continue;
+      // Nobody wrote for a whole interval: sleep until somebody does. `asleep` is set before the last look,
+      // and a caller looks at it after its own store, so one of the two sees the other.
+      asleep.store(true);
+      bool quiet = true;
+      for (Caller* c = callers; c; c = c->next) quiet = quiet && c->started.load() == c->seen;
+      if (quiet) wake.wait(lock, [this] { return !asleep.load(); });
+      asleep.store(false);
+    }
+  }
+};
+
+struct ThreadCaller : Caller {
+  ThreadCaller() { Watchdog::get().add(this); }
+  ~ThreadCaller() { Watchdog::get().remove(this); }
+};
+
+}  // namespace
+
+NotifyResult notify(const Fd& eventfd) {
+  thread_local ThreadCaller caller;
+  Watchdog& watchdog = Watchdog::get();
+  caller.started.fetch_add(1);
+  if (watchdog.asleep.load()) {
+    watchdog.asleep.store(false);
+    watchdog.wake.notify_one();
+  }
+  const uint64_t one = 1;
+  const ssize_t n = write(eventfd.get(), &one, sizeof one);
+  const int error = errno;
+  caller.started.fetch_add(1);
+  if (n == static_cast<ssize_t>(sizeof one)) return NotifyResult::sent;
+  if (error == EAGAIN)
+    return NotifyResult::already_pending;  // the counter is full: the peer has not looked yet
+  return error == EINTR ? NotifyResult::stuck : NotifyResult::failed;
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,52 @@
+// The contract of a ring: what the chain walker and the burst loops above it may ask. Split implements it
+// now, packed will; a burst looks once which one it has, and the loop below is a template. The verbs:
+//
+//   peek()            the next available head, or nothing, or a latched fault. Reads the driver's index with
+//   acquire. table()           the descriptors that a chain of this ring starts in take(head)        the head
+//   leaves the available side; it must be completed or undone undo(n)           gives the last n taken heads
+//   back, as if never seen complete(h, len)  stages a used entry; `len` is the bytes that we wrote, exactly
+//   publish()         makes staged entries visible, with release
+//   should_call()     after publish: does the driver want to be notified?
+//   arm_kick()        ask for a kick on anything beyond what peek() has seen; true = it is there already
+//   suppress_kick()   ask for none
+//   base()            the index to restart from (GET_VRING_BASE)
+//
+// virtio 1.2 §2.6-2.8.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+
+#include "core/base/result.h"
+#include "core/base/virtio.h"
+
+namespace rxvhost {
+
+/// A descriptor copied out of guest memory once; everything is checked and used from this copy.
+struct Descriptor {
+  uint64_t address;
+  uint32_t length;
+  uint16_t flags;
+  uint16_t next;
+};
+
+struct Peek {
+  enum Kind : uint8_t { head, empty, fault } kind;
+  Reason reason;
+  uint16_t id;
+};
+
+template <class R>
+concept Ring = requires(R ring, uint16_t id, uint32_t n) {
+  { ring.peek() } -> std::same_as<Peek>;
+  { ring.take(id) } -> std::same_as<Reason>;
+  ring.undo(n);
+  ring.complete(id, n);
+  ring.publish();
+  { ring.should_call() } -> std::same_as<bool>;
+  { ring.arm_kick() } -> std::same_as<bool>;
+  ring.suppress_kick();
+  { ring.base() } -> std::same_as<uint16_t>;
+};
+
+}  // namespace rxvhost

@@ -1,0 +1,73 @@
+#include "core/virtqueue/split_ring.h"
+
+namespace rxvhost {
+
+namespace {
+inline void full_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+}  // namespace
+
+// The used index in shared memory decides where we go on: after a crash of the back end, or with an old front
+// end, the base that we are told can be behind what the driver has already seen used (Q36). Completions are
+// in order, so both sides resume there.
+void SplitRing::start(const Parts& parts, uint32_t size, uint16_t base, bool event_index) {
+  parts_ = parts;
+  size_ = size;
+  mask_ = size - 1;
+  used_ = guest_load(&parts.used->idx);
+  published_ = called_ = used_;
+  last_avail_ = seen_avail_ = base == used_ ? base : used_;
+  event_index_ = event_index;
+  call_once_ = true;
+  taken_.assign((size + 63) / 64, 0);
+  order_.assign(size, 0);
+  staged_.assign(size, 0);
+}
+
+Peek SplitRing::jump(uint16_t now) const {
+  // A guest that reboots zeroes its ring while we still run on it; its driver sets the ring up anew in a
+  // moment.
+  if (now == 0 && guest_load(&parts_.used->idx) == 0) return {Peek::empty, Reason::none, 0};
+  return {Peek::fault, Reason::avail_jump, 0};
+}
+
+bool SplitRing::should_call() {
+  // Full fence between our used index and the driver's suppression: without it both sides could read the
+  // other's old value, the driver go to sleep and we not call (§2.7.7.2, §2.7.10.2).
+  full_fence();
+  const uint16_t before = called_;
+  called_ = published_;
+  if (call_once_) {
+    // One call after a (re)start, wanted or not: an interrupt that was due before may have been lost (Q35).
+    call_once_ = false;
+    return true;
+  }
+  if (!event_index_) return !(guest_load(&parts_.avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+  const uint16_t event = guest_load(&parts_.avail->ring[size_]);
+  return static_cast<uint16_t>(published_ - event - 1) < static_cast<uint16_t>(published_ - before);
+}
+
+bool SplitRing::arm_kick() {
+  if (event_index_) {
+    guest_store(reinterpret_cast<uint16_t*>(&parts_.used->ring[size_]), seen_avail_);
+  } else {
+    guest_store(&parts_.used->flags, uint16_t{0});
+  }
+  // Full fence between our wish and the second look: a driver that published just before reading it does not
+  // kick, so we must see its index now (§2.7.10.1).
+  full_fence();
+  const uint16_t now = guest_load(&parts_.avail->idx);
+  return now != seen_avail_ && !(now == 0 && guest_load(&parts_.used->idx) == 0);
+}
+
+// With the event index there is nothing to write: the driver kicks only when it passes the old event, which
+// the next arm_kick() moves. One spurious kick in 65,536 buffers.
+void SplitRing::suppress_kick() {
+  if (!event_index_) guest_store(&parts_.used->flags, static_cast<uint16_t>(VRING_USED_F_NO_NOTIFY));
+}
+
+bool SplitRing::reads_as_zero() const {
+  if (guest_load(&parts_.avail->idx) != 0 || guest_load(&parts_.used->idx) != 0) return false;
+  return guest_load(&parts_.desc[0].addr) == 0 && guest_load(&parts_.desc[0].len) == 0;
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,161 @@
+#include "core/virtqueue/virtqueue.h"
+
+#include "core/memory/sigbus_guard.h"
+#include "core/virtqueue/notifier.h"
+
+namespace rxvhost {
+
+namespace {
+
+// Control's side of the lock: announced first, so that data, which only tries, stays away.
+class Control {
+ public:
+  Control(std::mutex& mutex, std::atomic<int>& stopping) : stopping_(stopping) {
+    stopping_.fetch_add(1, std::memory_order_release);
+    lock_ = std::unique_lock(mutex);
+  }
+  ~Control() {
+    lock_.unlock();
+    stopping_.fetch_sub(1, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<int>& stopping_;
+  std::unique_lock<std::mutex> lock_;
+};
+
+bool aligned(const void* at, uintptr_t to) { return reinterpret_cast<uintptr_t>(at) % to == 0; }
+
+}  // namespace
+
+Reason Virtqueue::place(const MemorySnapshot& memory, SplitRing::Parts* parts) const {
+  const uint32_t size = config_.size;
+  uint8_t* desc = memory.user_range(config_.desc, SplitRing::desc_bytes(size));
+  uint8_t* avail = memory.user_range(config_.avail, SplitRing::avail_bytes(size));
+  uint8_t* used = memory.user_range(config_.used, SplitRing::used_bytes(size));
+  if (!desc || !avail || !used) return Reason::vq_addr;
+  // virtio 1.2 §2.7: 16, 2 and 4; we load descriptors as two words of 8.
+  if (!aligned(desc, 16) || !aligned(avail, 2) || !aligned(used, 4)) return Reason::vq_align;
+  if (desc < used + SplitRing::used_bytes(size) && used < desc + SplitRing::desc_bytes(size))
+    return Reason::vq_addr;
+  *parts = {reinterpret_cast<vring_desc*>(desc), reinterpret_cast<vring_avail*>(avail),
+            reinterpret_cast<vring_used*>(used)};
+  return Reason::none;
+}
+
+Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory) {
+  if (config.size == 0 || config.size > kMaxRingSize || (config.size & (config.size - 1)))
+    return Reason::vq_size;
+  if (!memory) return Reason::mem_missing;
+  Control control(mutex_, stopping_);
+  if (running()) return Reason::vq_running;
+  config_ = config;
+  SplitRing::Parts parts{};
+  if (Reason reason = place(*memory, &parts); reason != Reason::none) return reason;
+  if (memory->poisoned()) return Reason::memory_revoked;
+  const bool event_index = config.features >> VIRTIO_RING_F_EVENT_IDX & 1;
+  ring_.start(parts, config.size, config.base, event_index);
+  memory_ = std::move(memory);
+  poison_epoch_ = poison_epoch();
+  malformed_ = 0;
+  fault_.store(Reason::none, std::memory_order_release);
+  running_.store(true, std::memory_order_release);
+  call();
+  return Reason::none;
+}
+
+int32_t Virtqueue::stop() {
+  Control control(mutex_, stopping_);
+  if (!running()) return -1;
+  running_.store(false, std::memory_order_release);
+  memory_.reset();
+  return ring_.base();
+}
+
+Reason Virtqueue::move(std::shared_ptr<const MemorySnapshot> memory) {
+  Control control(mutex_, stopping_);
+  if (!running()) return Reason::none;
+  SplitRing::Parts parts{};
+  const Reason reason = place(*memory, &parts);
+  if (reason != Reason::none) {
+    running_.store(false, std::memory_order_release);
+    memory_.reset();
+    return reason;
+  }
+  ring_.move(parts);
+  memory_ = std::move(memory);
+  return Reason::none;
+}
+
+void Virtqueue::set_call(Fd fd) {
+  Control control(mutex_, stopping_);
+  call_ = std::move(fd);
+  if (running() && call_) notify(call_);
+}
+
+void Virtqueue::set_error(Fd fd) {
+  Control control(mutex_, stopping_);
+  error_ = std::move(fd);
+}
+
+Virtqueue::Use::Use(Virtqueue& queue) {
+  if (queue.stopping_.load(std::memory_order_acquire) || !queue.running()) return;
+  lock_ = std::unique_lock(queue.mutex_, std::try_to_lock);
+  if (lock_ && (!queue.running() || queue.fault() != Reason::none)) lock_ = {};
+}
+
+void Virtqueue::latch(Reason reason) {
+  Reason none = Reason::none;
+  if (!fault_.compare_exchange_strong(none, reason)) return;
+  if (error_) notify(error_);
+}
+
+void Virtqueue::call() {
+  if (!ring_.should_call()) {
+    stats_[stat_calls_suppressed]++;
+    return;
+  }
+  if (!call_) return;
+  switch (notify(call_)) {
+    case NotifyResult::sent:
+    case NotifyResult::already_pending:
+      stats_[stat_calls]++;
+      break;
+    case NotifyResult::failed:
+      stats_[stat_call_errors]++;
+      break;
+    case NotifyResult::stuck:
+      stats_[stat_call_errors]++;
+      latch(Reason::call_stuck);
+  }
+}
+
+void Virtqueue::finish_burst() {
+  ring_.publish();
+  call();
+}
+
+bool Virtqueue::revoked() {
+  const uint64_t now = poison_epoch();
+  if (now == poison_epoch_) return false;
+  poison_epoch_ = now;
+  if (!memory_->poisoned()) return false;  // somebody else's
+  latch(Reason::memory_revoked);
+  return true;
+}
+
+bool Virtqueue::arm_kick() {
+  Use use(*this);
+  return use && ring_.arm_kick();
+}
+
+void Virtqueue::suppress_kick() {
+  if (Use use(*this); use) ring_.suppress_kick();
+}
+
+bool Virtqueue::reads_as_zero() {
+  Use use(*this);
+  return use && ring_.reads_as_zero();
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,124 @@
+// One ring of one device, with everything that outlives a burst: its lock, its state, its latch, its fds and
+// counters. Control starts and stops it, data runs bursts on it. It knows rings and memory; packets are
+// net/'s.
+//
+// States. stopped: start() moves it on; nothing may touch guest memory. running: bursts run; stop(), move()
+// and latch()
+//   move it on. latched: a guest's fault; it reads and writes nothing more until it was stopped and started
+//   anew.
+// Lock. One mutex. Data tries it and first looks at `stopping`, so that control, which waits for it, is never
+// starved.
+//   It is never held while JavaScript runs.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "core/base/fd.h"
+#include "core/base/limits.h"
+#include "core/base/result.h"
+#include "core/memory/snapshot.h"
+#include "core/virtqueue/split_ring.h"
+
+namespace rxvhost {
+
+struct RingConfig {
+  uint32_t size;
+  uint16_t base;
+  uint64_t desc, used, avail;  // the front end's own virtual addresses
+  uint64_t features;
+};
+
+/// Counters of a ring, in the order in which JavaScript reads them (STAT_NAMES in src/stats.ts).
+enum Stat : uint32_t {
+  stat_packets,
+  stat_bytes,
+  stat_calls,
+  stat_calls_suppressed,
+  stat_call_errors,
+  stat_bad_buffers,  // to guest: receive buffers returned unused because their chain was malformed
+  stat_checksums,    // checksums filled in by us
+  drop_short,        // chain shorter than the virtio-net header
+  drop_empty,        // header and no packet
+  drop_runt,         // shorter than an Ethernet header
+  drop_too_long,
+  drop_direction,
+  drop_address,
+  drop_indirect,
+  drop_fragments,
+  drop_csum_bounds,
+  drop_gso,
+  drop_feature,
+  drop_rx_too_small,  // no receive buffer of this guest can hold the packet
+  drop_offload,       // needs segmentation that this guest did not negotiate
+  drop_revoked,       // copied from memory that was taken away meanwhile
+  stat_count,
+};
+
+class Virtqueue {
+ public:
+  Virtqueue() = default;
+  Virtqueue(const Virtqueue&) = delete;
+
+  // --- control ---
+  Reason start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory);
+  /// The index to restart from, or -1 if it was not running. After it returns nothing touches ring or memory.
+  int32_t stop();
+  /// Runs on from another table. vq_addr: the ring is not in it, and is stopped.
+  Reason move(std::shared_ptr<const MemorySnapshot> memory);
+  void set_kick(Fd fd) { kick_ = std::move(fd); }
+  /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
+  void set_call(Fd fd);
+  void set_error(Fd fd);
+  const Fd& kick() const { return kick_; }
+  bool running() const { return running_.load(std::memory_order_acquire); }
+  Reason fault() const { return fault_.load(std::memory_order_acquire); }
+
+  // --- data ---
+  /// The ring, locked, if it may be used now. Holds the lock until destroyed.
+  class Use {
+   public:
+    explicit Use(Virtqueue& queue);
+    explicit operator bool() const { return lock_.owns_lock(); }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+  };
+  /// Stops the ring for good after a guest's fault: signals its error fd, keeps the first reason.
+  void latch(Reason reason);
+  /// After a burst: publish, and one call if the driver wants it.
+  void finish_burst();
+  /// True when the memory that the ring runs on was taken away; the ring is then latched.
+  bool revoked();
+  bool malformed(uint32_t in_a_row) { return (malformed_ += in_a_row) > kMalformedBudget; }
+  void well_formed() { malformed_ = 0; }
+
+  bool arm_kick();
+  void suppress_kick();
+  bool reads_as_zero();
+
+  SplitRing& ring() { return ring_; }
+  const MemorySnapshot& memory() const { return *memory_; }
+  uint64_t features() const { return config_.features; }
+  uint64_t* stats() { return stats_; }
+
+ private:
+  Reason place(const MemorySnapshot& memory, SplitRing::Parts* parts) const;
+  void call();
+
+  std::mutex mutex_;
+  std::atomic<int> stopping_{0};
+  std::atomic<bool> running_{false};
+  std::atomic<Reason> fault_{Reason::none};
+  RingConfig config_{};
+  SplitRing ring_;
+  std::shared_ptr<const MemorySnapshot> memory_;
+  uint64_t poison_epoch_ = 0;
+  uint32_t malformed_ = 0;
+  Fd kick_, call_, error_;
+  uint64_t stats_[stat_count] = {};
+};
+
+}  // namespace rxvhost

@@ -1,0 +1,140 @@
+// What `npm start` and `npm test` call. It has no dependency, since it runs on a fresh clone before anything is
+// installed: it installs, compiles and builds what is missing or out of date, says what it does, then runs the task.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const stampDir = join(root, 'node_modules', '.rx-vhost')
+const say = line => console.log(`rx-vhost: ${line}`)
+
+function fail(line) {
+  console.error(`rx-vhost: ${line}`)
+  process.exit(1)
+}
+
+function run(command, args, options = {}) {
+  const { status, signal, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options })
+  if (error) fail(`${command}: ${error.message}`)
+  if (signal) process.kill(process.pid, signal)
+  return status ?? 1
+}
+
+function mustRun(command, args, options) {
+  const status = run(command, args, options)
+  if (status !== 0) process.exit(status)
+}
+
+function filesUnder(folder, skip = /^build|^node_modules$/) {
+  return readdirSync(join(root, folder), { withFileTypes: true })
+    .filter(entry => !skip.test(entry.name))
+    .flatMap(entry => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]))
+    .sort()
+}
+
+function hashOf(files, extra = '') {
+  const hash = createHash('sha256').update(extra)
+  for (const file of files) hash.update(file).update(readFileSync(join(root, file)))
+  return hash.digest('hex')
+}
+
+/** Runs `work` when `hash` differs from the one noted under `name` at the last success. */
+function whenChanged(name, hash, what, work) {
+  const stamp = join(stampDir, name)
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return false
+  say(what)
+  work()
+  mkdirSync(stampDir, { recursive: true })
+  writeFileSync(stamp, hash)
+  return true
+}
+
+const bin = name => join(root, 'node_modules', '.bin', name)
+
+function install() {
+  return whenChanged('install', hashOf(['package-lock.json']), 'installing packages (npm ci)', () =>
+    mustRun('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
+  )
+}
+
+function needTool(command, debianPackage) {
+  if (spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0)
+    fail(`${command} is needed to build the addon: apt-get install ${debianPackage}`)
+}
+
+/** Node's own headers when they stand beside its binary; otherwise node-gyp downloads them. */
+function nodedir() {
+  const prefix = join(dirname(process.execPath), '..')
+  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
+}
+
+export function buildNative(folder = 'build', flags = []) {
+  return whenChanged(
+    `native-${folder}`,
+    hashOf(filesUnder('native'), process.version.split('.')[0] + flags.join(' ')),
+    `building the addon (native/${folder})`,
+    () => {
+      needTool('g++', 'build-essential')
+      needTool('make', 'build-essential')
+      needTool('python3', 'python3')
+      mustRun(
+        bin('node-gyp'),
+        ['rebuild', '--directory=native', '--loglevel=error', '-j', '2', ...nodedir(), ...flags],
+        { env: { ...process.env, MAKEFLAGS: '-s' } },
+      )
+    },
+  )
+}
+
+function compile() {
+  const sources = ['src', 'test', 'examples', 'bench'].filter(f => existsSync(join(root, f))).flatMap(f => filesUnder(f))
+  return whenChanged('typescript', hashOf([...sources, 'tsconfig.json']), 'compiling TypeScript (tsc -b)', () =>
+    mustRun(bin('tsc'), ['-b']),
+  )
+}
+
+function build() {
+  const did = [install(), compile(), buildNative()]
+  if (!did.some(Boolean)) say('up to date')
+}
+
+const [task = 'build', ...rest] = process.argv.slice(2)
+const tasks = {
+  build,
+  start() {
+    build()
+    process.exit(run(process.execPath, ['dist/examples/mirror.js', ...rest]))
+  },
+  test() {
+    build()
+    const status = run(bin('ava'), rest)
+    say('skipped: test/interop (testpmd and QEMU); npm run test:interop runs it, see README "Tests"')
+    process.exit(status)
+  },
+  interop() {
+    build()
+    process.exit(run(bin('ava'), ['--config', 'test/interop/ava.config.mjs', ...rest]))
+  },
+  asan() {
+    install()
+    compile()
+    mustRun(process.execPath, ['scripts/asan.mjs', ...rest])
+  },
+  lint() {
+    install()
+    mustRun(bin('biome'), ['ci', '--error-on-warnings', '.'])
+    const cpp = filesUnder('native').filter(f => /\.(cc|h)$/.test(f))
+    if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0)
+      mustRun('clang-format', ['--dry-run', '--Werror', ...cpp])
+    else say('skipped: the C++ format check (apt-get install clang-format)')
+  },
+  format() {
+    install()
+    mustRun(bin('biome'), ['check', '--write', '.'])
+    mustRun('clang-format', ['-i', ...filesUnder('native').filter(f => /\.(cc|h)$/.test(f))])
+  },
+}
+if (!(task in tasks)) fail(`unknown task ${task}; one of ${Object.keys(tasks).join(', ')}`)
+tasks[task]()
