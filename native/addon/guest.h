@@ -1,4 +1,31 @@
+// The guests of one env: front ends in-process, by handle. Arguments in, numbers out; what a guest does is
+// guest/port's business.
 #pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "guest/port.h"
+
 namespace rxvhost::addon {
-class GuestTable {};
+
+class GuestTable {
+ public:
+  uint32_t add(std::unique_ptr<guest::Port> port) {
+    ports_.emplace(++last_, std::move(port));
+    return last_;
+  }
+  /// Null for a handle that was closed; handles are not reused.
+  guest::Port* get(uint32_t handle) const {
+    const auto found = ports_.find(handle);
+    return found == ports_.end() ? nullptr : found->second.get();
+  }
+  void remove(uint32_t handle) { ports_.erase(handle); }
+
+ private:
+  std::unordered_map<uint32_t, std::unique_ptr<guest::Port>> ports_;
+  uint32_t last_ = 0;
+};
+
 }  // namespace rxvhost::addon

@@ -1,0 +1,102 @@
+// A virtio-net port as a guest's driver runs it: a ring to the guest, a ring from the guest, their buffers in
+// guest memory, and frames with their virtio-net header (virtio 1.2 §5.1.6) in and out. Between driver_ring
+// (descriptors) and addon/guest (arguments). Knows no message, no socket and no event loop: whoever owns it
+// watches the call fds.
+//
+// Every operation moves a burst: it publishes once, kicks at most once and allocates nothing. When a ring
+// gives out (no room to send, nothing received) the operation asks for a call before it returns, and looks
+// once more, so that a wake-up is never lost; until then calls are suppressed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "guest/driver_ring.h"
+#include "guest/memory.h"
+#include "guest/numbered.h"
+#include "guest/virtio.h"
+
+namespace rxvhost::guest {
+
+enum RingIndex : uint32_t { kToGuest = 0, kFromGuest = 1 };
+
+/// Result of a burst: `count` frames; `more`: another call would find something (receive) or the ring has no
+/// room now (send); `broken`: the back end broke the rules of a ring.
+struct BurstResult {
+  uint32_t count = 0;
+  bool more = false;
+  bool broken = false;
+  int error = 0;  // errno of the first frame, when none was moved
+};
+
+struct PortStats {
+  uint64_t sent = 0, sent_bytes = 0, received = 0, received_bytes = 0;
+  uint64_t kicks[2] = {}, kicks_suppressed[2] = {};
+  uint64_t waits = 0;        // a frame whose num_buffers were not all there yet
+  uint64_t bad_headers = 0;  // dropped: no room for the header, num_buffers of 0 or beyond the ring
+  uint64_t oversize = 0;     // dropped: longer than the space that the caller gave
+};
+
+class Port {
+ public:
+  /// The guest-physical address of the memory's offset 0; its user address is another, so that a back end
+  /// which mixes the two up is found out.
+  static constexpr uint64_t kGuestAddress = 0x1'0000'0000;
+
+  /// 0 or an errno.
+  int open(const PortOptions& options);
+  /// What a driver does at reset: empty rings for these features, receive buffers posted (no kick yet).
+  int start(uint64_t features);
+  /// Resumes after the back end stopped the rings: nothing is lost, everybody looks again.
+  void kick_now(uint32_t ring);
+
+  /// Frames one after the other in `bytes`; `headers` empty or a virtio_net_hdr of 10 bytes a frame.
+  BurstResult send(std::span<const uint8_t> bytes, std::span<const uint32_t> lengths,
+                   std::span<const uint8_t> headers);
+  /// Frames one after the other into `into`; `headers` empty or room for 12 bytes a frame (num_buffers last).
+  BurstResult receive(std::span<uint8_t> into, std::span<uint32_t> lengths, std::span<uint8_t> headers);
+  BurstResult generate(uint32_t max);
+  BurstResult check(uint32_t max);
+  /// Posts up to `max` receive buffers that are free; the number posted.
+  uint32_t post_receive(uint32_t max);
+  void set_auto_post(bool on) { options_.auto_post = on; }
+
+  Generator& generator() { return generator_; }
+  Checker& checker() { return checker_; }
+  Memory& memory() { return memory_; }
+  const MemoryPlan& plan() const { return plan_; }
+  const PortStats& stats() const { return stats_; }
+  const DriverRing& ring(uint32_t n) const { return rings_[n]; }
+  int kick_fd(uint32_t ring) const { return kick_[ring].get(); }
+  int call_fd(uint32_t ring) const { return call_[ring].get(); }
+  uint32_t free_receive_buffers() const { return static_cast<uint32_t>(free_[kToGuest].size()); }
+
+ private:
+  uint32_t chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::span<Piece> out) const;
+  void reclaim();
+  template <typename Write>
+  BurstResult send_burst(uint32_t max, Write&& write);
+  template <typename Read>
+  BurstResult receive_burst(uint32_t max, Read&& read);
+  bool gather(const Completion& first, uint32_t& buffers, uint32_t& length);
+  void append_spans(const Completion& completion, uint32_t skip, uint32_t& length);
+  void publish(uint32_t ring);
+
+  PortOptions options_;
+  MemoryPlan plan_{};
+  Memory memory_;
+  DriverRing rings_[2];
+  Fd kick_[2], call_[2];
+  uint32_t header_length_ = kMaxHeader;
+  bool has_num_buffers_ = true, mergeable_ = false, started_ = false;
+  std::vector<uint16_t> free_[2];  // chains that are not in flight
+  std::vector<Span> spans_;        // of the frame in hand
+  std::array<uint8_t, kMaxHeader> header_{};
+  Generator generator_;
+  Checker checker_;
+  PortStats stats_;
+};
+
+}  // namespace rxvhost::guest
