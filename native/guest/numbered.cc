@@ -10,9 +10,6 @@ namespace {
 constexpr uint16_t kEthertype = 0x88b5;
 constexpr uint64_t kStep = 0x9e3779b97f4a7c15;  // odd: words of one frame repeat only after 2^64
 
-// An unaligned word that may alias anything, so that the loops below become vector code.
-using Word = uint64_t __attribute__((aligned(1), may_alias));
-
 uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
   x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
@@ -39,8 +36,10 @@ void fill(std::byte* to, uint32_t length, uint64_t seed, uint32_t position) {
   for (; length && (position & 7); length--, position++) *to++ = std::byte{byte_at(seed, position)};
   const uint32_t words = length / 8;
   uint64_t state = seed + (position >> 3) * kStep;
-  auto* out = reinterpret_cast<Word*>(to);
-  for (uint32_t n = 0; n < words; n++, state += kStep) out[n] = word_of(state);
+  for (uint32_t n = 0; n < words; n++, state += kStep) {
+    const uint64_t word = word_of(state);
+    std::memcpy(to + n * 8, &word, 8);  // one store: frames are not aligned
+  }
   for (uint32_t n = words * 8; n < length; n++) to[n] = std::byte{byte_at(seed, position + n)};
 }
 
@@ -51,8 +50,11 @@ uint64_t differs(const std::byte* from, uint32_t length, uint64_t seed, uint32_t
     difference |= static_cast<uint8_t>(*from++) ^ byte_at(seed, position);
   const uint32_t words = length / 8;
   uint64_t state = seed + (position >> 3) * kStep;
-  auto* in = reinterpret_cast<const Word*>(from);
-  for (uint32_t n = 0; n < words; n++, state += kStep) difference |= in[n] ^ word_of(state);
+  for (uint32_t n = 0; n < words; n++, state += kStep) {
+    uint64_t word;
+    std::memcpy(&word, from + n * 8, 8);
+    difference |= word ^ word_of(state);
+  }
   for (uint32_t n = words * 8; n < length; n++)
     difference |= static_cast<uint8_t>(from[n]) ^ byte_at(seed, position + n);
   return difference;
