@@ -17,7 +17,7 @@ namespace rxvhost::addon {
 
 QueueTable::~QueueTable() {
   for (Queue& queue : queues_)
-    if (queue.device) watch(queue, 0);
+    if (queue.device) unwatch(queue);
   for (uint32_t id : devices) Registry::get().destroy(id);
 }
 
@@ -41,24 +41,30 @@ uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32
 void QueueTable::close(uint32_t handle) {
   Queue* queue = find(handle);
   if (queue == nullptr) return;
-  watch(*queue, 0);
+  unwatch(*queue);
   *queue = Queue();
   free_.push_back(handle);
 }
 
 int QueueTable::watch(Queue& queue, uint32_t tag) {
-  if (queue.watched && env_.wakeup) env_.wakeup->unwatch(queue.watched.get());
-  queue.watched.reset();
+  unwatch(queue);
+  queue.watching = true;
   queue.tag = tag;
-  if (tag == 0 || !env_.wakeup || !queue.ring->kick()) return 0;
+  if (!env_.wakeup || !queue.ring->kick()) return 0;  // polled, or not set yet: kick_changed() comes back
   queue.watched = Fd(fcntl(queue.ring->kick().get(), F_DUPFD_CLOEXEC, 3));
   if (!queue.watched) return -errno;
   return env_.wakeup->watch(queue.watched.get(), tag, WatchMode::edge_in);
 }
 
+void QueueTable::unwatch(Queue& queue) {
+  if (queue.watched && env_.wakeup) env_.wakeup->unwatch(queue.watched.get());
+  queue.watched.reset();
+  queue.watching = false;
+}
+
 void QueueTable::kick_changed(const Device& device, uint32_t index) {
   for (Queue& queue : queues_)
-    if (queue.device.get() == &device && queue.index == index && queue.tag != 0) watch(queue, queue.tag);
+    if (queue.device.get() == &device && queue.index == index && queue.watching) watch(queue, queue.tag);
 }
 
 namespace {
@@ -140,7 +146,11 @@ void queue_close(const Napi::CallbackInfo& info) {
   if (env.queues) env.queues->close(Args(info).u32(0));
 }
 
-// queueWatch(handle, tag): 0 or a negative errno; the ring's kicks are reported under `tag`, 0 stops
+void queue_unwatch(const Napi::CallbackInfo& info) {
+  if (QueueTable::Queue* queue = queue_arg(info)) env_of(info.Env()).queues->unwatch(*queue);
+}
+
+// queueWatch(handle, tag): 0 or a negative errno; the ring's kicks are reported under `tag`
 Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   AddonEnv& env = env_of(info.Env());
@@ -218,6 +228,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   exports.Set("queueOpen", Napi::Function::New(env, queue_open));
   exports.Set("queueClose", Napi::Function::New(env, queue_close));
   exports.Set("queueWatch", Napi::Function::New(env, queue_watch));
+  exports.Set("queueUnwatch", Napi::Function::New(env, queue_unwatch));
   exports.Set("queueFault", Napi::Function::New(env, queue_fault));
   exports.Set("queueReadsZero", Napi::Function::New(env, queue_reads_zero));
   exports.Set("queueStats", Napi::Function::New(env, queue_stats));

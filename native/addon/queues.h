@@ -24,7 +24,8 @@ class QueueTable {
     Virtqueue* ring = nullptr;
     uint32_t index = 0;
     uint32_t account = 0;
-    uint32_t tag = 0;  // of the kick's watch
+    bool watching = false;
+    uint32_t tag = 0;
     Fd watched;  // our own duplicate of the kick fd: it leaves the epoll before it is closed, whoever else
                  // holds one
   };
@@ -34,8 +35,9 @@ class QueueTable {
   Queue* find(uint32_t handle) {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;
   }
-  /// Watches the ring's present kick fd under `tag`; 0 stops.
+  /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
   int watch(Queue& queue, uint32_t tag);
+  void unwatch(Queue& queue);
   /// A ring got another kick fd: handles that watch it move over.
   void kick_changed(const Device& device, uint32_t index);
 
