@@ -30,7 +30,9 @@ function mustRun(command, args, options) {
 function filesUnder(folder, skip = /^build|^node_modules$/) {
   return readdirSync(join(root, folder), { withFileTypes: true })
     .filter(entry => !skip.test(entry.name))
-    .flatMap(entry => (entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)]))
+    .flatMap(entry =>
+      entry.isDirectory() ? filesUnder(join(folder, entry.name)) : [join(folder, entry.name)],
+    )
     .sort()
 }
 
@@ -89,9 +91,14 @@ export function buildNative(folder = 'build', flags = []) {
 }
 
 function compile() {
-  const sources = ['src', 'test', 'examples', 'bench'].filter(f => existsSync(join(root, f))).flatMap(f => filesUnder(f))
-  return whenChanged('typescript', hashOf([...sources, 'tsconfig.json']), 'compiling TypeScript (tsc -b)', () =>
-    mustRun(bin('tsc'), ['-b']),
+  const sources = ['src', 'test', 'examples', 'bench']
+    .filter(f => existsSync(join(root, f)))
+    .flatMap(f => filesUnder(f))
+  return whenChanged(
+    'typescript',
+    hashOf([...sources, 'tsconfig.json']),
+    'compiling TypeScript (tsc -b)',
+    () => mustRun(bin('tsc'), ['-b']),
   )
 }
 

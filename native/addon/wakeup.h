@@ -17,6 +17,7 @@ enum class WatchMode : uint32_t {
   level_in = 0,     // a socket
   edge_in = 1,      // a kick: never read, since a peer can make a read of an eventfd block
   level_inout = 2,  // a socket with replies to write
+  level_out = 3,    // the same while its messages are not wanted
 };
 
 class Wakeup {

@@ -1,0 +1,73 @@
+// The cost of the JavaScript half per packet, on rings in memory: no addon, no guest. `node dist/bench/face.js`
+import { merge, type Observable } from 'rxjs'
+import { Pool } from '../src/data/pool.js'
+import { plainPoolArrays } from '../src/data/pool-arrays.js'
+import { Scheduler } from '../src/data/scheduler.js'
+import { SinkQueue } from '../src/data/sink.js'
+import { SourceQueue } from '../src/data/source.js'
+import { Turn } from '../src/data/turn.js'
+import { enqueue, filterPackets, mirror, release, retain, tapPackets } from '../src/operators/index.js'
+import { VhostQueue, VhostSink } from '../src/queue.js'
+import { FakePort } from '../src/testing/fake-port.js'
+import { frame } from '../src/testing/frames.js'
+
+const PACKETS = Number(process.argv[2] ?? 4_000_000)
+
+interface Bench {
+  from: VhostQueue
+  to: VhostSink
+  monitor: VhostSink
+}
+
+async function measure(name: string, pipeline: (bench: Bench) => Observable<unknown>): Promise<number> {
+  const same = frame()
+  const pool = new Pool(plainPoolArrays(16 << 20), { strict: false })
+  const plane = { pool, scheduler: new Scheduler(), turn: new Turn() }
+  const [source, sink, monitor] = [new SourceQueue(plane), new SinkQueue(plane), new SinkQueue(plane)]
+  const port = new FakePort(pool)
+  source.attach(port)
+  for (const queue of [sink, monitor]) {
+    const to = new FakePort(pool, { record: false, size: 2 ** 31 })
+    to.post(2 ** 31)
+    queue.attach(to)
+  }
+  const run = (count: number): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const began = performance.now()
+      port.sendSame(same, count)
+      const running = pipeline({ from: new VhostQueue(source), to: new VhostSink(sink), monitor: new VhostSink(monitor) })
+        .subscribe({ error: reject })
+      const look = (): void => {
+        if (port.waiting > 0) return void setImmediate(look)
+        running.unsubscribe()
+        resolve(((performance.now() - began) * 1e6) / count)
+      }
+      look()
+    })
+  await run(PACKETS / 4)
+  const ns = Math.min(await run(PACKETS), await run(PACKETS), await run(PACKETS))
+  console.log(`${name.padEnd(44)} ${ns.toFixed(1).padStart(7)} ns a packet   leases left ${pool.leases}`)
+  return ns
+}
+
+await measure('bursts → nothing (fake ring and pool)', b => b.from)
+await measure('bursts → enqueue', b => b.from.pipe(enqueue(b.to)))
+await measure('bursts → filter(all) → enqueue', b => b.from.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(b.to)))
+await measure('bursts → filter(length) → enqueue', b => b.from.pipe(filterPackets(p => p.length > 60), enqueue(b.to)))
+await measure('bursts → filter(1 of 2) → enqueue', b => {
+  let odd = false
+  return b.from.pipe(filterPackets(() => (odd = !odd)), enqueue(b.to))
+})
+await measure('bursts → tap → enqueue', b => {
+  let sum = 0
+  return b.from.pipe(tapPackets(p => { sum += p.length }), enqueue(b.to))
+})
+await measure('bursts → mirror → enqueue', b => b.from.pipe(mirror(b.monitor), enqueue(b.to)))
+await measure('bursts → filter, mirror → enqueue', b =>
+  b.from.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), mirror(b.monitor), enqueue(b.to)))
+await measure('bursts → retain → release → enqueue', b => b.from.pipe(retain(), release(), enqueue(b.to)))
+await measure('bursts → merge of two → enqueue', b =>
+  merge(b.from.pipe(enqueue(b.to)), b.from.pipe(enqueue(b.monitor))))
+await measure('packets → nothing', b => b.from.packets)
+await measure('packets → filter → enqueue', b =>
+  b.from.packets.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(b.to)))

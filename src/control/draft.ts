@@ -1,0 +1,72 @@
+// One step under way: a private copy of the state that may be changed, and the effects so far. A step that is
+// refused never touched the state that it began with.
+import type { FaultCode, SessionEvent } from './events.js'
+import { hasProtocol, hasVirtio } from './features.js'
+import type { Effect, RingState, State } from './types.js'
+
+export const STATUS_FEATURES_OK = 8
+export const STATUS_DRIVER_OK = 4
+/** How long after SET_FEATURES a front end with enabled rings may take to send its memory table. */
+export const MEMORY_DEADLINE_MS = 2000
+
+export class Draft {
+  readonly state: State
+  readonly effects: Effect[] = []
+  /** How many rings the input in hand has latched. */
+  latches = 0
+
+  constructor(from: State) {
+    this.state = { ...from, rings: from.rings.map(ring => ({ ...ring })), backlog: [...from.backlog] }
+  }
+
+  tell(event: SessionEvent): void {
+    this.effects.push({ kind: 'event', event })
+  }
+
+  fault(code: FaultCode, reason: string, message: string, more: { ring?: number; fix?: string } = {}): void {
+    this.tell({ type: 'fault', code, reason, message, ...more })
+  }
+
+  /** Keeps a ring from running until it is set up anew, and says so once. */
+  latch(ring: number, reason: string): void {
+    const it = this.state.rings[ring]
+    if (it.latched === reason) return
+    it.latched = reason
+    this.latches++
+    this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring })
+  }
+
+  /** A front end without share=on shows itself in several ways; it is told once a connection. */
+  notShared(ring?: number): void {
+    if (this.state.notSharedTold) return
+    this.state.notSharedTold = true
+    this.fault('ERR_VHOST_MEMORY_NOT_SHARED', 'mem_not_shared', 'the front end shares no memory', {
+      fix: 'start QEMU with -object memory-backend-memfd,id=m,size=…,share=on -numa node,memdev=m',
+      ...(ring === undefined ? {} : { ring }),
+    })
+  }
+
+  /** librte_vhost's destroy_device, if there was a new_device. */
+  stopped(): void {
+    this.state.leaving = false
+    if (!this.state.ready) return
+    this.state.ready = false
+    this.tell({ type: 'stopped' })
+  }
+}
+
+/** Until PROTOCOL_FEATURES is acked a ring is enabled from the start; an explicit word counts in any case. */
+export const isEnabled = (state: State, ring: RingState): boolean =>
+  ring.enabled ?? !hasVirtio(state.features, 'PROTOCOL_FEATURES')
+
+export const driverIsOk = (state: State): boolean =>
+  !hasProtocol(state.protocolFeatures, 'STATUS') || (state.status & STATUS_DRIVER_OK) !== 0
+
+/** Everything is there that a ring needs from its front end, memory apart. */
+export const isSetUp = (state: State, ring: RingState): boolean =>
+  state.negotiated &&
+  ring.size > 0 &&
+  ring.addresses !== null &&
+  ring.kick !== 'unset' &&
+  isEnabled(state, ring) &&
+  driverIsOk(state)

@@ -1,0 +1,41 @@
+// What a session tells about its device. The types only; src/device.ts turns them into the public DeviceEvent.
+
+export interface MemoryRegion {
+  /** Guest-physical address. */
+  guest: bigint
+  size: bigint
+  /** Address in the front end, which ring addresses are given in. */
+  user: bigint
+  /** Offset of the first byte in the file. */
+  offset: bigint
+}
+
+export type FaultCode =
+  | 'ERR_VHOST_RING'
+  | 'ERR_VHOST_MEMORY_NOT_SHARED'
+  | 'ERR_VHOST_MEMORY_REVOKED'
+  | 'ERR_VHOST_PROTOCOL'
+
+export type SessionEvent =
+  /** SET_FEATURES was accepted with a mask that differs from the one before. */
+  | { type: 'negotiated'; features: bigint; protocolFeatures: bigint }
+  | { type: 'memory'; regions: MemoryRegion[] }
+  | { type: 'ring-started'; ring: number }
+  /** `reason`: base, disabled, reset, status, address, memory, closed, or the word of a fault. */
+  | { type: 'ring-stopped'; ring: number; reason: string }
+  /** librte_vhost's new_device: the first two rings run. */
+  | { type: 'ready' }
+  /** librte_vhost's destroy_device; `ready` may follow. */
+  | { type: 'stopped' }
+  | { type: 'status'; value: number }
+  | {
+      type: 'fault'
+      code: FaultCode
+      reason: string
+      ring?: number
+      request?: string
+      message: string
+      fix?: string
+    }
+  /** A request that was not carried out; the connection stays, unless a close follows. */
+  | { type: 'refused'; request: string; reason: string }

@@ -1,0 +1,103 @@
+// The feature bits of virtio-net and of the vhost-user protocol by name, and which of them we offer. Only what is
+// implemented is offered (virtio 1.2, 5.1.3 and 6; vhost-user "Protocol features").
+
+export const virtioBits = {
+  CSUM: 0,
+  GUEST_CSUM: 1,
+  MTU: 3,
+  GUEST_TSO4: 7,
+  GUEST_TSO6: 8,
+  GUEST_ECN: 9,
+  GUEST_UFO: 10,
+  HOST_TSO4: 11,
+  HOST_TSO6: 12,
+  HOST_ECN: 13,
+  HOST_UFO: 14,
+  MRG_RXBUF: 15,
+  CTRL_VQ: 17,
+  CTRL_RX: 18,
+  GUEST_ANNOUNCE: 21,
+  MQ: 22,
+  LOG_ALL: 26,
+  ANY_LAYOUT: 27,
+  INDIRECT_DESC: 28,
+  EVENT_IDX: 29,
+  PROTOCOL_FEATURES: 30,
+  VERSION_1: 32,
+  ACCESS_PLATFORM: 33,
+  RING_PACKED: 34,
+  IN_ORDER: 35,
+} as const
+
+export type VirtioFeature = keyof typeof virtioBits
+
+export const protocolBits = {
+  MQ: 0,
+  LOG_SHMFD: 1,
+  RARP: 2,
+  REPLY_ACK: 3,
+  MTU: 4,
+  BACKEND_REQ: 5,
+  CROSS_ENDIAN: 6,
+  CRYPTO_SESSION: 7,
+  PAGEFAULT: 8,
+  CONFIG: 9,
+  BACKEND_SEND_FD: 10,
+  HOST_NOTIFIER: 11,
+  INFLIGHT_SHMFD: 12,
+  RESET_DEVICE: 13,
+  INBAND_NOTIFICATIONS: 14,
+  CONFIGURE_MEM_SLOTS: 15,
+  STATUS: 16,
+} as const
+
+export type ProtocolFeature = keyof typeof protocolBits
+
+const maskOf = <T extends string>(bits: Record<T, number>, names: readonly T[]): bigint =>
+  names.reduce((mask, name) => mask | (1n << BigInt(bits[name])), 0n)
+
+export const virtioMask = (...names: VirtioFeature[]): bigint => maskOf(virtioBits, names)
+export const protocolMask = (...names: ProtocolFeature[]): bigint => maskOf(protocolBits, names)
+
+export const hasVirtio = (mask: bigint, name: VirtioFeature): boolean =>
+  (mask & (1n << BigInt(virtioBits[name]))) !== 0n
+export const hasProtocol = (mask: bigint, name: ProtocolFeature): boolean =>
+  (mask & (1n << BigInt(protocolBits[name]))) !== 0n
+
+/** The names in a mask, lowest bit first; a bit without a name is `bit <n>`. */
+export function namesIn(mask: bigint, bits: Record<string, number>): string[] {
+  const byBit = new Map(Object.entries(bits).map(([name, bit]) => [bit, name]))
+  const found: string[] = []
+  for (let bit = 0; bit < 64; bit++) {
+    if (mask & (1n << BigInt(bit))) found.push(byBit.get(bit) ?? `bit ${bit}`)
+  }
+  return found
+}
+
+/**
+ * Offered by default. The control ring's bits (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only
+ * shows them to its guest when the back end has them too.
+ */
+export const offeredFeatures = virtioMask(
+  'CSUM',
+  'GUEST_CSUM',
+  'GUEST_TSO4',
+  'GUEST_TSO6',
+  'GUEST_ECN',
+  'GUEST_UFO',
+  'HOST_TSO4',
+  'HOST_TSO6',
+  'HOST_ECN',
+  'HOST_UFO',
+  'MRG_RXBUF',
+  'CTRL_VQ',
+  'CTRL_RX',
+  'GUEST_ANNOUNCE',
+  'ANY_LAYOUT',
+  'INDIRECT_DESC',
+  'EVENT_IDX',
+  'PROTOCOL_FEATURES',
+  'VERSION_1',
+)
+
+export const offeredProtocolFeatures = protocolMask('REPLY_ACK', 'STATUS')

@@ -1,0 +1,71 @@
+// The arithmetic of the memory table: is it one that can be mapped, and does a ring lie within it. Native code
+// checks again what it is handed; here a refusal costs no system call and leaves everything as it was.
+// (vhost-user "Memory region description"; virtio 1.2, 2.7 for the sizes of a split ring.)
+import type { RingAddresses } from './codec.js'
+import type { MemoryRegion } from './events.js'
+
+/** The protocol's limit for SET_MEM_TABLE, and how many fds a message carries. */
+export const MAX_REGIONS = 8
+const TOP = 1n << 64n
+
+const overlaps = (a: bigint, sizeA: bigint, b: bigint, sizeB: bigint): boolean =>
+  a < b + sizeB && b < a + sizeA
+
+/** The reason why a table can't be used, or undefined. */
+export function tableFault(regions: readonly MemoryRegion[]): string | undefined {
+  for (const { guest, size, user, offset } of regions) {
+    // The end may be 2^64 itself: that wraps to nothing in no sum that we make.
+    if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
+  }
+  for (let i = 0; i < regions.length; i++) {
+    for (let j = 0; j < i; j++) {
+      const [a, b] = [regions[i], regions[j]]
+      // Two views of one address would make a translation ambiguous.
+      if (overlaps(a.guest, a.size, b.guest, b.size) || overlaps(a.user, a.size, b.user, b.size))
+        return 'mem_overlap'
+    }
+  }
+  return undefined
+}
+
+export const sameTable = (a: readonly MemoryRegion[], b: readonly MemoryRegion[]): boolean =>
+  a.length === b.length &&
+  a.every(
+    (r, i) =>
+      r.guest === b[i].guest && r.size === b[i].size && r.user === b[i].user && r.offset === b[i].offset,
+  )
+
+/** What no size and no table can mend; the alignments of virtio 1.2, 2.7. */
+export function alignmentFault(ring: RingAddresses): string | undefined {
+  return ring.descriptors % 16n || ring.available % 2n || ring.used % 4n ? 'vq_align' : undefined
+}
+
+/** The reason why a split ring can't start with this memory, or undefined. */
+export function ringFault(
+  regions: readonly MemoryRegion[],
+  ring: RingAddresses,
+  size: number,
+  eventIndex: boolean,
+): string | undefined {
+  const n = BigInt(size)
+  const tail = eventIndex ? 2n : 0n
+  const descriptors = 16n * n
+  const available = 4n + 2n * n + tail
+  const used = 4n + 8n * n + tail
+  // Each part lies in one region: neighbours need not stay neighbours once they are mapped.
+  const inside = (at: bigint, length: bigint) =>
+    regions.some(r => at >= r.user && at + length <= r.user + r.size)
+  if (
+    !inside(ring.descriptors, descriptors) ||
+    !inside(ring.available, available) ||
+    !inside(ring.used, used)
+  )
+    return 'vq_addr'
+  // A used ring that overwrites descriptors or heads can't work; other overlaps only harm the guest itself.
+  if (
+    overlaps(ring.descriptors, descriptors, ring.used, used) ||
+    overlaps(ring.available, available, ring.used, used)
+  )
+    return 'vq_addr'
+  return undefined
+}

@@ -1,0 +1,56 @@
+// Which rings should run, by all that is known, against those that do. Runs after every message and fault, so that
+// no request needs to know in which order the others came.
+import { type Draft, driverIsOk, isEnabled, isSetUp } from './draft.js'
+import { hasVirtio } from './features.js'
+import { ringFault } from './memory.js'
+import type { Ask, RingState, State } from './types.js'
+
+function stopReason(state: State, ring: RingState): string {
+  if (ring.latched) return ring.latched
+  if (!driverIsOk(state)) return 'status'
+  if (!isEnabled(state, ring)) return 'disabled'
+  return 'memory'
+}
+
+/** The next thing to ask so that the rings become what they should be; undefined when they are. */
+export function nextRingAsk(draft: Draft): Ask | undefined {
+  const { state } = draft
+  for (let i = 0; i < state.rings.length; i++) {
+    const ring = state.rings[i]
+    const wanted = isSetUp(state, ring) && state.regions.length > 0 && !ring.latched
+    if (ring.running && !wanted) return { kind: 'stop-ring', ring: i, reason: stopReason(state, ring) }
+    if (!ring.running && wanted && ring.addresses) {
+      const eventIndex = hasVirtio(state.features, 'EVENT_IDX')
+      const fault = ringFault(state.regions, ring.addresses, ring.size, eventIndex)
+      if (fault) {
+        draft.latch(i, fault)
+        continue
+      }
+      const { descriptors, used, available, log, flags } = ring.addresses
+      return {
+        kind: 'start-ring',
+        ring: i,
+        size: ring.size,
+        base: ring.base,
+        flags,
+        addresses: [descriptors, used, available, log],
+        features: state.features,
+      }
+    }
+  }
+  return undefined
+}
+
+/** Once nothing is left to ask: is this a device that a program can use. */
+export function settle(draft: Draft): void {
+  const { state } = draft
+  if (state.leaving) draft.stopped()
+  if (!state.ready && state.rings.slice(0, 2).every(ring => ring.running)) {
+    state.ready = true
+    draft.tell({ type: 'ready' })
+  }
+  // The driver says that it is done, or kicks, and there is nothing to read its rings from.
+  const driverReady = state.status !== 0 && driverIsOk(state)
+  if (state.regions.length === 0 && (driverReady || state.rings.some(ring => isSetUp(state, ring))))
+    draft.notShared()
+}

@@ -1,0 +1,125 @@
+// Requests about one ring. They only note what the front end wants; whether the ring runs is decided afterwards, in
+// reconcile.ts, from all that is known by then, since they come in any order. (vhost-user "Ring states", "Starting
+// and stopping rings"; virtio 1.2, 2.7.)
+import {
+  decodeU64,
+  decodeVringAddresses,
+  decodeVringState,
+  encodeVringState,
+  NO_FD,
+  type VringState,
+} from './codec.js'
+import { alignmentFault } from './memory.js'
+import type { Handler } from './requests.js'
+import type { Ask, Message, State } from './types.js'
+
+const MAX_RING_SIZE = 32768
+const ADDRESS_FLAG_LOG = 1
+
+/** Compared at full width: 0x10001 is not ring 1. */
+const indexFault = (state: State, index: number): string | undefined =>
+  index < state.rings.length ? undefined : 'vq_index'
+
+const stoppedRingFault = (state: State, { index }: VringState): string | undefined =>
+  indexFault(state, index) ?? (state.rings[index].running ? 'vq_running' : undefined)
+
+export const setVringNum: Handler = {
+  begin(state, { payload }) {
+    const { index, value } = decodeVringState(payload)
+    const powerOfTwo = value >= 2 && value <= MAX_RING_SIZE && (value & (value - 1)) === 0
+    return stoppedRingFault(state, { index, value }) ?? (powerOfTwo ? [] : 'vq_size')
+  },
+  finish({ state }, { payload }) {
+    const { index, value } = decodeVringState(payload)
+    Object.assign(state.rings[index], { size: value, latched: '' })
+  },
+}
+
+export const setVringBase: Handler = {
+  begin: (state, { payload }) => stoppedRingFault(state, decodeVringState(payload)) ?? [],
+  finish({ state }, { payload }) {
+    const { index, value } = decodeVringState(payload)
+    // Some front ends put the used index in the upper half; with completion in order the two are equal.
+    Object.assign(state.rings[index], { base: value & 0xffff, latched: '' })
+  },
+}
+
+export const setVringAddr: Handler = {
+  begin(state, { payload }) {
+    const { index, ...addresses } = decodeVringAddresses(payload)
+    const fault = indexFault(state, index) ?? alignmentFault(addresses)
+    if (fault) return fault
+    if (addresses.flags & ~ADDRESS_FLAG_LOG) return 'msg_value'
+    // A migration moves the addresses' flags while the ring runs: stop it, and reconcile starts it again.
+    return state.rings[index].running ? [{ kind: 'stop-ring', ring: index, reason: 'address' }] : []
+  },
+  finish({ state }, { payload }) {
+    const { index, ...addresses } = decodeVringAddresses(payload)
+    Object.assign(state.rings[index], { addresses, latched: '' })
+  },
+}
+
+/** Stops the ring, whatever became of it before; only a new kick fd starts it again. */
+export const getVringBase: Handler = {
+  begin(state, { payload }) {
+    const { index } = decodeVringState(payload)
+    const fault = indexFault(state, index)
+    if (fault) return fault
+    const ring = state.rings[index]
+    const asks: Ask[] = ring.running ? [{ kind: 'stop-ring', ring: index, reason: 'base' }] : []
+    if (ring.kick === 'fd') asks.push({ kind: 'ring-fd', ring: index, which: 0, fd: 0 })
+    if (ring.call === 'fd') asks.push({ kind: 'ring-fd', ring: index, which: 1, fd: 0 })
+    return asks
+  },
+  finish(draft, { payload }) {
+    const { index } = decodeVringState(payload)
+    const ring = draft.state.rings[index]
+    Object.assign(ring, { kick: 'unset', call: 'unset', latched: '' })
+    draft.state.leaving = true
+    return encodeVringState({ index, value: ring.base })
+  },
+}
+
+const ringOf = (payload: Uint8Array): number => Number(decodeU64(payload) & 0xffn)
+
+function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2): Ask[] | string {
+  const value = decodeU64(payload)
+  if (value & ~0x1ffn) return 'vq_index'
+  const ring = ringOf(payload)
+  const fault = indexFault(state, ring)
+  if (fault) return fault
+  const withoutFd = (value & BigInt(NO_FD)) !== 0n
+  // An fd that was announced and did not arrive is not the same as none.
+  if (withoutFd !== (fds.length === 0)) return 'msg_fds'
+  return [{ kind: 'ring-fd', ring, which, fd: fds[0] ?? 0 }]
+}
+
+/** Starts the ring, or gives a running one another fd. */
+export const setVringKick: Handler = {
+  begin: (state, message) => beginRingFd(state, message, 0),
+  finish({ state }, { payload, fds }) {
+    Object.assign(state.rings[ringOf(payload)], { kick: fds.length ? 'fd' : 'none', latched: '' })
+  },
+}
+
+/** Comes at any time: QEMU changes it when the guest masks its interrupt. */
+export const setVringCall: Handler = {
+  begin: (state, message) => beginRingFd(state, message, 1),
+  finish({ state }, { payload, fds }) {
+    state.rings[ringOf(payload)].call = fds.length ? 'fd' : 'none'
+  },
+}
+
+export const setVringErr: Handler = { begin: (state, message) => beginRingFd(state, message, 2) }
+
+/** QEMU 7.2 sends it first of all, before memory and addresses: it is only noted. */
+export const setVringEnable: Handler = {
+  begin(state, { payload }) {
+    const { index, value } = decodeVringState(payload)
+    return indexFault(state, index) ?? (value > 1 ? 'msg_value' : [])
+  },
+  finish({ state }, { payload }) {
+    const { index, value } = decodeVringState(payload)
+    state.rings[index].enabled = value === 1
+  },
+}

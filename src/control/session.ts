@@ -1,0 +1,187 @@
+// The vhost-user session of one connection: step(state, input) → { state, effects }, pure. A message goes through
+// its row of the table, what it asks of native code, the reconciliation of the rings, and its answer. Whatever waits
+// for native code leaves the session pending, and its state is changed only by the result. Knows no socket, no fd
+// number and no address of ours. (vhost-user "Communication".)
+import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
+import { expectsMemory } from './device-requests.js'
+import { Draft } from './draft.js'
+import { nextRingAsk, settle } from './reconcile.js'
+import { requestName, requestOf, shapeFault } from './requests.js'
+import { applyResult } from './results.js'
+import type { Ask, Effect, Input, Message, Pending, State } from './types.js'
+
+export { initialState, isAsk } from './types.js'
+
+export interface Step {
+  state: State
+  effects: Effect[]
+}
+
+/** True while the result of an ask is awaited. Other inputs are kept until then, but feed none if you can. */
+export const isPending = (state: State): boolean => state.pending !== null
+
+export function step(from: State, input: Input): Step {
+  const draft = new Draft(from)
+  const { state } = draft
+  if (state.pending && input.kind !== 'result') state.backlog.push(input)
+  else {
+    accept(draft, input)
+    while (!state.pending && state.backlog.length > 0) accept(draft, state.backlog.shift() as Input)
+  }
+  return { state, effects: draft.effects }
+}
+
+function accept(draft: Draft, input: Input): void {
+  draft.latches = 0
+  if (draft.state.closed) {
+    if (input.kind === 'message') closeFds(draft, input.message.fds)
+  } else if (input.kind === 'message') begin(draft, input.message)
+  else if (input.kind === 'result') resume(draft, input)
+  else if (input.kind === 'ring-fault') ringFault(draft, input.ring, input.reason)
+  else if (input.kind === 'memory-fault') memoryFault(draft)
+  else if (input.kind === 'hang-up') close(draft, input.reason)
+  else if (expectsMemory(draft.state)) draft.notShared()
+}
+
+// A message, from its row to its answer
+
+function begin(draft: Draft, message: Message): void {
+  const request = requestOf(message.request)
+  if (!request) {
+    unknown(draft, message)
+    return
+  }
+  const misshapen = shapeFault(request, message)
+  const outcome = misshapen ?? request.handler.begin?.(draft.state, message) ?? []
+  const [asks, refused] = typeof outcome === 'string' ? [[], outcome] : [outcome, '']
+  const consumed = asks.flatMap(fdsOf)
+  closeFds(
+    draft,
+    message.fds.filter(fd => !consumed.includes(fd)),
+  )
+  if (refused && !misshapen) request.handler.refuse?.(draft, message)
+  proceed(draft, { message, stage: 'body', asks, refused, failed: false, reply: null })
+}
+
+function fdsOf(ask: Ask): number[] {
+  if (ask.kind === 'map') return ask.fds
+  return ask.kind === 'ring-fd' ? [ask.fd] : []
+}
+
+/** Being stricter than this breaks front ends that are newer than we are. */
+function unknown(draft: Draft, message: Message): void {
+  closeFds(draft, message.fds)
+  draft.tell({ type: 'refused', request: requestName(message.request), reason: 'msg_unknown' })
+  if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(1n))
+}
+
+/** Goes on until something must be asked, or all is done and the message is answered. */
+function proceed(draft: Draft, pending: Pending): void {
+  if (pending.stage === 'body') {
+    if (pending.asks.length > 0) {
+      ask(draft, pending)
+      return
+    }
+    const { message, refused } = pending
+    const reply = message && !refused ? requestOf(message.request)?.handler.finish?.(draft, message) : null
+    pending = { ...pending, stage: 'reconcile', reply: reply ?? null }
+  }
+  const next = nextRingAsk(draft)
+  pending = { ...pending, failed: pending.failed || draft.latches > 0 }
+  if (next) {
+    ask(draft, { ...pending, asks: [next] })
+    return
+  }
+  settle(draft)
+  answer(draft, pending)
+}
+
+function ask(draft: Draft, pending: Pending): void {
+  draft.state.pending = pending
+  draft.effects.push(pending.asks[0])
+}
+
+function resume(draft: Draft, { value, lost, reason }: Input & { kind: 'result' }): void {
+  const { pending } = draft.state
+  if (!pending) return
+  draft.state.pending = null
+  const [asked, ...asks] = pending.asks
+  if (value >= 0 || asked.kind === 'stop-ring') {
+    applyResult(draft, asked, value, lost ?? [])
+    proceed(draft, { ...pending, asks })
+    return
+  }
+  const why = reason ?? `reason ${-value}`
+  if (asked.kind === 'start-ring') {
+    draft.latch(asked.ring, why)
+    proceed(draft, { ...pending, asks })
+  } else {
+    // What else it had to ask is left out; rings that it stopped are started again.
+    proceed(draft, { ...pending, asks: [], refused: why })
+  }
+}
+
+function answer(draft: Draft, { message, refused, failed, reply: own }: Pending): void {
+  if (!message) return
+  if (refused) draft.tell({ type: 'refused', request: requestName(message.request), reason: refused })
+  if (own) {
+    reply(draft, message, own)
+    return
+  }
+  // A ring that can't start is a fault of its own, told as such. A memory table holds whether it suits a ring or not.
+  const nak = refused !== '' || (failed && !requestOf(message.request)?.handler.mayCostRings)
+  if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(nak ? 1n : 0n))
+  // Unanswered, the front end would believe that its request took effect.
+  else if (refused) close(draft, refused)
+}
+
+function reply(draft: Draft, message: Message, payload: Uint8Array): void {
+  draft.effects.push({ kind: 'reply', bytes: encodeReply(message.request, payload) })
+}
+
+function closeFds(draft: Draft, fds: number[]): void {
+  if (fds.length > 0) draft.effects.push({ kind: 'close-fds', fds })
+}
+
+// What comes from elsewhere
+
+const noMessage: Pending = {
+  message: null,
+  stage: 'reconcile',
+  asks: [],
+  refused: '',
+  failed: false,
+  reply: null,
+}
+
+function ringFault(draft: Draft, ring: number, reason: string): void {
+  if (reason === 'mem_not_shared') draft.notShared(ring)
+  else if (reason === 'memory_revoked') memoryFault(draft)
+  else if (draft.state.rings[ring]?.running) {
+    draft.latch(ring, reason)
+    proceed(draft, noMessage)
+  }
+}
+
+/** All rings stop; the front end can still ask for their bases. */
+function memoryFault(draft: Draft): void {
+  const { state } = draft
+  if (state.revoked || state.regions.length === 0) return
+  state.revoked = true
+  for (const ring of state.rings) if (ring.running) ring.latched = 'memory_revoked'
+  draft.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'the front end took its memory away')
+  proceed(draft, noMessage)
+}
+
+/** Destroying the device stops its rings; nothing needs to be asked any more. */
+function close(draft: Draft, code: string): void {
+  const { state } = draft
+  state.rings.forEach((ring, i) => {
+    if (!ring.running) return
+    ring.running = false
+    draft.tell({ type: 'ring-stopped', ring: i, reason: 'closed' })
+  })
+  draft.stopped()
+  state.closed = true
+  draft.effects.push({ kind: 'close', code })
+}

@@ -1,0 +1,155 @@
+// The session's vocabulary: what goes in, what comes out, and what it remembers. Everything is plain data that
+// structuredClone() takes, so that a session can run in a thread of its own.
+
+import type { RingAddresses } from './codec.js'
+import type { MemoryRegion, SessionEvent } from './events.js'
+import { offeredFeatures, offeredProtocolFeatures } from './features.js'
+
+/** Names an fd that native code owns; 0 is none. */
+export type FdToken = number
+
+export interface Message {
+  request: number
+  flags: number
+  payload: Uint8Array
+  fds: FdToken[]
+}
+
+export type Input =
+  | { kind: 'message'; message: Message }
+  /** Of the one pending ask. Negative = failed; `reason` is then the word for it. */
+  | { kind: 'result'; value: number; lost?: number[]; reason?: string }
+  /** Native code has latched a ring; `mem_not_shared` is a diagnosis only, the ring goes on. */
+  | { kind: 'ring-fault'; ring: number; reason: string }
+  /** The guest's memory was taken away under us. */
+  | { kind: 'memory-fault' }
+  /** The connection is gone, or closed by us. */
+  | { kind: 'hang-up'; reason: string }
+  /** The time of the last `deadline` effect has passed. */
+  | { kind: 'deadline' }
+
+/** At most one a step, and always the last effect: its result is fed back before anything else happens. */
+export type Ask =
+  | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
+  /** fd 0: none, the former one is dropped. */
+  | { kind: 'ring-fd'; ring: number; which: 0 | 1 | 2; fd: FdToken }
+  | {
+      kind: 'start-ring'
+      ring: number
+      size: number
+      base: number
+      flags: number
+      /** Descriptors, used, available, log. */
+      addresses: bigint[]
+      features: bigint
+    }
+  | { kind: 'stop-ring'; ring: number; reason: string }
+
+export type Effect =
+  | Ask
+  | { kind: 'reply'; bytes: Uint8Array }
+  | { kind: 'close-fds'; fds: FdToken[] }
+  | { kind: 'event'; event: SessionEvent }
+  /** Wants a `deadline` input after so long, instead of any wanted before; 0 = none any more. */
+  | { kind: 'deadline'; ms: number }
+  | { kind: 'close'; code: string }
+
+/** What a ring was given: an fd, "no fd" in so many words, or nothing yet. */
+export type Notifier = 'unset' | 'fd' | 'none'
+
+export interface RingState {
+  /** 0 = not told. */
+  size: number
+  base: number
+  addresses: RingAddresses | null
+  kick: Notifier
+  call: Notifier
+  /** null = not told: enabled if PROTOCOL_FEATURES was not negotiated. */
+  enabled: boolean | null
+  running: boolean
+  /** The fault that keeps it from running until it is set up anew; '' = none. */
+  latched: string
+}
+
+/** A message (or a fault) that waits for the result of its first ask. */
+export interface Pending {
+  /** null for an input that was no message: nothing is answered. */
+  message: Message | null
+  stage: 'body' | 'reconcile'
+  asks: Ask[]
+  /** Why it will be refused; '' = it won't. */
+  refused: string
+  /** A ring that should run on its account could not start. */
+  failed: boolean
+  /** Payload of its own reply; null = an ack, if one is wanted. */
+  reply: Uint8Array | null
+}
+
+export interface State {
+  offered: { features: bigint; protocolFeatures: bigint; queuePairs: number }
+  features: bigint
+  /** SET_FEATURES was accepted once. */
+  negotiated: boolean
+  protocolFeatures: bigint
+  status: number
+  regions: MemoryRegion[]
+  /** The mapping is of no use any more: even the same table must be mapped anew. */
+  revoked: boolean
+  rings: RingState[]
+  ready: boolean
+  /** A request has ended what `ready` began; told when its rings have stopped. */
+  leaving: boolean
+  /** "Shares no memory" was told. */
+  notSharedTold: boolean
+  pending: Pending | null
+  /** Inputs that came while one was pending. */
+  backlog: Input[]
+  closed: boolean
+}
+
+export interface SessionOptions {
+  features?: bigint
+  protocolFeatures?: bigint
+  queuePairs?: number
+}
+
+export const isAsk = (effect: Effect): effect is Ask =>
+  effect.kind === 'map' ||
+  effect.kind === 'ring-fd' ||
+  effect.kind === 'start-ring' ||
+  effect.kind === 'stop-ring'
+
+const newRing = (): RingState => ({
+  size: 0,
+  base: 0,
+  addresses: null,
+  kick: 'unset',
+  call: 'unset',
+  enabled: null,
+  running: false,
+  latched: '',
+})
+
+export function initialState(options: SessionOptions = {}): State {
+  const queuePairs = options.queuePairs ?? 1
+  return {
+    offered: {
+      features: options.features ?? offeredFeatures,
+      protocolFeatures: options.protocolFeatures ?? offeredProtocolFeatures,
+      queuePairs,
+    },
+    features: 0n,
+    negotiated: false,
+    protocolFeatures: 0n,
+    status: 0,
+    regions: [],
+    revoked: false,
+    rings: Array.from({ length: 2 * queuePairs }, newRing),
+    ready: false,
+    leaving: false,
+    notSharedTold: false,
+    pending: null,
+    backlog: [],
+    closed: false,
+  }
+}

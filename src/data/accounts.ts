@@ -1,0 +1,136 @@
+// Lease accounts: how many packets and bytes of the pool a queue has out, how many it may have, and what is kept back
+// for it alone. The counting itself is in pool.ts and in the addon; here is opening, closing, and who waits for credit.
+// Two thresholds (stop at the limit, resume at half), so that kicks don't flap.
+import { VhostError } from '../errors.js'
+import {
+  ACCOUNT_BYTE_LIMIT,
+  ACCOUNT_BYTES,
+  ACCOUNT_PACKET_LIMIT,
+  ACCOUNT_PACKETS,
+  ACCOUNT_RESERVE,
+  ACCOUNT_SMALL,
+  ACCOUNT_WORDS,
+  GROWN,
+  HEAD,
+  RESERVED,
+  SLOTS,
+  TAIL,
+} from './pool-arrays.js'
+
+export interface AccountLimits {
+  packets: number
+  bytes: number
+  /** Slots kept back for this account alone, as far as the pool has them. */
+  smallReserve?: number
+  largeReserve?: number
+}
+
+const EXHAUSTED = 1
+const CLOSING = 2
+
+export class Accounts {
+  /** Non-zero: pool.ts must call settle() when a packet of this account is freed. */
+  readonly watched: Uint8Array
+  readonly #words: Uint32Array
+  readonly #cursors: Uint32Array
+  readonly #open: boolean[]
+  readonly #resume = new Map<number, () => void>()
+
+  constructor(words: Uint32Array, cursors: Uint32Array) {
+    this.#words = words
+    this.#cursors = cursors
+    const count = words.length / ACCOUNT_WORDS
+    this.watched = new Uint8Array(count)
+    this.#open = new Array(count).fill(false)
+    this.#open[0] = true
+    // Account 0 pays for copies that belong to no queue: the pool is its only limit.
+    words[ACCOUNT_PACKET_LIMIT] = words[ACCOUNT_BYTE_LIMIT] = 0xffffffff
+  }
+
+  open({ packets, bytes, smallReserve = 0, largeReserve = 0 }: AccountLimits): number {
+    const account = this.#open.indexOf(false)
+    if (account < 0)
+      throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', `all ${this.#open.length} lease accounts are in use`, {
+        fix: 'close devices, or put them on other threads',
+      })
+    this.#open[account] = true
+    const at = account * ACCOUNT_WORDS
+    this.#words.fill(0, at, at + ACCOUNT_WORDS)
+    this.#words[at + ACCOUNT_PACKET_LIMIT] = packets
+    this.#words[at + ACCOUNT_BYTE_LIMIT] = bytes
+    this.#reserve(at, 0, smallReserve)
+    this.#reserve(at, 1, largeReserve)
+    return account
+  }
+
+  /** Its number is used again once its last packet came back. */
+  close(account: number): void {
+    const at = account * ACCOUNT_WORDS
+    for (const large of [0, 1]) {
+      this.#cursors[RESERVED + large] -= this.unusedReserve(account, large)
+      this.#words[at + ACCOUNT_RESERVE + large] = 0
+    }
+    this.#resume.delete(account)
+    this.watched[account] = CLOSING
+    if (this.#words[at + ACCOUNT_PACKETS] === 0) this.settle(account)
+  }
+
+  packets(account: number): number {
+    return this.#words[account * ACCOUNT_WORDS + ACCOUNT_PACKETS]
+  }
+
+  bytes(account: number): number {
+    return this.#words[account * ACCOUNT_WORDS + ACCOUNT_BYTES]
+  }
+
+  /** May the account have one more packet? The same question as in native/core/net/dequeue.cc. */
+  hasCredit(account: number): boolean {
+    const at = account * ACCOUNT_WORDS
+    const words = this.#words
+    return (
+      words[at + ACCOUNT_PACKETS] < words[at + ACCOUNT_PACKET_LIMIT] &&
+      words[at + ACCOUNT_BYTES] < words[at + ACCOUNT_BYTE_LIMIT]
+    )
+  }
+
+  unusedReserve(account: number, large: number): number {
+    const at = account * ACCOUNT_WORDS + large
+    const out = this.#words[at + ACCOUNT_SMALL]
+    const reserve = this.#words[at + ACCOUNT_RESERVE]
+    return out < reserve ? reserve - out : 0
+  }
+
+  /** The account was found exhausted: calls `resume` once, when it is back at half. */
+  whenHalf(account: number, resume: () => void): void {
+    this.#resume.set(account, resume)
+    this.watched[account] |= EXHAUSTED
+  }
+
+  /** A packet of a watched account was freed. */
+  settle(account: number): void {
+    const at = account * ACCOUNT_WORDS
+    const words = this.#words
+    if (this.watched[account] & CLOSING) {
+      if (words[at + ACCOUNT_PACKETS] > 0) return
+      this.watched[account] = 0
+      this.#open[account] = false
+    } else if (
+      words[at + ACCOUNT_PACKETS] * 2 <= words[at + ACCOUNT_PACKET_LIMIT] &&
+      words[at + ACCOUNT_BYTES] * 2 <= words[at + ACCOUNT_BYTE_LIMIT]
+    ) {
+      this.watched[account] = 0
+      const resume = this.#resume.get(account)
+      this.#resume.delete(account)
+      resume?.()
+    }
+  }
+
+  #reserve(at: number, large: number, wanted: number): void {
+    const cursors = this.#cursors
+    const free = (cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0
+    const left = free + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large]
+    const granted = Math.max(0, Math.min(wanted, left))
+    this.#words[at + ACCOUNT_RESERVE + large] = granted
+    cursors[RESERVED + large] += granted
+  }
+}

@@ -1,0 +1,64 @@
+// The layout of the pool's shared arrays (native/core/net/pool.h and limits.h), and plain ones for tests and for
+// `rx-vhost/testing`, which load no addon.
+
+export interface PoolArrays {
+  /** All slots: the small ones, then the large ones. */
+  bytes: ArrayBuffer
+  /** SLOT_WORDS words per slot (src/packet.ts). */
+  meta: Uint32Array
+  /** Free lists: rings of slot ids, first in first out, a power of two long. */
+  freeSmall: Uint32Array
+  freeLarge: Uint32Array
+  cursors: Uint32Array
+  /** ACCOUNT_WORDS words per account; account 0 pays for what belongs to no queue. */
+  accounts: Uint32Array
+  /** Where slot ids cross to the addon and back. */
+  exchange: Uint32Array
+}
+
+// cursors; of each pair the first is for small slots. HEAD and TAIL are free-running, and 2 words apart per class.
+export const HEAD = 0
+export const TAIL = 1
+export const GROWN = 4
+export const SLOTS = 6
+export const RESERVED = 8
+const CURSOR_WORDS = 16
+
+export const ACCOUNT_WORDS = 16
+export const ACCOUNT_PACKETS = 0
+export const ACCOUNT_BYTES = 1
+export const ACCOUNT_PACKET_LIMIT = 2
+export const ACCOUNT_BYTE_LIMIT = 3
+export const ACCOUNT_SMALL = 4
+export const ACCOUNT_LARGE = 5
+export const ACCOUNT_RESERVE = 6
+
+export const SMALL_SLOT = 2048
+export const LARGE_SLOT = 65536 + 2048
+export const HEADROOM = 128
+export const SMALL_SLAB = 256
+export const LARGE_SLAB = 8
+/** Packets of one native call at most. */
+export const MAX_BURST = 256
+
+/** Arrays as the addon's poolOpen makes them, half of `bytes` for each class of slots. */
+export function plainPoolArrays(bytes = 4 << 20, maxAccounts = 256): PoolArrays {
+  const small = Math.max(SMALL_SLAB, Math.floor(bytes / 2 / SMALL_SLOT))
+  const large = Math.max(LARGE_SLAB, Math.floor(bytes / 2 / LARGE_SLOT))
+  const cursors = new Uint32Array(CURSOR_WORDS)
+  cursors[SLOTS] = small
+  cursors[SLOTS + 1] = large
+  return {
+    bytes: new ArrayBuffer(small * SMALL_SLOT + large * LARGE_SLOT),
+    meta: new Uint32Array((small + large) * 8),
+    freeSmall: new Uint32Array(powerOfTwo(small)),
+    freeLarge: new Uint32Array(powerOfTwo(large)),
+    cursors,
+    accounts: new Uint32Array(maxAccounts * ACCOUNT_WORDS),
+    exchange: new Uint32Array(MAX_BURST),
+  }
+}
+
+function powerOfTwo(atLeast: number): number {
+  return 2 ** Math.ceil(Math.log2(atLeast))
+}

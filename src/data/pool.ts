@@ -1,0 +1,221 @@
+// The packet pool from JavaScript's side: leases are counted and slots given back here, in the typed arrays that the
+// addon shares (native/core/net/pool.h is the other half of the layout), so that a release makes no native call. It
+// works as well on plain arrays (pool-arrays.ts). One thread owns it. It knows no queue: who waits for credit is a
+// callback (accounts.ts).
+import { Buffer } from 'node:buffer'
+import {
+  type Packet,
+  SLOT_ACCOUNT,
+  SLOT_GENERATION,
+  SLOT_HEADER,
+  SLOT_LENGTH,
+  SLOT_OFFSET,
+  SLOT_REFERENCES,
+  SLOT_WORDS,
+  type Slots,
+} from '../packet.js'
+import { Accounts } from './accounts.js'
+import {
+  ACCOUNT_BYTES,
+  ACCOUNT_PACKETS,
+  ACCOUNT_SMALL,
+  ACCOUNT_WORDS,
+  GROWN,
+  HEAD,
+  HEADROOM,
+  LARGE_SLAB,
+  LARGE_SLOT,
+  type PoolArrays,
+  RESERVED,
+  SLOTS,
+  SMALL_SLAB,
+  SMALL_SLOT,
+  TAIL,
+} from './pool-arrays.js'
+
+/** What freed bytes read as in strict mode. */
+const POISON = 0xdb
+/** alloc: the class of slots is empty, but for other accounts' reserves. */
+export const NONE = -1
+
+export class Pool implements Slots {
+  readonly meta: Uint32Array
+  readonly bytes: Buffer
+  readonly exchange: Uint32Array
+  readonly strict: boolean
+  readonly holders: Map<object, string> | null
+  readonly packets: (Packet | undefined)[]
+  readonly accounts: Accounts
+  readonly #freeSmall: Uint32Array
+  readonly #freeLarge: Uint32Array
+  readonly #cursors: Uint32Array
+  readonly #accounts: Uint32Array
+  readonly #watched: Uint8Array
+  /** Per slot: who pays again when a lent lease ends; 0 is nobody. */
+  readonly #home: Uint16Array
+  readonly #small: number
+  #waiting: (() => void)[] = []
+
+  /** `names`: note who holds leases, for `stalled` events. */
+  constructor(arrays: PoolArrays, options: { strict?: boolean; names?: boolean } = {}) {
+    const strict = options.strict ?? process.env.RX_VHOST_LEASES === 'strict'
+    const names = options.names ?? strict
+    this.meta = arrays.meta
+    this.bytes = Buffer.from(arrays.bytes)
+    this.exchange = arrays.exchange
+    this.#freeSmall = arrays.freeSmall
+    this.#freeLarge = arrays.freeLarge
+    this.#cursors = arrays.cursors
+    this.#accounts = arrays.accounts
+    this.#small = arrays.cursors[SLOTS]
+    this.strict = strict
+    this.holders = names ? new Map() : null
+    this.packets = new Array(arrays.cursors[SLOTS] + arrays.cursors[SLOTS + 1]).fill(undefined)
+    this.#home = new Uint16Array(this.packets.length)
+    this.accounts = new Accounts(arrays.accounts, arrays.cursors)
+    this.#watched = this.accounts.watched
+  }
+
+  /** Slots that are leased, by anyone. */
+  get leases(): number {
+    return this.#out(0) + this.#out(1)
+  }
+
+  /** How many packets the holder named so has, in debug and strict mode. */
+  holding(): Record<string, number> {
+    const sums: Record<string, number> = {}
+    for (const name of this.holders?.values() ?? []) sums[name] = (sums[name] ?? 0) + 1
+    return sums
+  }
+
+  retain(slot: number): void {
+    this.meta[slot * SLOT_WORDS + SLOT_REFERENCES]++
+  }
+
+  release(slot: number): void {
+    const at = slot * SLOT_WORDS + SLOT_REFERENCES
+    const references = this.meta[at]
+    if (references > 1) this.meta[at] = references - 1
+    else if (references === 1) this.#free(slot)
+    else throw new Error(`rx-vhost: slot ${slot} is released twice`)
+  }
+
+  /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NONE. */
+  alloc(length: number, account = 0): number {
+    const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
+    if (length > LARGE_SLOT - HEADROOM) throw new RangeError(`a packet of ${length} bytes is too long`)
+    const cursors = this.#cursors
+    const own = this.accounts.unusedReserve(account, large)
+    const left =
+      ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0) + cursors[SLOTS + large] - cursors[GROWN + large]
+    if (left <= cursors[RESERVED + large] - own) return NONE
+    const list = large === 1 ? this.#freeLarge : this.#freeSmall
+    if (cursors[HEAD + 2 * large] === cursors[TAIL + 2 * large]) this.#grow(large, list)
+    const slot = list[cursors[HEAD + 2 * large]++ & (list.length - 1)]
+    if (own > 0) cursors[RESERVED + large]--
+    this.#charge(account, large, length)
+    const { meta } = this
+    const at = slot * SLOT_WORDS
+    const index = large === 1 ? slot - this.#small : slot
+    const start = large === 1 ? this.#small * SMALL_SLOT + index * LARGE_SLOT : index * SMALL_SLOT
+    meta[at + SLOT_OFFSET] = start + HEADROOM
+    meta[at + SLOT_LENGTH] = length
+    meta[at + SLOT_REFERENCES] = 1
+    meta[at + SLOT_ACCOUNT] = account
+    meta[at + SLOT_HEADER] = 0
+    meta[at + SLOT_HEADER + 1] = 0
+    meta[at + SLOT_HEADER + 2] = 0
+    return slot
+  }
+
+  /**
+   * Takes a lease that `account` pays for, not the queue that the packet came from: for who keeps packets without
+   * slowing that queue. Given back with `unlend`.
+   */
+  lend(slot: number, account: number): void {
+    const at = slot * SLOT_WORDS
+    const payer = this.meta[at + SLOT_ACCOUNT]
+    this.meta[at + SLOT_REFERENCES]++
+    if (this.#home[slot] === 0) this.#home[slot] = payer
+    if (payer !== account) this.#transfer(slot, account)
+  }
+
+  /** Gives back what `lend` took. If others still hold the packet, its queue pays for it again. */
+  unlend(slot: number, account: number): void {
+    const at = slot * SLOT_WORDS
+    if (this.meta[at + SLOT_REFERENCES] > 1 && this.meta[at + SLOT_ACCOUNT] === account) {
+      this.#transfer(slot, this.#home[slot])
+      this.#home[slot] = 0
+    }
+    this.release(slot)
+  }
+
+  /** Calls back once, soon after slots became free. */
+  whenFreed(callback: () => void): void {
+    if (!this.#waiting.includes(callback)) this.#waiting.push(callback)
+  }
+
+  #transfer(slot: number, account: number): void {
+    const at = slot * SLOT_WORDS
+    const large = slot < this.#small ? 0 : 1
+    const length = this.meta[at + SLOT_LENGTH]
+    this.#discharge(this.meta[at + SLOT_ACCOUNT], large, length)
+    this.meta[at + SLOT_ACCOUNT] = account
+    if (this.accounts.unusedReserve(account, large) > 0) this.#cursors[RESERVED + large]--
+    this.#charge(account, large, length)
+  }
+
+  #out(large: number): number {
+    const cursors = this.#cursors
+    return cursors[GROWN + large] - ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0)
+  }
+
+  #free(slot: number): void {
+    const { meta } = this
+    const at = slot * SLOT_WORDS
+    const small = slot < this.#small
+    const length = meta[at + SLOT_LENGTH]
+    if (this.strict) this.bytes.fill(POISON, meta[at + SLOT_OFFSET], meta[at + SLOT_OFFSET] + length)
+    meta[at + SLOT_REFERENCES] = 0
+    this.#home[slot] = 0
+    meta[at + SLOT_GENERATION]++
+    if (small) this.#freeSmall[this.#cursors[TAIL]++ & (this.#freeSmall.length - 1)] = slot
+    else this.#freeLarge[this.#cursors[TAIL + 2]++ & (this.#freeLarge.length - 1)] = slot
+    this.#discharge(meta[at + SLOT_ACCOUNT], small ? 0 : 1, length)
+    if (this.#waiting.length > 0) this.#wake()
+  }
+
+  #charge(account: number, large: number, length: number): void {
+    const at = account * ACCOUNT_WORDS
+    this.#accounts[at + ACCOUNT_PACKETS]++
+    this.#accounts[at + ACCOUNT_BYTES] += length
+    this.#accounts[at + ACCOUNT_SMALL + large]++
+  }
+
+  #discharge(account: number, large: number, length: number): void {
+    const accounts = this.#accounts
+    const at = account * ACCOUNT_WORDS
+    accounts[at + ACCOUNT_PACKETS]--
+    accounts[at + ACCOUNT_BYTES] -= length
+    const out = accounts[at + ACCOUNT_SMALL + large]
+    accounts[at + ACCOUNT_SMALL + large] = out - 1
+    if (out <= accounts[at + ACCOUNT_SMALL + large + 2]) this.#cursors[RESERVED + large]++
+    if (this.#watched[account] !== 0) this.accounts.settle(account)
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const callback of waiting) callback()
+  }
+
+  #grow(large: number, list: Uint32Array): void {
+    const cursors = this.#cursors
+    const grown = cursors[GROWN + large]
+    const count = Math.min(large === 1 ? LARGE_SLAB : SMALL_SLAB, cursors[SLOTS + large] - grown)
+    const first = (large === 1 ? this.#small : 0) + grown
+    for (let i = 0; i < count; i++) list[cursors[TAIL + 2 * large]++ & (list.length - 1)] = first + i
+    cursors[GROWN + large] = grown + count
+  }
+}
+

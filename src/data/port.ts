@@ -1,0 +1,46 @@
+// What a queue needs of a ring: a few calls that move slot ids. The real one is ring-port.ts, the test kit has one
+// without an addon. Nothing above this file knows which it has.
+
+// Bits of what dequeue and enqueue return (native/core/net/burst.h).
+/** Packets moved. */
+export const COUNT = 0xffff
+/** dequeue: there is more; enqueue: stopped for lack of buffers. */
+export const MORE = 1 << 16
+/** The ring is latched for a guest's fault. */
+export const FAULT = 1 << 17
+/** The ring is not running. */
+export const STOPPED = 1 << 18
+/** The pool has nothing for this account. */
+export const NO_SLOT = 1 << 19
+/** The account's limit is reached. */
+export const CREDIT = 1 << 20
+
+/** Told to the queue that opened a port. Neither may call back into the port synchronously. */
+export interface PortEvents {
+  /** The guest kicked. */
+  kick(): void
+  /** `running` has changed. */
+  state(): void
+}
+
+export interface QueuePort {
+  /** Where slot ids cross: dequeue writes, enqueue reads. Shared by all ports of an env. */
+  readonly exchange: Uint32Array
+  /** Does the ring run? */
+  readonly running: boolean
+  /** The queue takes the port; what is dequeued is charged to `account`. */
+  open(account: number, events: PortEvents): void
+  close(): void
+  /** Moves up to `max` packets out of the guest; result bits. */
+  dequeue(max: number): number
+  /** Moves the first `count` slots of the exchange to the guest, in order; result bits. References stay the caller's. */
+  enqueue(count: number): number
+  /** Asks for the guest's next kick. True: there is something already, so do not sleep. */
+  arm(): boolean
+  /** Asks the guest not to kick. */
+  suppress(): void
+  /** Deaf to the guest's kicks, for a guest that kicks without work. */
+  mute(on: boolean): void
+  /** Packets dropped natively, by reason, since the ring was made. */
+  drops(): Readonly<Record<string, number>>
+}

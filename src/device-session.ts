@@ -1,0 +1,169 @@
+// Joins the control and the data plane for one connection: messages go into the pure session, its effects run on native
+// code, their results go back in, and its events come out. It owns the native device and the ports of its rings. It
+// knows no rxjs and no driver.
+import { virtioBits, protocolBits, namesIn } from './control/features.js'
+import type { SessionEvent } from './control/events.js'
+import { initialState, isAsk, step } from './control/session.js'
+import type { Effect, Input, SessionOptions, State } from './control/types.js'
+import { RingPort } from './data/ring-port.js'
+import { debugFor } from './debug.js'
+import { perform } from './effects.js'
+import { VhostError } from './errors.js'
+import type { DeviceEvent, RingInfo } from './events.js'
+import { native } from './native.js'
+import { reasonWord } from './reasons.js'
+import type { Connection } from './transport/connection.js'
+
+const debug = debugFor('device')
+
+export interface DeviceHandlers {
+  event(event: DeviceEvent): void
+  /** Last call. The connection is closed, the native device gone, nothing of the guest is touched any more. */
+  closed(): void
+}
+
+export const featureNames = (mask: bigint): string[] => namesIn(mask, virtioBits)
+export const protocolFeatureNames = (mask: bigint): string[] => namesIn(mask, protocolBits)
+
+export class DeviceSession {
+  readonly id: number
+  readonly path: string
+  readonly #connection: Connection
+  readonly #handlers: DeviceHandlers
+  readonly #ports: RingPort[] = []
+  #state: State
+  #inputs: Input[] = []
+  #running = false
+  #closed = false
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(path: string, connection: Connection, handlers: DeviceHandlers, options: SessionOptions = {}) {
+    this.path = path
+    this.#connection = connection
+    this.#handlers = handlers
+    this.#state = initialState(options)
+    this.id = native().deviceCreate()
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Begins to read messages, in a later turn. */
+  start(): void {
+    this.#connection.start({
+      message: message => this.#feed({ kind: 'message', message }),
+      close: reason => this.#feed({ kind: 'hang-up', reason }),
+    })
+  }
+
+  /** Ends the connection from our side; synchronous unless called from within one of the device's own events. */
+  close(reason: string): void {
+    this.#feed({ kind: 'hang-up', reason })
+  }
+
+  /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
+  port(ring: number): RingPort {
+    const port = new RingPort(this.id, ring, this.#state.rings[ring]?.running ?? false, fault =>
+      this.#feed({ kind: 'ring-fault', ring, reason: typeof fault === 'number' ? reasonWord(fault) : fault }),
+    )
+    this.#ports.push(port)
+    return port
+  }
+
+  /** An event of the data plane, in order with those of the control plane. */
+  tell(event: DeviceEvent): void {
+    if (!this.#closed) this.#handlers.event(event)
+  }
+
+  snapshot(): DeviceEvent {
+    const { ready, features, protocolFeatures, rings } = this.#state
+    return {
+      type: 'snapshot',
+      ready,
+      features: featureNames(features),
+      protocolFeatures: protocolFeatureNames(protocolFeatures),
+      rings: rings.map((ring, i): RingInfo => {
+        return { ring: i, running: ring.running, size: ring.size, enabled: ring.enabled === true, fault: ring.latched }
+      }),
+    }
+  }
+
+  // One input at a time: what an event's subscriber does to the device (a close, say) waits for the end of the step.
+  #feed(input: Input): void {
+    if (this.#closed) {
+      if (input.kind === 'message') for (const fd of input.message.fds) native().closeFd(fd)
+      return
+    }
+    this.#inputs.push(input)
+    if (this.#running) return
+    this.#running = true
+    try {
+      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) this.#step(next)
+    } finally {
+      this.#running = false
+    }
+  }
+
+  #step(input: Input): void {
+    let next: Input | undefined = input
+    while (next) {
+      const { state, effects } = step(this.#state, next)
+      this.#state = state
+      next = undefined
+      for (const effect of effects) {
+        if (isAsk(effect)) next = perform(this.id, effect)
+        else this.#run(effect)
+      }
+    }
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.kind) {
+      case 'reply':
+        this.#connection.send(effect.bytes)
+        break
+      case 'close-fds':
+        for (const fd of effect.fds) native().closeFd(fd)
+        break
+      case 'event':
+        this.#tell(effect.event)
+        break
+      case 'deadline':
+        clearTimeout(this.#deadline)
+        if (effect.ms > 0) this.#deadline = setTimeout(() => this.#feed({ kind: 'deadline' }), effect.ms).unref()
+        break
+      case 'close':
+        this.#end(effect.code)
+    }
+  }
+
+  #tell(event: SessionEvent): void {
+    debug('%d %o', this.id, event)
+    if (event.type === 'ring-started' || event.type === 'ring-stopped')
+      for (const port of this.#ports) port.ringState(event.ring, event.type === 'ring-started')
+    const { path, id: device } = this
+    if (event.type === 'negotiated')
+      this.#handlers.event({
+        type: 'negotiated',
+        features: featureNames(event.features),
+        protocolFeatures: protocolFeatureNames(event.protocolFeatures),
+      })
+    else if (event.type === 'fault') {
+      const { code, message, ring, request, fix, reason } = event
+      const error = new VhostError(code, `${message} (${reason})`, { path, device, ring, request, fix, reason })
+      this.#handlers.event({ type: 'fault', error, ring })
+    } else this.#handlers.event(event)
+  }
+
+  // Native first: when the event arrives, nothing of the guest is touched any more.
+  #end(reason: string): void {
+    if (this.#closed) return
+    this.#closed = true
+    clearTimeout(this.#deadline)
+    this.#connection.close()
+    native().deviceDestroy(this.id)
+    this.#handlers.event({ type: 'closed', reason })
+    this.#handlers.closed()
+  }
+}

@@ -1,0 +1,11 @@
+// What the package exports.
+export { Burst, HeldBurst } from './burst.js'
+export { configurePool } from './data/plane.js'
+export type { PollMode } from './data/source.js'
+export { VhostDevice } from './device.js'
+export { type SinkSettings, VhostDriver, type VhostDriverOptions } from './driver.js'
+export { VhostError, type VhostErrorCode, type VhostErrorDetail } from './errors.js'
+export type { DeviceEvent, DriverEvent, MemoryRegion, RingInfo } from './events.js'
+export { HeldPacket, Packet } from './packet.js'
+export { type QueueStats, VhostQueue, VhostSink } from './queue.js'
+export type { DropReason, Overflow, PacketSink } from './sink.js'

@@ -1,0 +1,142 @@
+// The only module that knows the addon: what it exports, where it is, and what to do when it is missing. Loaded at
+// first use, so that `rx-vhost/operators` and `rx-vhost/testing` work where no addon was built.
+//
+// Functions are flat: numbers, typed arrays and short strings in, a number out. A failure is a negative number: an
+// errno for sockets and watches, a reason (src/reasons.ts) for devices, rings and queues. File descriptors are
+// opaque tokens (0 = none) that native code owns; a function that consumes one does so whether it fails or not.
+import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import { getSystemErrorName } from 'node:util'
+import { VhostError } from './errors.js'
+
+export type FdToken = number
+
+/** A count in fds[0] of socketReceive that is none: fds were lost on the way. */
+export const FDS_TRUNCATED = 0xffffffff
+/** Likewise, since this process has no fd left. */
+export const FDS_EXHAUSTED = 0xfffffffe
+
+/** Sockets and fds. Negative results are errnos. */
+interface AddonSockets {
+  closeFd(token: FdToken): void
+  fdCount(): number
+  /** 1 for an eventfd, 0 for anything else. */
+  fdKind(token: FdToken): number
+  socketListen(path: string, backlog: number): number
+  /** Removes the path now rather than with closeFd(listener), if it still names the file that was bound. */
+  socketUnlink(path: string, listener: FdToken): void
+  socketAdopt(fd: number): number
+  socketAccept(listener: FdToken): number
+  socketConnect(path: string): number
+  /** Fills in pid, uid and gid. */
+  socketPeer(token: FdToken, out: Int32Array): number
+  socketReceive(
+    token: FdToken,
+    into: Uint8Array,
+    offset: number,
+    length: number,
+    /** [0] gets the count, FDS_TRUNCATED or FDS_EXHAUSTED; the tokens follow. */
+    fds: Uint32Array,
+  ): number
+  socketSend(token: FdToken, bytes: Uint8Array, offset: number, length: number, fds?: Uint32Array): number
+}
+
+/** The wake-up of this env; used through src/wakeup.ts. */
+interface AddonWakeup {
+  wakeupOpen(ready: Uint32Array, onReady: (pairs: number) => void): number
+  wakeupHold(on: boolean): void
+  /** 0 = readable, 1 = readable (edge), 2 = readable or writable, 3 = writable. */
+  watch(token: FdToken, tag: number, mode: number): number
+  unwatch(token: FdToken): void
+}
+
+/** Devices, their memory and rings. Negative results are reasons. */
+interface AddonDevices {
+  deviceCreate(): number
+  deviceDestroy(device: number): void
+  /** `regions`: guest address, size, user address, mmap offset of each. `lost[0]` = count of rings that stopped. */
+  deviceMap(device: number, regions: BigUint64Array, tokens: Uint32Array, lost: Uint32Array): number
+  /** `which`: 0 kick, 1 call, 2 error. */
+  ringFd(device: number, ring: number, which: number, token: FdToken): number
+  /** `config`: size, base, flags. `addresses`: descriptors, used, available, log, as user addresses. */
+  ringStart(
+    device: number,
+    ring: number,
+    config: Uint32Array,
+    addresses: BigUint64Array,
+    features: bigint,
+  ): number
+  /** The ring's base, or -1 when it was not running. */
+  ringStop(device: number, ring: number): number
+  /** Devices of the whole process, all envs. */
+  deviceCount(): number
+  reasonNames(): string[]
+}
+
+/** Queues: what moves packets. Result bits of dequeue and enqueue are in src/data. */
+interface AddonQueues {
+  /** `account` of the pool pays for what is dequeued. */
+  queueOpen(device: number, ring: number, account: number): number
+  queueClose(handle: number): void
+  dequeue(handle: number, max: number): number
+  enqueue(handle: number, count: number): number
+  /** 1 = something is there already: do not sleep. */
+  arm(handle: number): number
+  suppress(handle: number): void
+  /** Reports the ring's kicks under `tag`, whatever its kick fd is or becomes. */
+  queueWatch(handle: number, tag: number): number
+  queueUnwatch(handle: number): void
+  queueFault(handle: number): number
+  /** Looks as if nobody ever wrote the ring. */
+  queueReadsZero(handle: number): boolean
+  queueStats(handle: number, out: Float64Array): void
+  /** undefined when there is no memory for it. */
+  poolOpen(bytes: number): AddonPool | undefined
+}
+
+/** The shared memory of an env's pool; src/data/pool.ts gives its words names. */
+export interface AddonPool {
+  bytes: ArrayBuffer
+  meta: Uint32Array
+  freeSmall: Uint32Array
+  freeLarge: Uint32Array
+  cursors: Uint32Array
+  accounts: Uint32Array
+  exchange: Uint32Array
+}
+
+/** The in-process front end, src/guest. */
+// biome-ignore lint/suspicious/noEmptyInterface: filled in with src/guest
+interface AddonGuest {}
+
+export interface Addon extends AddonSockets, AddonWakeup, AddonDevices, AddonQueues, AddonGuest {}
+
+let loaded: Addon | undefined
+
+/** The addon; throws ERR_VHOST_ADDON_MISSING when it was not built, or not for this Node. */
+export function native(): Addon {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Addon {
+  const path = fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
+  try {
+    return createRequire(import.meta.url)(path) as Addon
+  } catch (cause) {
+    throw new VhostError('ERR_VHOST_ADDON_MISSING', `the addon could not be loaded from ${path}`, {
+      path,
+      fix: 'run `npm run build`, which needs the packages build-essential and python3',
+      cause,
+    })
+  }
+}
+
+/** `ECONNREFUSED` and the like, for a negative errno. */
+export function errnoName(error: number): string {
+  try {
+    return getSystemErrorName(error)
+  } catch {
+    return `errno ${-error}`
+  }
+}

@@ -1,0 +1,63 @@
+import { type OperatorFunction, Subscriber } from 'rxjs'
+import type { Burst } from '../burst.js'
+import { VhostError } from '../errors.js'
+import type { Packet } from '../packet.js'
+import type { Overflow, PacketSink } from '../sink.js'
+import { operator } from './support.js'
+
+/**
+ * Puts each packet into `sink` and emits nothing. The end of most pipelines.
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           enqueue(sink)
+ * sink:     --(1 2 3)--------(4)
+ * result:   ------------------------|      once the sink took all
+ * ```
+ *
+ * A ring that is full for the moment keeps what did not fit, in order, and so stalls the source (`overflow: 'block'`);
+ * a ring that does not run drops, as `not-ready`, `no-device` or `gone`. What the sink accepted survives an
+ * unsubscription.
+ *
+ * **Leases.** The sink takes one on each packet that it keeps, until the guest has room.
+ *
+ * @return Completes when the source has completed and the sink took all that it accepted.
+ */
+export function enqueue(
+  sink: PacketSink,
+  { overflow = 'block' }: { overflow?: Overflow } = {},
+): OperatorFunction<Burst | Packet, never> {
+  return operator<Burst | Packet, never>(destination => new EnqueueSubscriber(destination, sink, overflow))
+}
+
+class EnqueueSubscriber extends Subscriber<Burst | Packet> {
+  constructor(
+    readonly out: Subscriber<never>,
+    readonly sink: PacketSink,
+    readonly overflow: Overflow,
+  ) {
+    super(out)
+    this.add(sink.use())
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    let fits: boolean
+    try {
+      fits = this.sink.accept(item, this.overflow)
+    } catch (error) {
+      this.out.error(error)
+      return
+    }
+    if (!fits) this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+  }
+
+  protected override _complete(): void {
+    // Not super: this subscription is in use until the sink took all.
+    this.add(
+      this.sink.whenDrained(() => {
+        this.out.complete()
+        this.unsubscribe()
+      }),
+    )
+  }
+}

@@ -1,0 +1,59 @@
+import { type OperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, borrow, coreOf, endBorrow, HeldBurst, isOpen } from '../burst.js'
+import { borrowPacket, endPacket, type HeldPacket, isOpenPacket, type Packet, slotOf, slotsOf } from '../packet.js'
+import { operator } from './support.js'
+
+/** The borrowed form of a lease. */
+export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? Burst : Packet
+
+/**
+ * Ends what {@link retain} began: emits each lease as a borrow, and releases it when that `next` returns.
+ *
+ * ```
+ * source:   --a---b---c--|
+ *           retain(), delay(--), release()
+ * result:   ----a---b---c--|
+ * ```
+ *
+ * **Leases.** Releases each exactly once; what it emits is valid for its `next`, as if it came from the queue. If
+ * something downstream throws half-way through a burst, the rest of it is lost: filter before `retain()` where
+ * predicates may throw.
+ */
+export function release<T extends HeldBurst | HeldPacket = HeldBurst>(): OperatorFunction<T, Borrowed<T>> {
+  return operator<T, Borrowed<T>>(
+    destination => new ReleaseSubscriber(destination as Subscriber<Burst | Packet>) as Subscriber<unknown>,
+  )
+}
+
+class ReleaseSubscriber extends Subscriber<HeldBurst | HeldPacket> {
+  constructor(readonly out: Subscriber<Burst | Packet>) {
+    super(out)
+  }
+
+  protected override _next(held: HeldBurst | HeldPacket): void {
+    if (held instanceof HeldBurst) this.#burst(held)
+    else this.#packet(held)
+  }
+
+  #burst(held: HeldBurst): void {
+    const core = coreOf(held)
+    const burst = borrow(core)
+    try {
+      this.out.next(burst)
+    } finally {
+      endBorrow(burst)
+      if (isOpen(held)) held.release()
+    }
+  }
+
+  #packet(held: HeldPacket): void {
+    const slots = slotsOf(held)
+    const packet = borrowPacket(slots, slotOf(held))
+    try {
+      this.out.next(packet)
+    } finally {
+      if (slots.strict) endPacket(packet)
+      if (isOpenPacket(held)) held.release()
+    }
+  }
+}

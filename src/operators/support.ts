@@ -1,0 +1,67 @@
+// What the operators share: making one out of a Subscriber, and stopping half-way through a burst. rxjs 7 keeps its
+// own `operate` to itself; a Subscriber given to subscribe() is used as it is, so a pipeline costs one object a step.
+import { Observable, type Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, borrow, coreFrom, cutBefore, endBorrow, failAt } from '../burst.js'
+
+/** An operator that puts what `connect` makes between its source and its subscriber. State is per subscription. */
+export function operator<In, Out>(
+  connect: (destination: Subscriber<Out>) => Subscriber<In>,
+): (source: Observable<In>) => Observable<Out> {
+  return source => new Observable<Out>(destination => source.subscribe(connect(destination)))
+}
+
+/** The output of an operator that makes bursts out of bursts: one core per subscription, taken out while in use. */
+export class Output {
+  #spare: BurstCore | null = null
+
+  /** An empty core for what is made of `input`. Put it back with emit(). */
+  take(input: BurstCore): BurstCore {
+    const spare = this.#spare
+    this.#spare = null
+    return coreFrom(input, spare)
+  }
+
+  /** Lends `core` to the destination, if there is something in it. */
+  emit(core: BurstCore, destination: Subscriber<Burst>): void {
+    if (core.length > 0 && !destination.closed) {
+      const burst = borrow(core)
+      try {
+        destination.next(burst)
+      } finally {
+        endBorrow(burst)
+      }
+    }
+    this.keep(core)
+  }
+
+  keep(core: BurstCore): void {
+    core.length = 0
+    this.#spare = core
+  }
+}
+
+/**
+ * A user's function threw at packet `at` of `input`. What was made of those before it, `core`, is delivered; the packet
+ * is lost; the subscription fails, and the queue keeps the rest for the next one, so that `retry()` goes on there.
+ */
+export function failWith(
+  error: unknown,
+  input: BurstCore,
+  at: number,
+  core: BurstCore,
+  output: Output,
+  destination: Subscriber<Burst>,
+): void {
+  if (destination.closed) return stopAt(input, at - 1, core, output)
+  output.emit(core, destination)
+  // Downstream ended at one of those before: the packet was given to nobody yet, and will throw in the next pipeline.
+  if (destination.closed) return cutBefore(input, at)
+  failAt(input, at)
+  destination.error(error)
+}
+
+/** The subscription ended inside a user's function: what was not yet handed on goes to the next one. */
+export function stopAt(input: BurstCore, at: number, core: BurstCore, output: Output): void {
+  cutBefore(input, core.length > 0 ? input.ids.indexOf(core.ids[0]) : at + 1)
+  output.keep(core)
+}

@@ -1,0 +1,76 @@
+import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
+import type { Packet } from '../packet.js'
+import { failWith, Output, operator, stopAt } from './support.js'
+
+/**
+ * Calls `look` with each packet and hands everything on as it came.
+ *
+ * <span class="informal">Like rxjs `tap`, but for the packets inside bursts.</span>
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           tapPackets(p => sum += p.length)
+ * result:   --(1 2 3)--------(4)--|
+ * ```
+ *
+ * **Leases.** Takes none; `look` borrows the packet for the call.
+ *
+ * If `look` throws, that packet is dropped and counted as `pipeline-error`, those before it are emitted, then the
+ * subscription fails; with `retry()` it goes on with the packet behind.
+ */
+export function tapPackets<T extends Burst | Packet = Burst>(
+  look: (packet: Packet) => void,
+): MonoTypeOperatorFunction<T> {
+  return operator<T, T>(
+    destination => new TapSubscriber(destination as Subscriber<Burst | Packet>, look) as Subscriber<unknown>,
+  )
+}
+
+class TapSubscriber extends Subscriber<Burst | Packet> {
+  readonly #output = new Output()
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly look: (packet: Packet) => void,
+  ) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(item)
+    else this.#packet(item)
+  }
+
+  #burst(burst: Burst): void {
+    const input = coreOf(burst)
+    const { out, look } = this
+    let at = 0
+    try {
+      for (; at < input.length && !out.closed; at++) look(packetAt(input, at))
+    } catch (error) {
+      return failWith(error, input, at, this.#first(input, at), this.#output, out)
+    }
+    // An unsubscription from inside `look`: nothing of the burst was handed on yet.
+    if (out.closed) stopAt(input, at - 1, this.#first(input, at), this.#output)
+    else out.next(burst)
+  }
+
+  #first(input: ReturnType<typeof coreOf>, count: number): ReturnType<typeof coreOf> {
+    const core = this.#output.take(input)
+    for (let i = 0; i < count; i++) core.ids[i] = input.ids[i]
+    core.length = count
+    return core
+  }
+
+  #packet(packet: Packet): void {
+    try {
+      this.look(packet)
+    } catch (error) {
+      packetFaults.count++
+      this.out.error(error)
+      return
+    }
+    this.out.next(packet)
+  }
+}

@@ -1,0 +1,132 @@
+// The two ends of a queue pair as users see them: an Observable out of the guest, a sink into it, the plain burst
+// calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
+// VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
+import { Observable, type Subscriber } from 'rxjs'
+import { BURST_PACKETS, type Burst, BurstCore, type HeldBurst, adopt, refillable, reopen } from './burst.js'
+import type { SinkQueue } from './data/sink.js'
+import type { SourceQueue } from './data/source.js'
+import type { Packet } from './packet.js'
+import type { Overflow, PacketSink } from './sink.js'
+
+export interface QueueStats {
+  /** Packets and bytes that were moved, in frames without the virtio-net header. */
+  readonly packets: number
+  readonly bytes: number
+  /** From guest: packets under lease. To guest: packets kept for a ring without room. */
+  readonly held: number
+  /** Packets dropped, by reason. */
+  readonly drops: Readonly<Record<string, number>>
+}
+
+/** What a queue's subscriptions depend on, besides the queue. */
+export interface QueueLife {
+  /** A subscription begins; returns what ends it. May throw, which the subscriber gets as an error. */
+  begin?(): () => void
+  /** Emits when subscriptions are to complete. */
+  ended?: Observable<unknown>
+}
+
+function within<T>(life: QueueLife, subscriber: Subscriber<T>, add: (to: Subscriber<T>) => () => void): () => void {
+  const end = life.begin?.()
+  if (life.ended) subscriber.add(life.ended.subscribe(() => subscriber.complete()))
+  const remove = add(subscriber)
+  return () => {
+    remove()
+    end?.()
+  }
+}
+
+/**
+ * Packets out of the guest, as an Observable of bursts. Multicast: each burst goes to every subscriber. The first
+ * subscription starts dequeuing, in a later turn; with none, packets stay in the guest's ring.
+ */
+export class VhostQueue extends Observable<Burst> {
+  /** The same packets, one by one. A burst per `next` is many times cheaper. */
+  readonly packets: Observable<Packet>
+  readonly #queue: SourceQueue
+
+  /** @internal */
+  constructor(queue: SourceQueue, life: QueueLife = {}) {
+    super(subscriber => within(life, subscriber, target => queue.addBursts(target)))
+    this.#queue = queue
+    this.packets = new Observable(subscriber => within(life, subscriber, target => queue.addPackets(target)))
+  }
+
+  /** The queue itself, for symmetry with `packets`. */
+  get bursts(): Observable<Burst> {
+    return this
+  }
+
+  /** Packets that can be refilled by `dequeueBurst(burst)` without making anything. */
+  createBurst(max = BURST_PACKETS): HeldBurst {
+    return refillable(new BurstCore(this.#queue.slots, new Uint32Array(max)))
+  }
+
+  /**
+   * Takes up to `max` packets now; the burst is yours to release. With a burst of `createBurst`, releases what is in
+   * it and fills it. Throws `ERR_VHOST_QUEUE_IN_USE` while someone is subscribed.
+   */
+  dequeueBurst(max?: number): HeldBurst
+  dequeueBurst(burst: HeldBurst, max?: number): HeldBurst
+  dequeueBurst(first?: number | HeldBurst, most?: number): HeldBurst {
+    if (typeof first === 'object') {
+      const core = reopen(first)
+      this.#queue.take(core, most ?? core.ids.length)
+      return first
+    }
+    const core = new BurstCore(this.#queue.slots, new Uint32Array(first ?? BURST_PACKETS))
+    this.#queue.take(core, core.ids.length)
+    return adopt(core, 'dequeueBurst')
+  }
+
+  get stats(): QueueStats {
+    const queue = this.#queue
+    return { packets: queue.packets, bytes: queue.bytes, held: queue.held, drops: queue.drops() }
+  }
+}
+
+/** The way into the guest: give it to `enqueue` or `mirror`, or subscribe it: `source.subscribe(sink)`. */
+export class VhostSink implements PacketSink {
+  readonly #queue: SinkQueue
+  readonly #life: QueueLife
+
+  /** @internal */
+  constructor(queue: SinkQueue, life: QueueLife = {}) {
+    this.#queue = queue
+    this.#life = life
+  }
+
+  /**
+   * Puts what the ring has room for into the guest and returns how many packets that was, from the first on. Keeps
+   * nothing: the burst stays yours.
+   */
+  enqueueBurst(burst: Burst | HeldBurst): number {
+    return this.#queue.enqueue(burst)
+  }
+
+  next(item: Burst | Packet): void {
+    this.#queue.next(item)
+  }
+
+  accept(item: Burst | Packet, overflow: Overflow): boolean {
+    return this.#queue.accept(item, overflow)
+  }
+
+  whenDrained(done: () => void): () => void {
+    return this.#queue.whenDrained(done)
+  }
+
+  use(): () => void {
+    const end = this.#life.begin?.()
+    const done = this.#queue.use()
+    return () => {
+      done()
+      end?.()
+    }
+  }
+
+  get stats(): QueueStats {
+    const queue = this.#queue
+    return { packets: queue.packets, bytes: queue.bytes, held: queue.kept, drops: queue.drops() }
+  }
+}

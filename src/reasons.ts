@@ -1,0 +1,39 @@
+// The closed list of reasons for which native code refuses or stops something, as numbers on the addon's side and
+// words on ours. The order is that of native/core/base/result.h: test/layering.test.ts compares the two.
+
+export const reasons = [
+  'none',
+  'fd_type',
+  'mem_count',
+  'mem_range',
+  'mem_overlap',
+  'mem_file_size',
+  'mem_map',
+  'mem_fs_type',
+  'mem_missing',
+  'vq_size',
+  'vq_index',
+  'vq_addr',
+  'vq_align',
+  'vq_base',
+  'vq_running',
+  'head_range',
+  'avail_jump',
+  'head_dup',
+  'next_range',
+  'chain_loop',
+  'malformed_budget',
+  'memory_revoked',
+  'call_stuck',
+  'device_gone',
+] as const
+
+export type Reason = (typeof reasons)[number]
+
+/** The word for a reason's number, of either sign; `none` for 0 and `unknown_<n>` for one not in the list. */
+export function reasonWord(number: number): Reason | `unknown_${number}` {
+  const index = Math.abs(number)
+  return reasons[index] ?? `unknown_${index}`
+}
+
+export const reasonNumber = (word: Reason): number => reasons.indexOf(word)

@@ -1,0 +1,170 @@
+// A ring in memory, without an addon: what a guest does with it is a few method calls. For tests of pipelines and of
+// the queues themselves. It honours accounts as the native dequeue does, and results have the same bits.
+import type { Pool } from '../data/pool.js'
+import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../packet.js'
+
+export interface FakePortOptions {
+  /** Entries of the ring. */
+  size?: number
+  /** Copy what the guest receives into `received`. */
+  record?: boolean
+}
+
+export class FakePort implements QueuePort {
+  readonly exchange: Uint32Array
+  running = true
+  /** From guest: did the queue ask for a kick? */
+  armed = false
+  muted = false
+  /** What the guest received, if recorded, and how many packets. */
+  readonly received: Buffer[] = []
+  receivedCount = 0
+  /** Native calls so far. */
+  readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0 }
+  readonly size: number
+  readonly #pool: Pool
+  readonly #record: boolean
+  #account = 0
+  #events: PortEvents | null = null
+  #sent: Uint8Array[] = []
+  #same: Uint8Array | null = null
+  #sameLeft = 0
+  #room = 0
+  readonly #holdsSame: Uint8Array
+
+  constructor(pool: Pool, { size = 256, record = true }: FakePortOptions = {}) {
+    this.exchange = pool.exchange
+    this.size = size
+    this.#pool = pool
+    this.#record = record
+    this.#holdsSame = new Uint8Array(pool.packets.length)
+  }
+
+  // What the guest does.
+
+  /** The guest sends frames, as many as its ring has room for, and kicks if it was asked to; how many it sent. */
+  send(...frames: Uint8Array[]): number {
+    const count = Math.min(frames.length, this.size - this.#sent.length)
+    this.#sent.push(...frames.slice(0, count))
+    if (count > 0) this.#notify()
+    return count
+  }
+
+  /** The guest sends `count` times the same frame: its ring is never empty until then. */
+  sendSame(frame: Uint8Array, count: number): void {
+    if (frame !== this.#same) this.#holdsSame.fill(0)
+    this.#same = frame
+    this.#sameLeft = count
+    this.#notify()
+  }
+
+  /** The guest posts `count` receive buffers. */
+  post(count: number): void {
+    this.#room = Math.min(this.#room + count, this.size)
+    this.#notify()
+  }
+
+  /** The guest kicks, asked or not. */
+  kick(): void {
+    if (!this.muted) this.#events?.kick()
+  }
+
+  /** Frames that wait in the guest's ring. */
+  get waiting(): number {
+    return this.#sent.length + this.#sameLeft
+  }
+
+  get room(): number {
+    return this.#room
+  }
+
+  /** The ring starts or stops. */
+  setRunning(running: boolean): void {
+    this.running = running
+    this.#events?.state()
+  }
+
+  // What the queue asks.
+
+  open(account: number, events: PortEvents): void {
+    this.#account = account
+    this.#events = events
+  }
+
+  close(): void {
+    this.#events = null
+  }
+
+  dequeue(max: number): number {
+    this.calls.dequeue++
+    if (!this.running) return STOPPED
+    let count = 0
+    let why = 0
+    for (; count < max && this.waiting > 0; count++) {
+      if (!this.#pool.accounts.hasCredit(this.#account)) {
+        why = CREDIT
+        break
+      }
+      const frame = this.#sameLeft > 0 ? (this.#same as Uint8Array) : this.#sent[0]
+      const slot = this.#pool.alloc(frame.length, this.#account)
+      if (slot < 0) {
+        why = NO_SLOT
+        break
+      }
+      this.#write(slot, frame)
+      this.exchange[count] = slot
+      if (this.#sameLeft > 0) this.#sameLeft--
+      else this.#sent.shift()
+    }
+    return count | why | (this.waiting > 0 ? MORE : 0)
+  }
+
+  enqueue(count: number): number {
+    this.calls.enqueue++
+    if (!this.running) return STOPPED
+    const taken = Math.min(count, this.#room)
+    this.#room -= taken
+    this.receivedCount += taken
+    if (this.#record) {
+      const { meta, bytes } = this.#pool
+      for (let i = 0; i < taken; i++) {
+        const at = this.exchange[i] * SLOT_WORDS
+        const from = meta[at + SLOT_OFFSET]
+        this.received.push(Buffer.from(bytes.subarray(from, from + meta[at + SLOT_LENGTH])))
+      }
+    }
+    return taken | (taken < count ? MORE : 0)
+  }
+
+  arm(): boolean {
+    this.calls.arm++
+    this.armed = true
+    return this.#room > 0 || this.waiting > 0
+  }
+
+  suppress(): void {
+    this.calls.suppress++
+    this.armed = false
+  }
+
+  mute(on: boolean): void {
+    this.muted = on
+  }
+
+  drops(): Readonly<Record<string, number>> {
+    return {}
+  }
+
+  // A slot that still has the frame of sendSame() needs no copy: what is measured with it is the queue, not memcpy.
+  #write(slot: number, frame: Uint8Array): void {
+    const same = frame === this.#same && !this.#pool.strict
+    if (same && this.#holdsSame[slot] === 1) return
+    this.#holdsSame[slot] = same ? 1 : 0
+    this.#pool.bytes.set(frame, this.#pool.meta[slot * SLOT_WORDS + SLOT_OFFSET])
+  }
+
+  #notify(): void {
+    if (this.armed) this.kick()
+  }
+}

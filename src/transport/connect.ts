@@ -1,0 +1,42 @@
+// Connections that we don't accept: made to a path, once, or inherited as an fd from the process that started us.
+import { VhostError } from '../errors.js'
+import { errnoName, native } from '../native.js'
+import { Connection, type ConnectionOptions } from './connection.js'
+import { pathFault } from './path.js'
+
+const fixes: Record<string, string> = {
+  ENOENT: 'start the server that makes this socket first, or check the path',
+  ECONNREFUSED: 'the socket file is there but nobody listens on it: start the server',
+  EACCES: 'give this process write permission for the socket and its folder',
+  EAGAIN: 'the server does not accept: its backlog is full',
+  EPROTOTYPE: 'the path is a socket of another type; a vhost-user socket is a stream',
+}
+
+/** Connects now; throws ERR_VHOST_CONNECT_FAILED, whose `reason` is the errno's name, or ERR_VHOST_PATH_INVALID. */
+export function connect(path: string, options: ConnectionOptions = {}): Connection {
+  const fault = pathFault(path)
+  if (fault) throw fault
+  const token = native().socketConnect(path)
+  if (token < 0) {
+    const reason = errnoName(token)
+    throw new VhostError('ERR_VHOST_CONNECT_FAILED', `can't connect to ${path} (${reason})`, {
+      path,
+      reason,
+      fix: fixes[reason],
+    })
+  }
+  return new Connection(token, options)
+}
+
+/** Takes over a connected socket by its number, as QEMU's convention `--fd=N` passes it. */
+export function adopt(fd: number, options: ConnectionOptions = {}): Connection {
+  const token = native().socketAdopt(fd)
+  if (token < 0) {
+    const reason = errnoName(token)
+    throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} can't be used (${reason})`, {
+      reason,
+      fix: 'pass the number of an inherited, connected Unix stream socket',
+    })
+  }
+  return new Connection(token, options)
+}

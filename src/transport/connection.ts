@@ -1,0 +1,198 @@
+// One Unix socket as a stream of whole messages with their fds. Never blocks, never waits for a peer longer than the
+// deadlines, and never lets one peer have more than its share of a turn: sockets are watched level-triggered, so what
+// is left comes back in the next. Does not keep the process alive (src/wakeup.ts: hold). Knows no request.
+import { debugFor } from '../debug.js'
+import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../native.js'
+import { type Watch, type WatchMode, watch } from '../wakeup.js'
+import { type CloseCode, MAX_FDS, type Message, MessageReader } from './framing.js'
+import { MAX_BACKLOG, WriteQueue } from './replies.js'
+import { Deadline, systemTimers, type Timers } from './timers.js'
+
+export type { CloseCode, Message } from './framing.js'
+
+export interface ConnectionHandlers {
+  /** The handler owns `message.fds`: each is consumed by native code or closed. */
+  message(message: Message): void
+  /** Called once, last, and not for a `close()` of our own. The socket is closed already. */
+  close(code: CloseCode): void
+}
+
+export interface ConnectionOptions {
+  /** We are the front end: what comes are replies. */
+  fromBackEnd?: boolean
+  timers?: Timers
+}
+
+export interface PeerCredentials {
+  pid: number
+  uid: number
+  gid: number
+}
+
+const DEADLINE_MS = 5000
+const MESSAGES_PER_TURN = 16
+/** More than a message has reads when it is cut in pieces, fewer than a byte a read could hold a turn up with. */
+const READS_PER_TURN = 64
+/** The kernel's limit of fds a message: the room for them all, so that the excess is ours to close. */
+const MAX_RECEIVED_FDS = 253
+const EAGAIN = -11
+
+const debug = debugFor('transport')
+const fdRoom = new Uint32Array(1 + MAX_RECEIVED_FDS)
+
+export class Connection {
+  readonly #token: number
+  readonly #reader: MessageReader
+  readonly #writes: WriteQueue
+  readonly #readDeadline: Deadline
+  readonly #writeDeadline: Deadline
+  #handlers: ConnectionHandlers | undefined
+  #watch: Watch | undefined
+  #paused = false
+  #closed = false
+
+  /** Takes over the socket behind `token`. */
+  constructor(token: number, options: ConnectionOptions = {}) {
+    const timers = options.timers ?? systemTimers
+    this.#token = token
+    this.#reader = new MessageReader(options.fromBackEnd ?? false)
+    this.#writes = new WriteQueue(token)
+    this.#readDeadline = new Deadline(timers, DEADLINE_MS, () => this.#end('msg_timeout'))
+    this.#writeDeadline = new Deadline(timers, DEADLINE_MS, () => this.#end('reply_backlog'))
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** The process at the other end, when it connected; undefined if the kernel would not say. */
+  get peer(): PeerCredentials | undefined {
+    const out = new Int32Array(3)
+    if (this.#closed || native().socketPeer(this.#token, out) < 0) return undefined
+    return { pid: out[0], uid: out[1], gid: out[2] }
+  }
+
+  /** Messages come from now on, never before this returns. */
+  start(handlers: ConnectionHandlers): void {
+    if (this.#closed || this.#handlers) return
+    this.#handlers = handlers
+    this.#watch = watch(this.#token, 'read', () => this.#onReady())
+    this.#update()
+  }
+
+  /**
+   * Sends the bytes, with `fds` on the first of them: at once, or as soon as the peer reads. The fds stay the
+   * caller's and open until then. A failure closes the connection in a later microtask, never from within this call.
+   */
+  send(bytes: Uint8Array, fds: readonly number[] = []): void {
+    if (this.#closed) return
+    this.#writes.add(bytes, fds)
+    this.#flush()
+  }
+
+  /** No message is handed on until `resume()`, nor is a hang-up noticed. */
+  pause(): void {
+    this.#paused = true
+    // The peer can't finish its message while we don't read.
+    this.#readDeadline.stop()
+    this.#update()
+  }
+
+  resume(): void {
+    this.#paused = false
+    if (this.#reader.underWay) this.#readDeadline.start()
+    this.#update()
+  }
+
+  /** Closes the socket now, without a call of `handlers.close`. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#readDeadline.stop()
+    this.#writeDeadline.stop()
+    this.#watch?.close()
+    this.#closeFds(this.#reader.takeFds())
+    native().closeFd(this.#token)
+  }
+
+  #end(code: CloseCode): void {
+    if (this.#closed) return
+    debug('closed: %s', code)
+    this.close()
+    this.#handlers?.close(code)
+  }
+
+  #onReady(): void {
+    this.#flush()
+    let messages = 0
+    for (let reads = 0; reads < READS_PER_TURN && messages < MESSAGES_PER_TURN; reads++) {
+      if (this.#closed || this.#paused) return
+      const outcome = this.#read()
+      if (outcome === 'empty') break
+      if (outcome === undefined) continue
+      if (typeof outcome === 'string') {
+        this.#end(outcome)
+        return
+      }
+      messages++
+      // Counts from the first byte of a message: the next one's, if it has begun, is yet to be read.
+      this.#readDeadline.stop()
+      this.#handlers?.message(outcome)
+    }
+    if (!this.#closed && !this.#paused && this.#reader.underWay && !this.#readDeadline.waiting)
+      this.#readDeadline.start()
+  }
+
+  #read(): Message | CloseCode | 'empty' | undefined {
+    const reader = this.#reader
+    const { room, filled } = reader
+    const bytes = native().socketReceive(this.#token, room, filled, room.length - filled, fdRoom)
+    if (bytes === EAGAIN) return 'empty'
+    const fdFault = bytes < 0 ? undefined : this.#takeFds()
+    if (fdFault) return fdFault
+    if (bytes <= 0) return bytes === 0 && reader.underWay ? 'msg_eof' : 'hang_up'
+    return reader.advance(bytes)
+  }
+
+  #takeFds(): CloseCode | undefined {
+    const count = fdRoom[0]
+    if (count === 0) return undefined
+    if (count === FDS_TRUNCATED) return 'msg_ctrunc'
+    // Part of the fds is not "no fd": the peer must not be taken at its word about the rest.
+    if (count === FDS_EXHAUSTED) return 'fd_exhausted'
+    const fds = Array.from(fdRoom.subarray(1, 1 + count))
+    // fds belong to the header's bytes; those that come with a body's are nobody's.
+    if (this.#reader.inBody) this.#closeFds(fds)
+    else {
+      this.#reader.addFds(fds)
+      if (this.#reader.fdCount > MAX_FDS) return 'msg_fds'
+    }
+    return undefined
+  }
+
+  #flush(): void {
+    if (this.#writes.size === 0) return
+    const taken = this.#writes.flush()
+    if (taken < 0) queueMicrotask(() => this.#end('hang_up'))
+    else if (this.#writes.size > MAX_BACKLOG) queueMicrotask(() => this.#end('reply_backlog'))
+    else if (this.#writes.size === 0) this.#writeDeadline.stop()
+    // Counts from the last byte that the peer took.
+    else if (taken > 0 || !this.#writeDeadline.waiting) this.#writeDeadline.start()
+    this.#update()
+  }
+
+  #update(): void {
+    if (!this.#watch || this.#closed) return
+    this.#watch.mode = this.#wantedMode()
+  }
+
+  #wantedMode(): WatchMode | 'none' {
+    const writing = this.#writes.size > 0
+    if (this.#paused) return writing ? 'write' : 'none'
+    return writing ? 'read-write' : 'read'
+  }
+
+  #closeFds(fds: readonly number[]): void {
+    for (const fd of fds) native().closeFd(fd)
+  }
+}

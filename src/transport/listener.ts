@@ -1,0 +1,140 @@
+// A listening Unix socket: connections in, and the path gone when it closes. Replaces a socket file that a dead
+// server left, never a live server's, and never anything but a socket.
+import { VhostError, type VhostErrorCode } from '../errors.js'
+import { errnoName, native } from '../native.js'
+import { type Watch, watch } from '../wakeup.js'
+import { Connection, type ConnectionOptions } from './connection.js'
+import { pathFault } from './path.js'
+import { Deadline, systemTimers } from './timers.js'
+
+export interface ListenerHandlers {
+  /** The receiver owns the connection: it starts or closes it. */
+  onConnection(connection: Connection): void
+  /** Accepting failed (`reason`: the errno's name) and is tried again in a moment. */
+  onTrouble?(reason: string): void
+}
+
+export interface ListenOptions extends ConnectionOptions {
+  backlog?: number
+}
+
+const ACCEPTS_PER_TURN = 16
+/** How long a listener rests when the process is out of fds: the waiting connection would wake it for ever. */
+const REST_MS = 100
+const EAGAIN = -11
+
+const failures: Record<string, { code: VhostErrorCode; why: string; fix: string }> = {
+  EADDRINUSE: {
+    code: 'ERR_VHOST_PATH_IN_USE',
+    why: 'a live server listens there',
+    fix: 'stop it (`ss -xlp` names it), or use another path',
+  },
+  ENOTSOCK: {
+    code: 'ERR_VHOST_PATH_NOT_SOCKET',
+    why: 'something that is no socket is there, and is left alone',
+    fix: 'remove it yourself, or use another path',
+  },
+  ENOENT: { code: 'ERR_VHOST_LISTEN_FAILED', why: 'its folder does not exist', fix: 'create the folder' },
+  ENOTDIR: {
+    code: 'ERR_VHOST_PATH_INVALID',
+    why: 'part of it is no folder',
+    fix: 'use a path below a folder',
+  },
+  EACCES: {
+    code: 'ERR_VHOST_LISTEN_FAILED',
+    why: 'this process may not create it',
+    fix: 'give it write permission for the folder, and for a socket that is there already',
+  },
+}
+
+/** Listeners whose paths must not outlive the process. */
+const open = new Set<Listener>()
+let watchingExit = false
+
+function closeAll(): void {
+  for (const listener of open) listener.close()
+}
+
+export class Listener {
+  readonly path: string
+  readonly #token: number
+  readonly #handlers: ListenerHandlers
+  readonly #options: ListenOptions
+  readonly #watch: Watch
+  readonly #rest: Deadline
+  #accepting: NodeJS.Immediate | undefined
+  #closed = false
+
+  constructor(path: string, token: number, handlers: ListenerHandlers, options: ListenOptions) {
+    this.path = path
+    this.#token = token
+    this.#handlers = handlers
+    this.#options = options
+    this.#rest = new Deadline(options.timers ?? systemTimers, REST_MS, () => {
+      this.#watch.mode = 'read'
+    })
+    // A hang-up that is ready in the same turn is served first, so that a front end which comes back at once finds
+    // its old place free.
+    this.#watch = watch(token, 'read', () => {
+      this.#accepting ??= setImmediate(() => this.#accept())
+    })
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Closes the socket and unlinks the path before it returns. Connections go on. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    open.delete(this)
+    clearImmediate(this.#accepting)
+    this.#rest.stop()
+    this.#watch.close()
+    native().socketUnlink(this.path, this.#token)
+    native().closeFd(this.#token)
+  }
+
+  #accept(): void {
+    this.#accepting = undefined
+    for (let i = 0; i < ACCEPTS_PER_TURN && !this.#closed; i++) {
+      const token = native().socketAccept(this.#token)
+      if (token === EAGAIN) return
+      if (token < 0) {
+        this.#watch.mode = 'none'
+        this.#rest.start()
+        this.#handlers.onTrouble?.(errnoName(token))
+        return
+      }
+      this.#handlers.onConnection(new Connection(token, this.#options))
+    }
+  }
+}
+
+/**
+ * Listens at `path`, from before this returns. Throws ERR_VHOST_PATH_IN_USE, _PATH_NOT_SOCKET, _PATH_INVALID or
+ * _LISTEN_FAILED, each with what to do about it.
+ */
+export function listen(path: string, handlers: ListenerHandlers, options: ListenOptions = {}): Listener {
+  const fault = pathFault(path)
+  if (fault) throw fault
+  const token = native().socketListen(path, options.backlog ?? 128)
+  if (token < 0) {
+    const reason = errnoName(token)
+    const known = failures[reason]
+    throw new VhostError(
+      known?.code ?? 'ERR_VHOST_LISTEN_FAILED',
+      `can't listen at ${path}: ${known?.why ?? reason}`,
+      { path, reason, fix: known?.fix },
+    )
+  }
+  const listener = new Listener(path, token, handlers, options)
+  open.add(listener)
+  if (!watchingExit) {
+    watchingExit = true
+    // The addon unlinks when a worker ends; on the main thread process.exit() runs no hook of its own.
+    process.once('exit', closeAll)
+  }
+  return listener
+}

@@ -1,0 +1,132 @@
+// Tags and handlers: turns the addon's (tag, events) pairs into calls. One table per env, as there is one epoll per
+// env. A tag is a slot and its generation, so that an event which was under way when its watch closed finds nobody.
+// Knows neither sockets nor rings.
+import { VhostError } from './errors.js'
+import { errnoName, type FdToken, native } from './native.js'
+
+export type WatchHandler = (events: number) => void
+export type WatchMode = 'read' | 'edge' | 'read-write' | 'write'
+
+const modeNumbers: Record<WatchMode, number> = { read: 0, edge: 1, 'read-write': 2, write: 3 }
+const SLOT_BITS = 20
+const SLOT_MASK = (1 << SLOT_BITS) - 1
+const PAIRS = 64
+
+interface Slot {
+  tag: number
+  handler: WatchHandler | undefined
+}
+
+const slots: Slot[] = []
+const free: number[] = []
+const ready = new Uint32Array(2 * PAIRS)
+let opened = false
+let holders = 0
+
+function open(): void {
+  if (opened) return
+  const result = native().wakeupOpen(ready, dispatch)
+  if (result < 0) throw new Error(`rx-vhost: no wake-up: ${errnoName(result)}`)
+  opened = true
+}
+
+function dispatch(pairs: number): void {
+  for (let i = 0; i < pairs; i++) {
+    const tag = ready[2 * i]
+    const slot = slots[tag & SLOT_MASK]
+    if (slot?.tag !== tag || !slot.handler) continue
+    try {
+      slot.handler(ready[2 * i + 1])
+    } catch (error) {
+      // The pairs behind this one may be edges that never come again: they are served first.
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}
+
+/** A tag for `handler`, for functions of the addon that watch an fd themselves. */
+export function allocateTag(handler: WatchHandler): number {
+  open()
+  // First in, first out: a slot rests for as long as possible before its generation moves on.
+  const reused = free.shift()
+  const index = reused ?? slots.length
+  if (index > SLOT_MASK) throw new Error('rx-vhost: too many watches')
+  if (reused === undefined) slots.push({ tag: index, handler })
+  slots[index].handler = handler
+  return slots[index].tag
+}
+
+/** From now on, events with this tag are ignored. */
+export function freeTag(tag: number): void {
+  const index = tag & SLOT_MASK
+  const slot = slots[index]
+  if (slot?.tag !== tag || !slot.handler) return
+  slot.handler = undefined
+  slot.tag = (tag + (1 << SLOT_BITS)) >>> 0
+  free.push(index)
+}
+
+/** An fd being watched. */
+export class Watch {
+  readonly #token: FdToken
+  readonly #tag: number
+  #mode: WatchMode | 'none' = 'none'
+  #closed = false
+
+  constructor(token: FdToken, handler: WatchHandler) {
+    this.#token = token
+    this.#tag = allocateTag(events => {
+      if (this.#mode !== 'none') handler(events)
+    })
+  }
+
+  get mode(): WatchMode | 'none' {
+    return this.#mode
+  }
+
+  /** Changes what is watched for; `none` stops all events, also those already under way in this turn's batch. */
+  set mode(mode: WatchMode | 'none') {
+    if (this.#closed || mode === this.#mode) return
+    if (mode === 'none') native().unwatch(this.#token)
+    else {
+      const result = native().watch(this.#token, this.#tag, modeNumbers[mode])
+      if (result < 0)
+        throw new VhostError(
+          'ERR_VHOST_INVALID_ARGUMENT',
+          `this file can't be watched (${errnoName(result)})`,
+        )
+    }
+    this.#mode = mode
+  }
+
+  /** Stops watching. Must come before the token is closed. */
+  close(): void {
+    if (this.#closed) return
+    this.mode = 'none'
+    this.#closed = true
+    freeTag(this.#tag)
+  }
+}
+
+export function watch(token: FdToken, mode: WatchMode, handler: WatchHandler): Watch {
+  const made = new Watch(token, handler)
+  try {
+    made.mode = mode
+  } catch (error) {
+    made.close()
+    throw error
+  }
+  return made
+}
+
+/** Keeps the process alive until as many `letGo()` as `hold()` were called. Watching alone does not. */
+export function hold(): void {
+  open()
+  if (holders++ === 0) native().wakeupHold(true)
+}
+
+export function letGo(): void {
+  if (holders > 0 && --holders === 0) native().wakeupHold(false)
+}

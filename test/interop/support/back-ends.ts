@@ -1,0 +1,77 @@
+// What stands between the front ends: one of this package's examples, or DPDK's own vhost ports. The scenarios take
+// either, so that a failure can be told apart from a fault of the harness or the machine:
+// RX_VHOST_BACK_END=dpdk runs them against DPDK's.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { Program, root } from './program.js'
+import { Testpmd, vhost } from './testpmd.js'
+
+export interface PortCounts {
+  path: string
+  /** Packets dequeued from the guest. */
+  received: number
+  /** Packets enqueued to the guest. */
+  sent: number
+  dropped: Record<string, number>
+}
+
+export interface BackEnd {
+  pid: number
+  /** Ends it; gives what each port counted. */
+  stop(): Promise<PortCounts[]>
+}
+
+/** Starts a back end that listens at each of the paths, and resolves when it does. */
+export type StartBackEnd = (paths: string[]) => Promise<BackEnd>
+
+/** Two vhost ports of testpmd, each forwarding to the other. */
+export const startDpdk: StartBackEnd = async paths => {
+  const testpmd = await Testpmd.start({
+    devices: paths.map((path, i) => vhost(i, path)),
+    mode: 'io',
+    core: 0,
+  })
+  await testpmd.forward()
+  return {
+    pid: testpmd.program.pid,
+    async stop() {
+      const ports = await testpmd.stopForwarding()
+      await testpmd.stop()
+      return ports.map(
+        (port, i): PortCounts => ({
+          path: paths[i]!,
+          received: port.rxPackets,
+          sent: port.txPackets,
+          dropped: { full: port.txDropped },
+        }),
+      )
+    },
+  }
+}
+
+/** An example of this package: prints `listening <path>` per port, and its counts as JSON when it is told to end. */
+const startExample =
+  (name: string): StartBackEnd =>
+  async paths => {
+    const file = join(root, 'dist/examples', `${name}.js`)
+    if (!existsSync(file)) throw new Error(`${file} is missing: npm run build`)
+    const program = new Program(process.execPath, [file, ...paths], { name })
+    for (const path of paths) await program.line(new RegExp(`^listening ${path}$`))
+    return {
+      pid: program.pid,
+      async stop() {
+        const { code } = await program.stop('SIGTERM')
+        if (code !== 0) throw new Error(`${name} ended with ${code}:\n${program.tail()}`)
+        const summary = program.lines.filter(line => line.startsWith('{')).at(-1)
+        if (!summary) throw new Error(`${name} printed no summary:\n${program.tail()}`)
+        return (JSON.parse(summary) as { ports: PortCounts[] }).ports
+      },
+    }
+  }
+
+/** The learning switch of examples/switch.ts, over any number of ports. */
+export const startSwitch: StartBackEnd =
+  process.env.RX_VHOST_BACK_END === 'dpdk' ? startDpdk : startExample('switch')
+
+/** examples/mirror.ts: the first two ports forward to each other, the third gets a copy of both directions. */
+export const startMirror: StartBackEnd = startExample('mirror')
