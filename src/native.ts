@@ -68,29 +68,29 @@ interface AddonDevices {
   ): number
   /** The ring's base, or -1 when it was not running. */
   ringStop(device: number, ring: number): number
-  /** Devices of the whole process, all envs. */
+  /** Devices of the whole process, for leak tests. */
   deviceCount(): number
+  /** The words of core/base/result.h in order. */
   reasonNames(): string[]
 }
 
 /** Queues: what moves packets. Result bits of dequeue and enqueue are in src/data. */
 interface AddonQueues {
-  /** `account` of the pool pays for what is dequeued. */
   queueOpen(device: number, ring: number, account: number): number
   queueClose(handle: number): void
+  /** The ring's kicks are reported under `tag`, also after it was given another kick fd. */
+  queueWatch(handle: number, tag: number): number
+  queueUnwatch(handle: number): void
   dequeue(handle: number, max: number): number
   enqueue(handle: number, count: number): number
   /** 1 = something is there already: do not sleep. */
   arm(handle: number): number
   suppress(handle: number): void
-  /** Reports the ring's kicks under `tag`, whatever its kick fd is or becomes. */
-  queueWatch(handle: number, tag: number): number
-  queueUnwatch(handle: number): void
   queueFault(handle: number): number
-  /** Looks as if nobody ever wrote the ring. */
+  /** The ring looks as if nobody had ever written it. */
   queueReadsZero(handle: number): boolean
   queueStats(handle: number, out: Float64Array): void
-  /** undefined when there is no memory for it. */
+  /** Once per env; undefined at a second call or when there is no room. */
   poolOpen(bytes: number): AddonPool | undefined
 }
 
