@@ -5,7 +5,7 @@ import { virtioBits, protocolBits, namesIn } from './control/features.js'
 import type { SessionEvent } from './control/events.js'
 import { initialState, isAsk, step } from './control/session.js'
 import type { Effect, Input, SessionOptions, State } from './control/types.js'
-import { RingPort } from './data/ring-port.js'
+import { newCounters, RingPort } from './data/ring-port.js'
 import { debugFor } from './debug.js'
 import { perform } from './effects.js'
 import { VhostError } from './errors.js'
@@ -31,6 +31,7 @@ export class DeviceSession {
   readonly #connection: Connection
   readonly #handlers: DeviceHandlers
   readonly #ports: RingPort[] = []
+  readonly #counters: Float64Array[] = []
   #state: State
   #inputs: Input[] = []
   #running = false
@@ -64,9 +65,15 @@ export class DeviceSession {
 
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
   port(ring: number): RingPort {
-    const port = new RingPort(this.id, ring, this.#state.rings[ring]?.running ?? false, fault =>
-      this.#feed({ kind: 'ring-fault', ring, reason: typeof fault === 'number' ? reasonWord(fault) : fault }),
-    )
+    this.#counters[ring] ??= newCounters()
+    const port = new RingPort({
+      device: this.id,
+      ring,
+      running: this.#state.rings[ring]?.running ?? false,
+      seen: this.#counters[ring],
+      onFault: fault =>
+        this.#feed({ kind: 'ring-fault', ring, reason: typeof fault === 'number' ? reasonWord(fault) : fault }),
+    })
     this.#ports.push(port)
     return port
   }

@@ -11,6 +11,7 @@ import type { DeviceEvent, DriverEvent } from './events.js'
 import { VhostQueue, VhostSink } from './queue.js'
 import { QueuePair } from './queue-pair.js'
 import type { Connection } from './transport/connection.js'
+import { adopt } from './transport/connect.js'
 import { type Listener, listen } from './transport/listener.js'
 import { hold, letGo } from './wakeup.js'
 
@@ -36,6 +37,7 @@ export class DriverLife {
   #fromGuest: VhostQueue | undefined
   #users = 0
   #listener: Listener | undefined
+  #isOpen = false
   #keepAlive = true
   #holding = false
 
@@ -97,15 +99,24 @@ export class DriverLife {
   }
 
   #open(): void {
-    this.#listener = listen(this.#path, {
-      onConnection: connection => this.#accept(connection),
-      onTrouble: reason => this.events.next({ type: 'resource-pressure', path: this.#path, reason }),
-    })
+    const { fd } = this.#options
+    if (fd === undefined) {
+      this.#listener = listen(this.#path, {
+        onConnection: connection => this.#accept(connection),
+        onTrouble: reason => this.events.next({ type: 'resource-pressure', path: this.#path, reason }),
+      })
+    } else {
+      const connection = adopt(fd)
+      // In a later turn, as with a listener: whoever subscribes in this one misses nothing.
+      setImmediate(() => (this.#isOpen ? this.#accept(connection) : connection.close()))
+    }
+    this.#isOpen = true
     this.#updateHold()
     this.events.next({ type: 'listening', path: this.#path })
   }
 
   #close(): void {
+    this.#isOpen = false
     this.#listener?.close()
     this.#listener = undefined
     for (const { session } of [...this.#devices.values()]) session.close('driver_closed')
@@ -114,7 +125,7 @@ export class DriverLife {
   }
 
   #updateHold(): void {
-    const wanted = this.#keepAlive && this.#listener !== undefined
+    const wanted = this.#keepAlive && this.#isOpen
     if (wanted === this.#holding) return
     this.#holding = wanted
     if (wanted) hold()
@@ -160,7 +171,14 @@ export class DriverLife {
     const current = this.#current
     this.#devices.delete(device)
     connected?.pair.end()
-    if (connected === current && this.#current) this.#follow(this.#current)
+    if (this.#options.fd !== undefined) this.#complete()
+    else if (connected === current && this.#current) this.#follow(this.#current)
+  }
+
+  /** There will be no other connection. */
+  #complete(): void {
+    this.#source?.close()
+    for (const subscriber of [...this.#subscribers]) subscriber.complete()
   }
 
   #newSource(device: () => Connected | undefined): SourceQueue {

@@ -12,6 +12,11 @@ import type { Overflow } from './sink.js'
 export interface VhostDriverOptions {
   /** Who binds the socket. This version is the server; the front end connects. */
   role?: 'server'
+  /**
+   * A connected socket that this process inherited, as QEMU's back-end convention `--fd=N` passes it. The path is then a
+   * name only; the driver completes when the connection is over.
+   */
+  fd?: number
   /** Connections at a time; one too many is closed and reported. Default 1. */
   maxDevices?: number
   /** How rings are watched. Default `adaptive`: drain, look a little longer, then sleep until the guest kicks. */

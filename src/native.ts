@@ -8,6 +8,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { VhostError } from './errors.js'
+import type { AddonGuest } from './guest/native-guest.js'
 
 export type FdToken = number
 
@@ -104,10 +105,6 @@ export interface AddonPool {
   accounts: Uint32Array
   exchange: Uint32Array
 }
-
-/** The in-process front end, src/guest. */
-// biome-ignore lint/suspicious/noEmptyInterface: filled in with src/guest
-interface AddonGuest {}
 
 export interface Addon extends AddonSockets, AddonWakeup, AddonDevices, AddonQueues, AddonGuest {}
 

@@ -15,26 +15,28 @@ constexpr uint32_t kSegmentGap = 64;  // segments do not touch, so that a reader
 
 uint64_t align(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
 
+uint64_t take(uint64_t& offset, uint64_t length) {
+  const uint64_t at = offset;
+  offset = align(offset + length, kPage);
+  return at;
+}
+
+/// Rings, tables and headers of one ring; its buffers come behind those of both rings, so that a front end
+/// can cut the memory into regions anywhere within the buffers.
 void plan_ring(const PortOptions& options, uint32_t bytes, RingPlace& place, uint64_t& offset) {
   const uint32_t size = options.queue_size;
   const bool single = options.layout == Layout::single;
   const uint32_t descriptors = single ? 1 : options.segments + 1;
-  auto take = [&offset](uint64_t length) {
-    const uint64_t at = offset;
-    offset = align(offset + length, kPage);
-    return at;
-  };
-  place.descriptors = take(16ull * size);
-  place.available = take(6 + 2ull * size);
-  place.used = take(6 + 8ull * size);
+  place.descriptors = take(offset, 16ull * size);
+  place.available = take(offset, 6 + 2ull * size);
+  place.used = take(offset, 6 + 8ull * size);
   place.chains = options.layout == Layout::split ? size / descriptors : size;
-  place.tables = take(16ull * descriptors * place.chains);
-  place.headers = take(16ull * place.chains);
+  place.tables = take(offset, 16ull * descriptors * place.chains);
+  place.headers = take(offset, 16ull * place.chains);
   place.segment_capacity = single ? bytes : (bytes + options.segments - 1) / options.segments;
-  place.segment_stride =
-      static_cast<uint32_t>(align(place.segment_capacity, 64)) + (single ? 0 : kSegmentGap);
+  place.segment_stride = static_cast<uint32_t>(align(std::max(place.segment_capacity, kLeastSegment), 64)) +
+                         (single ? 0 : kSegmentGap);
   place.buffer_stride = uint64_t{place.segment_stride} * (single ? 1 : options.segments);
-  place.buffers = take(place.buffer_stride * place.chains);
 }
 
 }  // namespace
@@ -81,6 +83,7 @@ bool plan_memory(const PortOptions& options, MemoryPlan& plan) {
       kPage;  // nothing lies at offset 0, so that a zeroed address never names a ring or a buffer
   plan_ring(options, options.receive_buffer, plan.rings[0], offset);
   plan_ring(options, options.transmit_buffer + kMaxHeader, plan.rings[1], offset);
+  for (RingPlace& place : plan.rings) place.buffers = take(offset, place.buffer_stride * place.chains);
   plan.size = offset;
   return plan.size <= 1ull << 32;
 }

@@ -34,8 +34,8 @@ int Port::start(uint64_t features) {
   if (indirect && !has(features, VIRTIO_RING_F_INDIRECT_DESC)) return EINVAL;
   mergeable_ = has(features, VIRTIO_NET_F_MRG_RXBUF);
   // virtio 1.2 §5.1.6.1: num_buffers is there with VERSION_1, and in a legacy device only with MRG_RXBUF.
-  has_num_buffers_ = mergeable_ || has(features, VIRTIO_F_VERSION_1);
-  header_length_ = has_num_buffers_ ? sizeof(virtio_net_hdr_mrg_rxbuf) : sizeof(virtio_net_hdr);
+  const bool has_num_buffers = mergeable_ || has(features, VIRTIO_F_VERSION_1);
+  header_length_ = has_num_buffers ? sizeof(virtio_net_hdr_mrg_rxbuf) : sizeof(virtio_net_hdr);
   for (uint32_t ring : {kToGuest, kFromGuest}) {
     DriverRing::Setup setup{};
     setup.size = static_cast<uint16_t>(options_.queue_size);
@@ -78,7 +78,8 @@ uint32_t Port::chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::s
   }
   out[0] = {place.headers + 16ull * chain, header_length_};
   // Spread over all segments, at odd lengths too; a short frame takes fewer.
-  const uint32_t share = std::max<uint32_t>((data + options_.segments - 1) / options_.segments, 16);
+  const uint32_t share =
+      std::max<uint32_t>((data + options_.segments - 1) / options_.segments, kLeastSegment);
   uint32_t count = 1;
   for (uint32_t at = 0; at < data; at += share, count++)
     out[count] = {buffer + uint64_t{place.segment_stride} * (count - 1), std::min(share, data - at)};
@@ -254,10 +255,11 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
                        ? plan_.rings[0].buffers + plan_.rings[0].buffer_stride * first.chain
                        : plan_.rings[0].headers + 16ull * first.chain);
     std::memcpy(header_.data(), header, header_length_);  // once: the back end may go on writing
+    // Without MRG_RXBUF the field says nothing: drivers ignore it, and DPDK leaves what was there before.
     uint16_t named = 1;
-    if (has_num_buffers_)
-      std::memcpy(&named, header_.data() + offsetof(virtio_net_hdr_mrg_rxbuf, num_buffers), 2);
-    const bool bad = named == 0 || named > (mergeable_ ? options_.queue_size : 1);
+    if (mergeable_)
+      std::memcpy(&named, header_.data() + offsetof(virtio_net_hdr_mrg_rxbuf, num_buffers), sizeof(named));
+    const bool bad = named == 0 || named > options_.queue_size;
     uint32_t buffers = bad ? 1 : named;
     if (buffers > ready && buffers > (ready = ring.completed())) {
       // A frame's buffers come into the used ring together (§5.1.6.4.1); one that shows them early is waited

@@ -90,7 +90,7 @@ class Port {
   DriverRing rings_[2];
   Fd kick_[2], call_[2];
   uint32_t header_length_ = kMaxHeader;
-  bool has_num_buffers_ = true, mergeable_ = false, started_ = false;
+  bool mergeable_ = false, started_ = false;
   std::vector<uint16_t> free_[2];  // chains that are not in flight
   std::vector<Span> spans_;        // of the frame in hand
   std::array<uint8_t, kMaxHeader> header_{};

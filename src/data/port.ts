@@ -15,6 +15,9 @@ export const NO_SLOT = 1 << 19
 /** The account's limit is reached. */
 export const CREDIT = 1 << 20
 
+/** Above these bits: how many packets were dropped natively, each counted under its reason in `drops()`. */
+export const DROP_SHIFT = 21
+
 /** Told to the queue that opened a port. Neither may call back into the port synchronously. */
 export interface PortEvents {
   /** The guest kicked. */
@@ -41,6 +44,6 @@ export interface QueuePort {
   suppress(): void
   /** Deaf to the guest's kicks, for a guest that kicks without work. */
   mute(on: boolean): void
-  /** Packets dropped natively, by reason, since the ring was made. */
+  /** Packets that this port's calls dropped natively, by reason. */
   drops(): Readonly<Record<string, number>>
 }

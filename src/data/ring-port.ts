@@ -2,31 +2,47 @@
 // The session tells it whether the ring runs; it tells the session of faults that a burst has met.
 import { native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
-import { DROP_STATS, STATS } from './native-stats.js'
+import { FIRST_DROP, STAT_NAMES } from './counters.js'
 import { dataPlane } from './plane.js'
-import { FAULT, type PortEvents, type QueuePort } from './port.js'
+import { DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
 const ZERO_KICKS = 3
+
+export interface RingPortOptions {
+  device: number
+  ring: number
+  running: boolean
+  /** The ring's native counters when its ports last looked: shared by all of them, so that each drop is told once. */
+  seen: Float64Array
+  /** The ring was latched, or looks as if its memory were not shared. */
+  onFault: (reason: number | 'mem_not_shared') => void
+}
+
+/** What `seen` is made with. */
+export const newCounters = (): Float64Array => new Float64Array(STAT_NAMES.length)
+const now = newCounters()
 
 export class RingPort implements QueuePort {
   readonly exchange: Uint32Array
   readonly #device: number
   readonly #ring: number
   readonly #onFault: (reason: number | 'mem_not_shared') => void
-  readonly #stats = new Float64Array(STATS.length)
+  readonly #drops: Record<string, number> = {}
+  readonly #seen: Float64Array
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null
   #running: boolean
   #zeroKicks = 0
 
-  constructor(device: number, ring: number, running: boolean, onFault: (reason: number | 'mem_not_shared') => void) {
+  constructor({ device, ring, running, seen, onFault }: RingPortOptions) {
     this.exchange = dataPlane().pool.exchange
     this.#device = device
     this.#ring = ring
     this.#running = running
+    this.#seen = seen
     this.#onFault = onFault
   }
 
@@ -53,7 +69,6 @@ export class RingPort implements QueuePort {
 
   close(): void {
     if (this.#handle < 0) return
-    this.#readStats()
     native().queueClose(this.#handle)
     freeTag(this.#tag)
     this.#handle = -1
@@ -62,12 +77,14 @@ export class RingPort implements QueuePort {
 
   dequeue(max: number): number {
     const result = native().dequeue(this.#handle, max)
+    if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
   }
 
   enqueue(count: number): number {
     const result = native().enqueue(this.#handle, count)
+    if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
   }
@@ -86,15 +103,17 @@ export class RingPort implements QueuePort {
     else native().queueWatch(this.#handle, this.#tag)
   }
 
-  drops(): Record<string, number> {
-    this.#readStats()
-    const drops: Record<string, number> = {}
-    for (const [index, name] of DROP_STATS) if (this.#stats[index] > 0) drops[name] = this.#stats[index]
-    return drops
+  drops(): Readonly<Record<string, number>> {
+    return this.#drops
   }
 
-  #readStats(): void {
-    if (this.#handle >= 0) native().queueStats(this.#handle, this.#stats)
+  #countDrops(): void {
+    native().queueStats(this.#handle, now)
+    for (let i = FIRST_DROP; i < STAT_NAMES.length; i++) {
+      const dropped = now[i] - this.#seen[i]
+      if (dropped > 0) this.#drops[STAT_NAMES[i]] = (this.#drops[STAT_NAMES[i]] ?? 0) + dropped
+    }
+    this.#seen.set(now)
   }
 
   #kicked(): void {

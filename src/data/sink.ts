@@ -13,7 +13,7 @@ import type { DropReason, Overflow, PacketSink } from '../sink.js'
 import { mergeDrops } from './counters.js'
 import { SlotFifo } from './fifo.js'
 import { KickGuard } from './kick-guard.js'
-import { COUNT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
+import { COUNT, DROP_SHIFT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
 import type { DataPlane } from './source.js'
 import type { Flushable } from './turn.js'
@@ -227,16 +227,18 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const { exchange } = port
     for (let i = 0; i < length; i++) exchange[i] = ids[i]
     const result = port.enqueue(length)
-    this.#count(ids, result & COUNT)
+    this.#count(ids, result)
     return result
   }
 
-  #count(ids: Uint32Array, taken: number): void {
+  // Bytes count what was taken; the few that the ring dropped itself are told apart by `drops`.
+  #count(ids: Uint32Array, result: number): void {
+    const taken = result & COUNT
     if (taken === 0) return
     const { meta } = this.#plane.pool
     let bytes = 0
     for (let i = 0; i < taken; i++) bytes += meta[ids[i] * SLOT_WORDS + SLOT_LENGTH]
-    this.packets += taken
+    this.packets += taken - (result >>> DROP_SHIFT)
     this.bytes += bytes
     this.#kicks.worked()
   }
@@ -285,7 +287,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     for (let i = 0; i < count; i++) exchange[i] = fifo.at(i)
     const result = port.enqueue(count)
     const taken = result & COUNT
-    this.#count(exchange, taken)
+    this.#count(exchange, result)
     this.#letGo(taken)
     if (result & (STOPPED | FAULT) && fifo.length > 0) return taken + this.#stopped()
     if (taken < count) this.#wait()

@@ -80,6 +80,7 @@ class Dequeuer {
   }
 
   uint32_t count() const { return count_; }
+  uint32_t dropped() const { return dropped_; }
   uint64_t bytes() const { return bytes_; }
 
  private:
@@ -92,6 +93,7 @@ class Dequeuer {
 
   int32_t drop(Stat why) {
     queue_.stats()[why]++;
+    dropped_++;
     if (queue_.malformed(1)) queue_.latch(Reason::malformed_budget);
     return kDropped;
   }
@@ -127,6 +129,7 @@ class Dequeuer {
   ChainWalker walker_;
   const DescriptorTable table_;
   uint32_t count_ = 0;
+  uint32_t dropped_ = 0;
   uint64_t bytes_ = 0;
   Chain chain_;  // 16 KiB, not initialised; last, so that the rest shares cache lines
 };
@@ -143,13 +146,13 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
     // Some of these bytes may be the zero pages that took the guest's place: none of them is passed on.
     for (uint32_t i = 0; i < count; i++) pool.give_back(slots[i]);
     queue.stats()[drop_revoked] += count;
-    return kBurstFault;
+    return kBurstFault | burst_drops(count);
   }
   queue.finish_burst();
   queue.stats()[stat_packets] += count;
   queue.stats()[stat_bytes] += dequeuer.bytes();
   if (queue.fault() != Reason::none) result |= kBurstFault;
-  return result | count;
+  return result | count | burst_drops(dequeuer.dropped());
 }
 
 }  // namespace rxvhost

@@ -265,13 +265,13 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
   }
   if (queue.revoked()) {
     stats[drop_revoked] += delivered;
-    return kBurstFault | taken;
+    return kBurstFault | taken | burst_drops(taken);
   }
   queue.finish_burst();
   stats[stat_packets] += delivered;
   stats[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;
-  return result | taken;
+  return result | taken | burst_drops(taken - delivered);
 }
 
 }  // namespace rxvhost

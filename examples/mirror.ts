@@ -1,0 +1,60 @@
+// Two guests talk through a pipeline, and a third port gets a copy of all they say. What `npm start` runs.
+//
+//   npm start                                   two embedded guests, numbered frames, every byte checked, 5 s
+//   npm start -- --frames 1000000               until so many frames have arrived
+//   npm start -- a.sock b.sock monitor.sock     for real front ends: QEMU, testpmd, Cloud Hypervisor
+import { parseArgs } from 'node:util'
+import { type Overflow, VhostDriver } from 'rx-vhost'
+import { enqueue, mirror } from 'rx-vhost/operators'
+import { merge } from 'rxjs'
+import { runDemo } from './demo.js'
+import { narrate, onEnd, reportFaults, summarize } from './ports.js'
+
+/** The whole job: a ⇄ b, and both directions to the monitor. */
+export function mirrorBetween(a: VhostDriver, b: VhostDriver, monitor: VhostDriver, overflow: Overflow) {
+  const copy = mirror(monitor.toGuest(), { overflow })
+  return merge(
+    a.fromGuest().pipe(copy, enqueue(b.toGuest())),
+    b.fromGuest().pipe(copy, enqueue(a.toGuest())),
+  )
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    frames: { type: 'string' },
+    seconds: { type: 'string', default: '5' },
+    /** What becomes of copies that the monitor has no room for. */
+    overflow: { type: 'string' },
+  },
+})
+
+if (positionals.length === 0) {
+  const frames = values.frames === undefined ? undefined : Number(values.frames)
+  process.exitCode = await runDemo(mirrorBetween, { frames, seconds: Number(values.seconds) })
+} else if (positionals.length === 3) {
+  serve(positionals, (values.overflow ?? 'drop-newest') as Overflow)
+} else {
+  console.error('usage: mirror [--frames N | --seconds N] | a.sock b.sock monitor.sock [--overflow block|drop-newest]')
+  process.exitCode = 2
+}
+
+function serve(paths: string[], overflow: Overflow): void {
+  const drivers = paths.map(path => new VhostDriver(path))
+  const [a, b, monitor] = drivers
+  for (const driver of drivers) narrate(driver)
+  const running = mirrorBetween(a, b, monitor, overflow).subscribe({
+    error: error => {
+      console.error(error.message)
+      process.exitCode = 1
+      end()
+    },
+  })
+  const faults = drivers.map(reportFaults)
+  const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
+  const end = (): void => {
+    for (const subscription of [running, ...faults]) subscription.unsubscribe()
+    console.log(JSON.stringify(summarize(ports)))
+  }
+  onEnd(end)
+}

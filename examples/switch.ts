@@ -1,0 +1,82 @@
+// A learning switch over any number of guests: the vSwitch job. A guest that takes nothing costs its own traffic only:
+// each port keeps a bounded number of packets for it and drops the newest beyond.
+//
+//   node dist/examples/switch.js a.sock b.sock c.sock
+//   node dist/examples/switch.js --socket-path=a.sock            QEMU's conventions for back-end programs
+//   node dist/examples/switch.js --fd=3
+//   node dist/examples/switch.js --print-capabilities
+import { parseArgs } from 'node:util'
+import { type Packet, VhostDriver, type VhostDriverOptions } from 'rx-vhost'
+import { defer, merge, retry, tap, timer } from 'rxjs'
+import { MacTable } from './mac-table.js'
+import { narrate, onEnd, type Port, reportFaults, summarize } from './ports.js'
+
+/** Packets kept for a port whose guest has posted no buffers. */
+const KEPT_PER_PORT = 256
+/** How long to wait before a port that failed is tried again. */
+const RETRY_MS = 1000
+
+/** Joins the ports; subscribe to run it. One port's failure is told and retried, the others go on. */
+export function learningSwitch(ports: readonly Port[], table = new MacTable<Port>()) {
+  const forward = (from: Port, packet: Packet): void => {
+    const now = performance.now()
+    table.learn(packet.uint16(6) * 2 ** 32 + packet.uint32(8), from, now)
+    const multicast = packet.uint8(0) & 1
+    const to = multicast ? undefined : table.find(packet.uint16(0) * 2 ** 32 + packet.uint32(2), now)
+    if (to === from) return
+    if (to) to.sink.next(packet)
+    else for (const port of ports) if (port !== from) port.sink.next(packet)
+  }
+  return merge(
+    ...ports.map(port =>
+      defer(() => port.driver.fromGuest().packets).pipe(
+        tap(packet => forward(port, packet)),
+        retry({
+          delay: error => {
+            console.error(`${port.driver.path}: ${error.message}; again in ${RETRY_MS} ms`)
+            return timer(RETRY_MS)
+          },
+        }),
+      ),
+    ),
+  )
+}
+
+export function makePort(path: string, options?: VhostDriverOptions): Port {
+  const driver = new VhostDriver(path, options)
+  return { driver, sink: driver.toGuest({ overflow: 'drop-newest', highWaterMark: KEPT_PER_PORT }) }
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      'socket-path': { type: 'string' },
+      fd: { type: 'string' },
+      'print-capabilities': { type: 'boolean' },
+    },
+  })
+  if (values['print-capabilities']) {
+    console.log(JSON.stringify({ type: 'net' }))
+    return
+  }
+  if (values['socket-path'] !== undefined && values.fd !== undefined) fail('--socket-path and --fd exclude each other')
+  const paths = values['socket-path'] === undefined ? positionals : [values['socket-path'], ...positionals]
+  const ports = paths.map(path => makePort(path))
+  if (values.fd !== undefined) ports.unshift(makePort(`fd:${values.fd}`, { fd: Number(values.fd) }))
+  if (ports.length === 0) fail('usage: switch [--socket-path=PATH | --fd=N] [PATH…]')
+  for (const { driver } of ports) narrate(driver)
+  const running = learningSwitch(ports).subscribe()
+  const faults = ports.map(({ driver }) => reportFaults(driver))
+  onEnd(() => {
+    for (const subscription of [running, ...faults]) subscription.unsubscribe()
+    console.log(JSON.stringify(summarize(ports)))
+  })
+}
+
+function fail(message: string): never {
+  console.error(message)
+  process.exit(2)
+}
+
+if (process.argv[1] === import.meta.filename) main()

@@ -1,0 +1,96 @@
+// What a GuestPort can be told, its defaults, and the feature bits that follow from it (virtio 1.2 §5.1.3, §6).
+import { F_PROTOCOL_FEATURES } from './wire.js'
+
+export type GuestLayout = 'single' | 'split' | 'indirect'
+
+export interface GuestOptions {
+  /** Size of both rings, a power of two. Default 256. */
+  queueSize?: number
+  /** How frames lie in descriptors: header and data in one, a header descriptor and a chain of data descriptors, or
+   *  that in an indirect table. Default 'single'. */
+  layout?: GuestLayout
+  /** Data descriptors of a frame in the layouts 'split' and 'indirect', 1 to 16. Default 2. */
+  segments?: number
+  /** Mergeable receive buffers: a frame may span several. Default true. */
+  mergeable?: boolean
+  /** Ask for indirect descriptors. Default true. */
+  indirect?: boolean
+  /** Ask for the event index. Default true. */
+  eventIndex?: boolean
+  /** VERSION_1. Without it the device is a legacy one: its header is 10 bytes if `mergeable` is off too. Default true. */
+  modern?: boolean
+  /** More feature bits to ask for, for instance checksum and segmentation offloads. Default none. */
+  features?: bigint
+  /** Bytes of one receive buffer, its header included. Default 2048. */
+  receiveBuffer?: number
+  /** Longest frame that can be sent. Default 2048. */
+  transmitBuffer?: number
+  /** Post receive buffers at start, and again once read. Default true; see `postReceive`. */
+  autoPost?: boolean
+  /** Memory regions that the guest's memory is shared as; buffers may lie across two of them. 1 to 8, default 1. */
+  regions?: number
+  /** The port's Ethernet address. Default 02:00:00:00:00:01. */
+  mac?: string
+  /** Milliseconds to wait for each answer of the back end. Default 10000. */
+  timeout?: number
+}
+
+export type ResolvedOptions = Required<GuestOptions>
+
+export const LAYOUTS: readonly GuestLayout[] = ['single', 'split', 'indirect']
+
+export const FEATURE = {
+  MRG_RXBUF: 1n << 15n,
+  ANY_LAYOUT: 1n << 27n,
+  INDIRECT_DESC: 1n << 28n,
+  EVENT_IDX: 1n << 29n,
+  VERSION_1: 1n << 32n,
+} as const
+
+export function resolveOptions(options: GuestOptions): ResolvedOptions {
+  const resolved: ResolvedOptions = {
+    queueSize: 256,
+    layout: 'single',
+    segments: 2,
+    mergeable: true,
+    indirect: true,
+    eventIndex: true,
+    modern: true,
+    features: 0n,
+    receiveBuffer: 2048,
+    transmitBuffer: 2048,
+    autoPost: true,
+    regions: 1,
+    mac: '02:00:00:00:00:01',
+    timeout: 10_000,
+    ...options,
+  }
+  if (!LAYOUTS.includes(resolved.layout))
+    throw new TypeError(`layout ${resolved.layout} is none of ${LAYOUTS}`)
+  if (resolved.layout === 'indirect' && !resolved.indirect)
+    throw new TypeError(`layout 'indirect' needs the option 'indirect'`)
+  if (!Number.isInteger(resolved.regions) || resolved.regions < 1 || resolved.regions > 8)
+    throw new RangeError('regions must be 1 to 8')
+  return resolved
+}
+
+/** The features to ask a back end for. */
+export function wantedFeatures(options: ResolvedOptions): bigint {
+  const when = (on: boolean, bit: bigint) => (on ? bit : 0n)
+  return (
+    options.features |
+    F_PROTOCOL_FEATURES |
+    when(options.mergeable, FEATURE.MRG_RXBUF) |
+    when(options.indirect, FEATURE.INDIRECT_DESC) |
+    when(options.eventIndex, FEATURE.EVENT_IDX) |
+    // A legacy driver may put header and data in one descriptor only with ANY_LAYOUT; VERSION_1 implies it.
+    when(options.modern, FEATURE.VERSION_1) |
+    when(!options.modern, FEATURE.ANY_LAYOUT)
+  )
+}
+
+/** The six bytes of an address written as `02:00:00:00:00:01`. */
+export function macBytes(text: string): Uint8Array {
+  if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) throw new TypeError(`not an Ethernet address: ${text}`)
+  return Uint8Array.from(text.split(':'), part => Number.parseInt(part, 16))
+}

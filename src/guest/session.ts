@@ -1,0 +1,117 @@
+// The messages by which a front end brings a device up, stops it and starts it again, in the order of DPDK's
+// virtio-user. Between guest.ts and connection.ts. Holds no state: what was agreed is returned to the caller.
+import type { Connection } from './connection.js'
+import {
+  address,
+  F_PROTOCOL_FEATURES,
+  memoryTable,
+  PROTOCOL_REPLY_ACK,
+  PROTOCOL_STATUS,
+  REQUEST,
+  type Region,
+  type RingAddresses,
+  readState,
+  readU64,
+  STATUS_FEATURES_OK,
+  STATUS_RUNNING,
+  state,
+  u64,
+} from './wire.js'
+
+export const RINGS = [0, 1] as const
+
+export interface Agreement {
+  /** Offered by the back end. */
+  offered: bigint
+  /** Acknowledged, VHOST_USER_F_PROTOCOL_FEATURES included. */
+  features: bigint
+  protocolFeatures: bigint
+}
+
+/** The shared memory as the messages name it; fds as tokens, which the caller keeps open. */
+export interface SharedMemory {
+  token: number
+  regions: Region[]
+  rings: { addresses: RingAddresses; size: number; kick: number; call: number }[]
+}
+
+export async function negotiate(connection: Connection, wanted: bigint): Promise<Agreement> {
+  connection.tell(REQUEST.SET_OWNER)
+  const offered = readU64(await connection.ask(REQUEST.GET_FEATURES))
+  const features = offered & wanted
+  let protocolFeatures = 0n
+  if (features & F_PROTOCOL_FEATURES) {
+    protocolFeatures = readU64(await connection.ask(REQUEST.GET_PROTOCOL_FEATURES))
+    protocolFeatures &= PROTOCOL_REPLY_ACK | PROTOCOL_STATUS
+    connection.tell(REQUEST.SET_PROTOCOL_FEATURES, u64(protocolFeatures))
+  }
+  return { offered, features, protocolFeatures }
+}
+
+/** Asks for an acknowledgement when that was negotiated, else just sends. */
+async function order(
+  connection: Connection,
+  agreed: Agreement,
+  request: number,
+  payload: Uint8Array,
+  fds?: number[],
+) {
+  if (agreed.protocolFeatures & PROTOCOL_REPLY_ACK) await connection.order(request, payload, fds)
+  else connection.tell(request, payload, fds)
+}
+
+async function setStatus(connection: Connection, agreed: Agreement, status: bigint) {
+  if (agreed.protocolFeatures & PROTOCOL_STATUS)
+    await order(connection, agreed, REQUEST.SET_STATUS, u64(status))
+}
+
+/** What a driver's FEATURES_OK sends. */
+export async function acceptFeatures(
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+): Promise<void> {
+  for (const ring of RINGS)
+    connection.tell(REQUEST.SET_VRING_CALL, u64(BigInt(ring)), [shared.rings[ring].call])
+  connection.tell(REQUEST.SET_FEATURES, u64(agreed.features))
+  await setStatus(connection, agreed, STATUS_FEATURES_OK)
+}
+
+/** What a driver's DRIVER_OK sends; `bases` are the rings' available indices to go on from. */
+export async function startRings(
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+  bases: number[],
+): Promise<void> {
+  const fds = shared.regions.map(() => shared.token)
+  await order(connection, agreed, REQUEST.SET_MEM_TABLE, memoryTable(shared.regions), fds)
+  for (const ring of RINGS) {
+    const { addresses, size, kick, call } = shared.rings[ring]
+    connection.tell(REQUEST.SET_VRING_NUM, state(ring, size))
+    connection.tell(REQUEST.SET_VRING_BASE, state(ring, bases[ring]))
+    connection.tell(REQUEST.SET_VRING_ADDR, address(ring, addresses))
+    connection.tell(REQUEST.SET_VRING_KICK, u64(BigInt(ring)), [kick])
+    // A back end drops the call fd at GET_VRING_BASE; QEMU sends it again after the kick fd.
+    connection.tell(REQUEST.SET_VRING_CALL, u64(BigInt(ring)), [call])
+  }
+  // Without protocol features a ring is enabled from the start (vhost-user: "Ring states").
+  if (agreed.features & F_PROTOCOL_FEATURES)
+    for (const ring of RINGS) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 1))
+  await setStatus(connection, agreed, STATUS_RUNNING)
+  // With nothing that answers, this question is the barrier behind which all of the above was served.
+  await connection.ask(REQUEST.GET_FEATURES)
+}
+
+/** Stops both rings; the available indices at which the back end stopped. */
+export async function stopRings(connection: Connection, agreed: Agreement): Promise<number[]> {
+  if (agreed.features & F_PROTOCOL_FEATURES)
+    for (const ring of RINGS) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 0))
+  const answers = await Promise.all(RINGS.map(ring => connection.ask(REQUEST.GET_VRING_BASE, state(ring, 0))))
+  return answers.map(answer => readState(answer).value & 0xffff)
+}
+
+/** What a driver's reset sends, after the rings were stopped. */
+export async function resetStatus(connection: Connection, agreed: Agreement): Promise<void> {
+  await setStatus(connection, agreed, 0n)
+}
