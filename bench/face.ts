@@ -35,8 +35,11 @@ async function measure(name: string, pipeline: (bench: Bench) => Observable<unkn
     new Promise((resolve, reject) => {
       const began = performance.now()
       port.sendSame(same, count)
-      const running = pipeline({ from: new VhostQueue(source), to: new VhostSink(sink), monitor: new VhostSink(monitor) })
-        .subscribe({ error: reject })
+      const running = pipeline({
+        from: new VhostQueue(source),
+        to: new VhostSink(sink),
+        monitor: new VhostSink(monitor),
+      }).subscribe({ error: reject })
       const look = (): void => {
         if (port.waiting > 0) return void setImmediate(look)
         running.unsubscribe()
@@ -52,22 +55,50 @@ async function measure(name: string, pipeline: (bench: Bench) => Observable<unkn
 
 await measure('bursts → nothing (fake ring and pool)', b => b.from)
 await measure('bursts → enqueue', b => b.from.pipe(enqueue(b.to)))
-await measure('bursts → filter(all) → enqueue', b => b.from.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(b.to)))
-await measure('bursts → filter(length) → enqueue', b => b.from.pipe(filterPackets(p => p.length > 60), enqueue(b.to)))
+await measure('bursts → filter(all) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(p => p.uint16(12) !== 0x86dd),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → filter(length) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(p => p.length > 60),
+    enqueue(b.to),
+  ),
+)
 await measure('bursts → filter(1 of 2) → enqueue', b => {
   let odd = false
-  return b.from.pipe(filterPackets(() => (odd = !odd)), enqueue(b.to))
+  return b.from.pipe(
+    filterPackets(() => (odd = !odd)),
+    enqueue(b.to),
+  )
 })
 await measure('bursts → tap → enqueue', b => {
   let sum = 0
-  return b.from.pipe(tapPackets(p => { sum += p.length }), enqueue(b.to))
+  return b.from.pipe(
+    tapPackets(p => {
+      sum += p.length
+    }),
+    enqueue(b.to),
+  )
 })
 await measure('bursts → mirror → enqueue', b => b.from.pipe(mirror(b.monitor), enqueue(b.to)))
 await measure('bursts → filter, mirror → enqueue', b =>
-  b.from.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), mirror(b.monitor), enqueue(b.to)))
+  b.from.pipe(
+    filterPackets(p => p.uint16(12) !== 0x86dd),
+    mirror(b.monitor),
+    enqueue(b.to),
+  ),
+)
 await measure('bursts → retain → release → enqueue', b => b.from.pipe(retain(), release(), enqueue(b.to)))
 await measure('bursts → merge of two → enqueue', b =>
-  merge(b.from.pipe(enqueue(b.to)), b.from.pipe(enqueue(b.monitor))))
+  merge(b.from.pipe(enqueue(b.to)), b.from.pipe(enqueue(b.monitor))),
+)
 await measure('packets → nothing', b => b.from.packets)
 await measure('packets → filter → enqueue', b =>
-  b.from.packets.pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(b.to)))
+  b.from.packets.pipe(
+    filterPackets(p => p.uint16(12) !== 0x86dd),
+    enqueue(b.to),
+  ),
+)

@@ -48,7 +48,8 @@ export function giveCore(core: BurstCore): void {
 
 /** An operator's own core for what it makes of `input`; reuses `spare` if that is large enough. @internal */
 export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {
-  const core = spare !== null && spare.ids.length >= input.length ? spare : takeCore(input.slots, input.length)
+  const core =
+    spare !== null && spare.ids.length >= input.length ? spare : takeCore(input.slots, input.length)
   core.slots = input.slots
   core.origin = input.origin ?? input
   core.length = 0
@@ -143,7 +144,8 @@ abstract class BurstView implements Iterable<Packet> {
   /** The packet at `index`, borrowed for as long as the burst. */
   packet(index: number): Packet {
     const core = coreOf(this as never)
-    if (!(index >= 0 && index < core.length)) throw new RangeError(`no packet ${index} in a burst of ${core.length}`)
+    if (!(index >= 0 && index < core.length))
+      throw new RangeError(`no packet ${index} in a burst of ${core.length}`)
     return packetAt(core, index)
   }
 
@@ -194,9 +196,13 @@ export class Burst extends BurstView {
 
   /** @internal */
   late(): never {
-    throw new VhostError('ERR_VHOST_LEASE_ENDED', 'the burst was borrowed, and is used after its next returned', {
-      fix: 'retain() it and release() it, or put retain() and release() around what is asynchronous',
-    })
+    throw new VhostError(
+      'ERR_VHOST_LEASE_ENDED',
+      'the burst was borrowed, and is used after its next returned',
+      {
+        fix: 'retain() it and release() it, or put retain() and release() around what is asynchronous',
+      },
+    )
   }
 }
 
@@ -237,7 +243,7 @@ export class HeldBurst extends BurstView {
     slots.holders?.delete(this)
     const owner = this.#owner
     this.#owner = null
-    for (let i = 0; i < length; i++) slots.release(ids[i])
+    slots.releaseAll(ids, 0, length)
     core.length = 0
     if (this.#home === null) giveCore(core)
     if (owner !== null) owner.released(this)
@@ -249,6 +255,9 @@ export class HeldBurst extends BurstView {
 
   /** @internal */
   late(): never {
-    throw new VhostError('ERR_VHOST_LEASE_RELEASED', 'the burst is used, or released again, after its release()')
+    throw new VhostError(
+      'ERR_VHOST_LEASE_RELEASED',
+      'the burst is used, or released again, after its release()',
+    )
   }
 }

@@ -1,7 +1,7 @@
 // A driver's state behind its face: who uses it, its listener, its devices, and the queues that follow its current
 // device. The first user opens, the last one closes, synchronously. It knows no messages and no packets.
 import { Subject, type Subscriber } from 'rxjs'
-import { dataPlane } from './data/plane.js'
+import { dataPlane } from './data/env.js'
 import { SinkQueue } from './data/sink.js'
 import { SourceQueue } from './data/source.js'
 import { VhostDevice } from './device.js'

@@ -2,7 +2,7 @@
 // and all, before the last unsubscribe() returns. Pipelines hang on the driver, not on a connection: fromGuest() and
 // toGuest() follow the current device. librte_vhost's rte_vhost_driver_register/start/unregister.
 import { Observable } from 'rxjs'
-import type { PollMode } from './data/source.js'
+import type { PollMode } from './data/plane.js'
 import type { VhostDevice } from './device.js'
 import { DriverLife } from './driver-life.js'
 import type { DriverEvent } from './events.js'

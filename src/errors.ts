@@ -49,7 +49,10 @@ export class VhostError extends Error {
   readonly reason?: string
 
   constructor(code: VhostErrorCode, message: string, detail: VhostErrorDetail = {}) {
-    super(detail.fix ? `${message}: ${detail.fix}` : message, detail.cause === undefined ? undefined : { cause: detail.cause })
+    super(
+      detail.fix ? `${message}: ${detail.fix}` : message,
+      detail.cause === undefined ? undefined : { cause: detail.cause },
+    )
     this.name = 'VhostError'
     this.code = code
     this.path = detail.path

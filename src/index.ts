@@ -1,7 +1,7 @@
 // What the package exports.
 export { Burst, HeldBurst } from './burst.js'
-export { configurePool } from './data/plane.js'
-export type { PollMode } from './data/source.js'
+export { configurePool } from './data/env.js'
+export type { PollMode } from './data/plane.js'
 export { VhostDevice } from './device.js'
 export { type SinkSettings, VhostDriver, type VhostDriverOptions } from './driver.js'
 export { VhostError, type VhostErrorCode, type VhostErrorDetail } from './errors.js'

@@ -24,18 +24,18 @@ export interface Slots {
   readonly holders: Map<object, string> | null
   retain(slot: number): void
   release(slot: number): void
+  /** Of `ids`, from `from` on, before `to`. */
+  releaseAll(ids: Uint32Array, from: number, to: number): void
 }
 
-/** No slot has this generation: what an ended packet believes in. */
-const ENDED = -1
+/** The slot of a packet that has ended: outside the metadata, so that no check passes. */
+const ENDED = -SLOT_WORDS
 
 // What the rest of the library may do with a packet and its users may not.
 /** The slot of a live packet; throws if the packet has ended. @internal */
 export let slotOf: (packet: Packet | HeldPacket) => number
 /** @internal */
 export let slotsOf: (packet: Packet | HeldPacket) => Slots
-/** Makes the pooled packet of a slot valid for what is in the slot now. @internal */
-let refresh: (packet: Packet) => void
 /** Every later use throws. @internal */
 export let endPacket: (packet: Packet) => void
 /** Was it not released yet? @internal */
@@ -47,8 +47,8 @@ abstract class PacketView {
   readonly #slots: Slots
   readonly #meta: Uint32Array
   readonly #bytes: Buffer
-  readonly #base: number
-  #generation: number
+  /** Where the slot's metadata begin, or ENDED. */
+  #base: number
   #header: PacketHeader | null = null
 
   static {
@@ -57,12 +57,9 @@ abstract class PacketView {
       return packet.#base / SLOT_WORDS
     }
     slotsOf = packet => packet.#slots
-    refresh = packet => {
-      packet.#generation = packet.#meta[packet.#base + SLOT_GENERATION]
-    }
-    isOpenPacket = packet => packet.#generation !== ENDED
+    isOpenPacket = packet => packet.#base !== ENDED
     endPacket = packet => {
-      packet.#generation = ENDED
+      packet.#base = ENDED
     }
   }
 
@@ -71,7 +68,6 @@ abstract class PacketView {
     this.#meta = slots.meta
     this.#bytes = slots.bytes
     this.#base = slot * SLOT_WORDS
-    this.#generation = slots.meta[this.#base + SLOT_GENERATION]
   }
 
   /** Length of the frame in bytes, without the virtio-net header. */
@@ -135,15 +131,17 @@ abstract class PacketView {
   }
 
   #at(offset: number, width: number): number {
+    const meta = this.#meta
     const base = this.#base
-    if (this.#meta[base + SLOT_GENERATION] !== this.#generation) this.late()
-    if (!(offset >= 0 && offset + width <= this.#meta[base + SLOT_LENGTH]) || offset !== Math.floor(offset))
-      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${this.#meta[base + SLOT_LENGTH]}`)
-    return this.#meta[base + SLOT_OFFSET] + offset
+    if (!(meta[base + SLOT_REFERENCES] > 0)) this.late()
+    if ((offset | 0) !== offset || offset < 0 || offset + width > meta[base + SLOT_LENGTH])
+      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${meta[base + SLOT_LENGTH]}`)
+    return meta[base + SLOT_OFFSET] + offset
   }
 
+  // A slot that nobody leases has no packet. Who held a lease and gave it back has ENDED instead of the slot.
   #check(): void {
-    if (this.#meta[this.#base + SLOT_GENERATION] !== this.#generation) this.late()
+    if (!(this.#meta[this.#base + SLOT_REFERENCES] > 0)) this.late()
   }
 
   /** @internal */
@@ -194,9 +192,13 @@ export class Packet extends PacketView {
   }
 
   protected late(): never {
-    throw new VhostError('ERR_VHOST_LEASE_ENDED', 'the packet was borrowed, and is used after its next returned', {
-      fix: 'copy what you need, or retain() the packet and release() it',
-    })
+    throw new VhostError(
+      'ERR_VHOST_LEASE_ENDED',
+      'the packet was borrowed, and is used after its next returned',
+      {
+        fix: 'copy what you need, or retain() the packet and release() it',
+      },
+    )
   }
 }
 
@@ -233,7 +235,10 @@ export class HeldPacket extends PacketView {
   }
 
   protected late(): never {
-    throw new VhostError('ERR_VHOST_LEASE_RELEASED', 'the packet is used, or released again, after its release()')
+    throw new VhostError(
+      'ERR_VHOST_LEASE_RELEASED',
+      'the packet is used, or released again, after its release()',
+    )
   }
 }
 
@@ -241,10 +246,7 @@ export class HeldPacket extends PacketView {
 export function borrowPacket(slots: Slots, slot: number): Packet {
   if (slots.strict) return new Packet(slots, slot)
   const pooled = slots.packets[slot]
-  if (pooled !== undefined) {
-    refresh(pooled)
-    return pooled
-  }
+  if (pooled !== undefined) return pooled
   const made = new Packet(slots, slot)
   slots.packets[slot] = made
   return made

@@ -2,7 +2,7 @@
 // calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
 // VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
 import { Observable, type Subscriber } from 'rxjs'
-import { BURST_PACKETS, type Burst, BurstCore, type HeldBurst, adopt, refillable, reopen } from './burst.js'
+import { adopt, BURST_PACKETS, type Burst, BurstCore, type HeldBurst, refillable, reopen } from './burst.js'
 import type { SinkQueue } from './data/sink.js'
 import type { SourceQueue } from './data/source.js'
 import type { Packet } from './packet.js'
@@ -17,6 +17,9 @@ export interface QueueStats {
   /** Packets dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>
 }
+
+const counted = (drops: Record<string, number>): Record<string, number> =>
+  Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0))
 
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
@@ -81,7 +84,7 @@ export class VhostQueue extends Observable<Burst> {
 
   get stats(): QueueStats {
     const queue = this.#queue
-    return { packets: queue.packets, bytes: queue.bytes, held: queue.held, drops: queue.drops() }
+    return { packets: queue.packets, bytes: queue.bytes, held: queue.held, drops: counted(queue.drops()) }
   }
 }
 
@@ -97,11 +100,11 @@ export class VhostSink implements PacketSink {
   }
 
   /**
-   * Puts what the ring has room for into the guest and returns how many packets that was, from the first on. Keeps
-   * nothing: the burst stays yours.
+   * Puts packets number `from` and on into the guest, as far as its ring has room, and returns how many that was. Keeps
+   * nothing: the burst stays yours, and what was not taken can be tried again.
    */
-  enqueueBurst(burst: Burst | HeldBurst): number {
-    return this.#queue.enqueue(burst)
+  enqueueBurst(burst: Burst | HeldBurst, from = 0): number {
+    return this.#queue.enqueue(burst, from)
   }
 
   next(item: Burst | Packet): void {
@@ -127,6 +130,6 @@ export class VhostSink implements PacketSink {
 
   get stats(): QueueStats {
     const queue = this.#queue
-    return { packets: queue.packets, bytes: queue.bytes, held: queue.kept, drops: queue.drops() }
+    return { packets: queue.packets, bytes: queue.bytes, held: queue.kept, drops: counted(queue.drops()) }
   }
 }

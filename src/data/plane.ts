@@ -1,35 +1,40 @@
-// What all queues of this env share, made at first use: the pool, the scheduler, the turn. One pool per env, since a
-// slot has one owner thread; other threads get copies.
-import { VhostError } from '../errors.js'
-import { native } from '../native.js'
-import { Pool } from './pool.js'
-import { Scheduler } from './scheduler.js'
-import type { DataPlane } from './source.js'
-import { Turn } from './turn.js'
+// What all queues of an env share, and what a source can be told.
+import type { Timers } from './kick-guard.js'
+import type { Pool } from './pool.js'
+import type { Scheduler } from './scheduler.js'
+import type { Stalled } from './stall-watch.js'
+import type { Turn } from './turn.js'
 
-/** Address space of the pool; memory is used as packets are in flight. Room for 16,000 frames of the usual MTU. */
-export const POOL_BYTES = 64 << 20
-
-let plane: DataPlane | undefined
-let poolBytes = POOL_BYTES
-
-/** Sets the pool's size; only before the first queue of this env was made. */
-export function configurePool({ bytes }: { bytes: number }): void {
-  if (plane !== undefined)
-    throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'the pool is in use', {
-      fix: 'call configurePool() before the first device connects',
-    })
-  if (!(bytes >= 1 << 20 && bytes < 4e9)) throw new RangeError('pool bytes must be between 1 MiB and 4 GB')
-  poolBytes = bytes
+export interface DataPlane {
+  readonly pool: Pool
+  readonly scheduler: Scheduler
+  readonly turn: Turn
+  /** For timeouts; Node's own unless a test has others. */
+  readonly timers?: Timers
 }
 
-export function dataPlane(): DataPlane {
-  if (plane !== undefined) return plane
-  const arrays = native().poolOpen(poolBytes)
-  if (arrays === undefined)
-    throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', 'the packet pool could not be made', {
-      fix: `allow this process ${poolBytes >> 20} MiB of address space, or configurePool({ bytes })`,
-    })
-  plane = { pool: new Pool(arrays), scheduler: new Scheduler(), turn: new Turn() }
-  return plane
+/** Packets and bytes under lease per queue, unless asked otherwise. */
+export const CREDIT_PACKETS = 1024
+export const CREDIT_BYTES = 8 << 20
+
+/**
+ * How a queue waits on an empty ring. `adaptive`: looks a little longer, then asks for a kick. `interrupt`: asks at
+ * once. `busy`: never asks, and takes the whole processor.
+ */
+export type PollMode = 'adaptive' | 'interrupt' | 'busy'
+
+export interface SourceOptions {
+  poll?: PollMode
+  /** Packets that may be under lease before the queue stops. Default CREDIT_PACKETS. */
+  highWaterMark?: number
+  /** Bytes likewise. Default CREDIT_BYTES. */
+  highWaterBytes?: number
+  /** Packets of one burst at most. */
+  burst?: number
+  /** No lease was released for a while, and there is no credit left. */
+  onStalled?: (stalled: Stalled) => void
+  /** The first subscriber came. */
+  onStart?: () => void
+  /** The last subscriber left. */
+  onStop?: () => void
 }

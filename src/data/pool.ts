@@ -2,6 +2,8 @@
 // addon shares (native/core/net/pool.h is the other half of the layout), so that a release makes no native call. It
 // works as well on plain arrays (pool-arrays.ts). One thread owns it. It knows no queue: who waits for credit is a
 // callback (accounts.ts).
+//
+// Over the budget of 200 lines: taking, lending and giving back touch the same arrays, and are the hot path.
 import { Buffer } from 'node:buffer'
 import {
   type Packet,
@@ -18,6 +20,7 @@ import { Accounts } from './accounts.js'
 import {
   ACCOUNT_BYTES,
   ACCOUNT_PACKETS,
+  ACCOUNT_RESERVE,
   ACCOUNT_SMALL,
   ACCOUNT_WORDS,
   GROWN,
@@ -100,6 +103,14 @@ export class Pool implements Slots {
     else throw new Error(`rx-vhost: slot ${slot} is released twice`)
   }
 
+  releaseAll(ids: Uint32Array, from: number, to: number): void {
+    let at = from
+    while (at < to) {
+      at += this.#freeRun(ids, at, to)
+      if (at < to) this.release(ids[at++])
+    }
+  }
+
   /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NONE. */
   alloc(length: number, account = 0): number {
     const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
@@ -107,7 +118,9 @@ export class Pool implements Slots {
     const cursors = this.#cursors
     const own = this.accounts.unusedReserve(account, large)
     const left =
-      ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0) + cursors[SLOTS + large] - cursors[GROWN + large]
+      ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0) +
+      cursors[SLOTS + large] -
+      cursors[GROWN + large]
     if (left <= cursors[RESERVED + large] - own) return NONE
     const list = large === 1 ? this.#freeLarge : this.#freeSmall
     if (cursors[HEAD + 2 * large] === cursors[TAIL + 2 * large]) this.#grow(large, list)
@@ -185,6 +198,42 @@ export class Pool implements Slots {
     if (this.#waiting.length > 0) this.#wake()
   }
 
+  // Releases slots from the start of the range on, as long as those to be freed are small and have the same account: the
+  // usual case, with the bookkeeping of the whole run done once. The number of them.
+  #freeRun(ids: Uint32Array, from: number, to: number): number {
+    if (this.strict) return 0
+    const list = this.#freeSmall
+    const mask = list.length - 1
+    const { meta } = this
+    const account = meta[ids[from] * SLOT_WORDS + SLOT_ACCOUNT]
+    let tail = this.#cursors[TAIL]
+    let bytes = 0
+    let freed = 0
+    let i = from
+    for (; i < to; i++) {
+      const slot = ids[i]
+      const at = slot * SLOT_WORDS
+      const references = meta[at + SLOT_REFERENCES]
+      if (references > 1) {
+        meta[at + SLOT_REFERENCES] = references - 1
+        continue
+      }
+      if (references === 0 || slot >= this.#small) break
+      if (meta[at + SLOT_ACCOUNT] !== account || this.#home[slot] !== 0) break
+      meta[at + SLOT_REFERENCES] = 0
+      meta[at + SLOT_GENERATION]++
+      bytes += meta[at + SLOT_LENGTH]
+      list[tail & mask] = slot
+      tail = (tail + 1) >>> 0
+      freed++
+    }
+    if (freed === 0) return i - from
+    this.#cursors[TAIL] = tail
+    this.#discharge(account, 0, bytes, freed)
+    if (this.#waiting.length > 0) this.#wake()
+    return i - from
+  }
+
   #charge(account: number, large: number, length: number): void {
     const at = account * ACCOUNT_WORDS
     this.#accounts[at + ACCOUNT_PACKETS]++
@@ -192,14 +241,15 @@ export class Pool implements Slots {
     this.#accounts[at + ACCOUNT_SMALL + large]++
   }
 
-  #discharge(account: number, large: number, length: number): void {
+  #discharge(account: number, large: number, bytes: number, packets = 1): void {
     const accounts = this.#accounts
     const at = account * ACCOUNT_WORDS
-    accounts[at + ACCOUNT_PACKETS]--
-    accounts[at + ACCOUNT_BYTES] -= length
+    accounts[at + ACCOUNT_PACKETS] -= packets
+    accounts[at + ACCOUNT_BYTES] -= bytes
     const out = accounts[at + ACCOUNT_SMALL + large]
-    accounts[at + ACCOUNT_SMALL + large] = out - 1
-    if (out <= accounts[at + ACCOUNT_SMALL + large + 2]) this.#cursors[RESERVED + large]++
+    const reserve = accounts[at + ACCOUNT_RESERVE + large]
+    accounts[at + ACCOUNT_SMALL + large] = out - packets
+    if (out - packets < reserve) this.#cursors[RESERVED + large] += Math.min(out, reserve) - (out - packets)
     if (this.#watched[account] !== 0) this.accounts.settle(account)
   }
 
@@ -218,4 +268,3 @@ export class Pool implements Slots {
     cursors[GROWN + large] = grown + count
   }
 }
-

@@ -3,7 +3,7 @@
 import { native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
 import { FIRST_DROP, STAT_NAMES } from './counters.js'
-import { dataPlane } from './plane.js'
+import { dataPlane } from './env.js'
 import { DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU

@@ -1,25 +1,32 @@
-// The way into a to-guest ring. It takes what the ring has room for, keeps the rest in one FIFO by retaining the slots,
-// arms the ring's kick and goes on when the guest posts buffers. What it keeps belongs to it and survives an
-// unsubscription. It follows rings as source.ts does. It knows no device and no rxjs.
+// The way into a to-guest ring. It takes what the ring has room for, keeps the rest in one FIFO (kept.ts), arms the
+// ring's kick and goes on when the guest posts buffers. What it keeps belongs to it and survives an unsubscription. It
+// follows rings as source.ts does. It knows no device and no rxjs.
 //
-// Who pays. What `block` keeps stays charged to its source, whose credit so runs out: a full ring stalls its source.
-//   What a lossy overflow keeps is charged to the sink's own account, so that it never slows its source.
 // Waiting. Only a *running* ring without room is waited for; one that is stopped, disabled or gone drops (DESIGN §5.6),
 //   unless the sink was made with whileAbsent: 'block'.
+//
+// Over the budget of 200 lines: one state machine, whose parts would have to know each other's fields.
 import { Burst, coreOf, type HeldBurst } from '../burst.js'
 import { VhostError } from '../errors.js'
 import { type Packet, SLOT_LENGTH, SLOT_WORDS, slotOf } from '../packet.js'
 import type { DropReason, Overflow, PacketSink } from '../sink.js'
 import { mergeDrops } from './counters.js'
-import { SlotFifo } from './fifo.js'
-import { KickGuard } from './kick-guard.js'
+import { KeptPackets } from './kept.js'
+import { KickGuard, nodeTimers } from './kick-guard.js'
+import type { DataPlane } from './plane.js'
 import { COUNT, DROP_SHIFT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
-import type { DataPlane } from './source.js'
 import type { Flushable } from './turn.js'
 
 /** Packets that a sink keeps for `drop-newest`, `drop-oldest` and `strict`, unless asked otherwise. */
 export const KEEP_PACKETS = 256
+
+/**
+ * A guest may have posted buffers, but fewer than the next packet needs. It is asked this often in a row at once, then
+ * every RETRY_MS: it owes us no kick for buffers that it posted before.
+ */
+const RETRIES = 8
+const RETRY_MS = 1
 
 export interface SinkOptions {
   /** For `source.subscribe(sink)`; operators have their own. Default `block`. */
@@ -41,35 +48,26 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   bytes = 0
   readonly #plane: DataPlane
   readonly #options: SinkOptions
-  readonly #limit: number
   readonly #account: number
-  readonly #fifo = new SlotFifo()
+  readonly #kept: KeptPackets
   readonly #kicks: KickGuard
-  readonly #drops: Record<DropReason, number> = {
-    'pipeline-error': 0,
-    overflow: 0,
-    'not-ready': 0,
-    gone: 0,
-    'no-device': 0,
-  }
-  readonly #nativeBefore: Record<string, number> = {}
+  readonly #drops: Record<string, number> = {}
   readonly #one = new Uint32Array(1)
   #port: QueuePort | null = null
   #users = 0
   #closed = false
-  /** The ring had no room; its kick is armed. */
-  #full = false
-  /** Asked the turn for a flush. */
+  /** The ring had no room, and its kick is armed; or it does not run, and `state` will tell. */
+  #waiting = false
+  /** Packets came one by one, and the turn will flush them. */
   #gathering = false
-  /** Packets that ever left the FIFO, and who waits for that count. */
-  #gone = 0
-  #waiting: { until: number; done: () => void }[] = []
+  /** Flushes in a row that moved nothing although there were buffers. */
+  #fruitless = 0
 
   constructor(plane: DataPlane, options: SinkOptions = {}) {
     this.#plane = plane
     this.#options = options
-    this.#limit = options.highWaterMark ?? KEEP_PACKETS
     this.#account = plane.pool.accounts.open({ packets: 0xffffffff, bytes: 0xffffffff })
+    this.#kept = new KeptPackets(plane.pool, this.#account, options.highWaterMark ?? KEEP_PACKETS)
     this.#kicks = new KickGuard(() => this.#plane.scheduler.ready(this), plane.timers)
   }
 
@@ -77,10 +75,9 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   attach(port: QueuePort): void {
     this.detach()
     this.#port = port
-    this.#full = false
     port.open(this.#account, this)
     port.suppress()
-    if (this.#fifo.length > 0) this.#plane.scheduler.ready(this)
+    this.state()
   }
 
   /** The ring is gone: what was kept for it is dropped for `reason`, unless `whileAbsent` is `block`. */
@@ -88,9 +85,9 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const port = this.#port
     if (port === null) return
     this.#port = null
-    this.#full = false
+    this.#waiting = false
     this.#kicks.reset(port)
-    mergeDrops(this.#nativeBefore, port.drops())
+    mergeDrops(this.#drops, port.drops())
     port.close()
     if (this.#options.whileAbsent !== 'block') this.#dropKept(reason)
   }
@@ -115,8 +112,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   }
 
   next(item: Burst | Packet): void {
-    if (this.accept(item, this.#options.overflow ?? 'block')) return
-    throw new VhostError('ERR_VHOST_OVERFLOW', 'the ring has no room, and this sink was asked to be strict')
+    if (!this.accept(item, this.#options.overflow ?? 'block'))
+      throw new VhostError('ERR_VHOST_OVERFLOW', 'the ring has no room, and this sink was asked to be strict')
   }
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {
@@ -125,44 +122,36 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
       return this.#accept(ids, length, overflow)
     }
     this.#one[0] = slotOf(item)
-    if (!this.#ready()) return this.#accept(this.#one, 1, overflow)
+    if (this.#port?.running !== true) return this.#accept(this.#one, 1, overflow)
     const kept = this.#keep(this.#one, 0, 1, overflow)
-    if (kept && !this.#gathering && !this.#full) {
+    if (!this.#gathering && !this.#waiting) {
       this.#gathering = true
       this.#plane.turn.atEnd(this)
     }
     return kept
   }
 
-  /** Plain call: how many of the burst, from its first packet on, the ring took. Keeps nothing. */
-  enqueue(burst: Burst | HeldBurst): number {
-    const { ids, length } = coreOf(burst)
+  /** Plain call: how many packets of the burst, from number `from` on, the ring took. Keeps nothing. */
+  enqueue(burst: Burst | HeldBurst, from: number): number {
+    const { ids, length } = coreOf(burst as Burst)
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
-    if (this.#port === null || this.#fifo.length > 0) return 0
-    return this.#push(ids, length) & COUNT
+    if (this.#port === null || this.#kept.length > 0) return 0
+    if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
+    return this.#push(this.#port, ids, length, from) & COUNT
   }
 
   whenDrained(done: () => void): () => void {
-    if (this.#fifo.length === 0) {
-      done()
-      return () => {}
-    }
-    const wait = { until: this.#gone + this.#fifo.length, done }
-    this.#waiting.push(wait)
-    return () => {
-      this.#waiting = this.#waiting.filter(other => other !== wait)
-    }
+    return this.#kept.whenGone(done)
   }
 
   /** Packets kept for the ring. */
   get kept(): number {
-    return this.#fifo.length
+    return this.#kept.length
   }
 
   /** Drops by reason, those of the ring among them. */
   drops(): Record<string, number> {
-    const drops: Record<string, number> = { ...this.#nativeBefore }
-    mergeDrops(drops, this.#drops)
+    const drops = { ...this.#drops }
     if (this.#port !== null) mergeDrops(drops, this.#port.drops())
     return drops
   }
@@ -172,163 +161,125 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   }
 
   state(): void {
-    this.#full = false
-    if (this.#fifo.length > 0) this.#plane.scheduler.ready(this)
+    this.#waiting = false
+    if (this.#kept.length > 0) this.#plane.scheduler.ready(this)
   }
 
   /** The end of a turn in which single packets came. */
   flush(): void {
     this.#gathering = false
-    while (this.#fifo.length > 0 && !this.#full && this.#flushSome() > 0) continue
+    while (this.#kept.length > 0 && !this.#waiting && this.#flushSome() > 0);
   }
 
   serve(): Visit {
-    if (this.#full) this.#port?.suppress()
-    this.#full = false
-    while (this.#fifo.length > 0) {
+    if (this.#waiting) this.#port?.suppress()
+    this.#waiting = false
+    while (this.#kept.length > 0) {
       const moved = this.#flushSome()
-      if (this.#full || this.#port === null) return LEAVE
-      if (moved === 0) return this.#fifo.length > 0 ? LATER : LEAVE
+      if (this.#waiting || this.#port === null) return LEAVE
+      if (moved === 0) return LATER
       this.deficit -= moved
       if (this.deficit <= 0 || this.#plane.scheduler.expired()) return MORE_NOW
     }
     return LEAVE
   }
 
-  #ready(): boolean {
-    return this.#port?.running === true
-  }
-
   #accept(ids: Uint32Array, length: number, overflow: Overflow): boolean {
-    if (this.#closed) return this.#refuse('gone', length)
-    if (!this.#ready()) {
+    const port = this.#port
+    if (this.#closed) return this.#drop('gone', length)
+    if (port === null || !port.running) {
       if (this.#options.whileAbsent === 'block') return this.#keep(ids, 0, length, overflow)
-      return this.#refuse(this.#port === null ? 'no-device' : 'not-ready', length)
+      return this.#drop(port === null ? 'no-device' : 'not-ready', length)
     }
-    if (this.#fifo.length > 0 && !this.#full) this.flush()
-    if (this.#fifo.length > 0) return this.#keep(ids, 0, length, overflow)
-    const result = this.#push(ids, length)
+    if (this.#kept.length > 0 && !this.#waiting) this.flush()
+    if (this.#kept.length > 0) return this.#keep(ids, 0, length, overflow)
+    const result = this.#push(port, ids, length)
     const taken = result & COUNT
     if (taken === length) return true
-    if (result & (STOPPED | FAULT)) return this.#refuse('not-ready', length - taken)
+    if (result & (STOPPED | FAULT)) return this.#drop('not-ready', length - taken)
     const kept = this.#keep(ids, taken, length, overflow)
-    this.#wait()
+    this.#wait(port)
     return kept
   }
 
-  #refuse(reason: DropReason, count: number): boolean {
-    this.#drops[reason] += count
-    return true
-  }
-
   // Moves packets that nobody waits behind into the ring; result bits.
-  #push(ids: Uint32Array, length: number): number {
-    const port = this.#port as QueuePort
+  #push(port: QueuePort, ids: Uint32Array, length: number, from = 0): number {
     const { exchange } = port
-    for (let i = 0; i < length; i++) exchange[i] = ids[i]
-    const result = port.enqueue(length)
-    this.#count(ids, result)
-    return result
+    for (let i = from; i < length; i++) exchange[i - from] = ids[i]
+    return this.#count(port, port.enqueue(length - from))
   }
 
-  // Bytes count what was taken; the few that the ring dropped itself are told apart by `drops`.
-  #count(ids: Uint32Array, result: number): void {
+  // What the ring took, which is still in the exchange. The few that it dropped itself are told by `drops`.
+  #count(port: QueuePort, result: number): number {
     const taken = result & COUNT
-    if (taken === 0) return
+    if (taken === 0) return result
     const { meta } = this.#plane.pool
+    const { exchange } = port
     let bytes = 0
-    for (let i = 0; i < taken; i++) bytes += meta[ids[i] * SLOT_WORDS + SLOT_LENGTH]
+    for (let i = 0; i < taken; i++) bytes += meta[exchange[i] * SLOT_WORDS + SLOT_LENGTH]
     this.packets += taken - (result >>> DROP_SHIFT)
     this.bytes += bytes
     this.#kicks.worked()
+    this.#fruitless = 0
+    return result
   }
 
   // Keeps packets for a ring without room, as far as `overflow` lets it.
   #keep(ids: Uint32Array, from: number, to: number, overflow: Overflow): boolean {
-    const { pool } = this.#plane
-    const fifo = this.#fifo
+    const kept = this.#kept
     for (let i = from; i < to; i++) {
-      if (overflow === 'block') {
-        pool.retain(ids[i])
-        fifo.push(ids[i], true)
-        continue
+      // What was gathered in this turn may not have been tried yet.
+      if (overflow !== 'block' && !kept.hasRoom && this.#gathering) this.flush()
+      if (overflow === 'block' || kept.hasRoom) {
+        kept.push(ids[i], overflow)
+      } else if (overflow === 'strict') {
+        this.#drop('overflow', to - i)
+        return false
+      } else {
+        this.#drop('overflow', 1)
+        if (overflow === 'drop-oldest' && kept.dropOldest()) kept.push(ids[i], overflow)
       }
-      if (fifo.length >= this.#limit && !this.#makeRoom(overflow)) {
-        const lost = overflow === 'strict' ? to - i : 1
-        this.#drops.overflow += lost
-        if (overflow === 'strict') return false
-        continue
-      }
-      pool.lend(ids[i], this.#account)
-      fifo.push(ids[i], false)
     }
     return true
   }
 
-  #makeRoom(overflow: Overflow): boolean {
-    // What was gathered in this turn may not have been tried yet.
-    if (this.#gathering && !this.#full) this.flush()
-    if (this.#fifo.length < this.#limit) return true
-    const oldest = overflow === 'drop-oldest' ? this.#fifo.takeOldestDroppable() : -1
-    if (oldest < 0) return false
-    this.#plane.pool.unlend(oldest, this.#account)
-    this.#drops.overflow++
-    this.#left(1)
-    return true
-  }
-
-  // One native call for the oldest packets of the FIFO; how many left it.
+  // One native call for the oldest packets that are kept; how many left.
   #flushSome(): number {
     const port = this.#port
-    const fifo = this.#fifo
-    if (port === null || !port.running) return this.#stopped()
-    const { exchange } = port
-    const count = Math.min(fifo.length, exchange.length)
-    for (let i = 0; i < count; i++) exchange[i] = fifo.at(i)
-    const result = port.enqueue(count)
+    if (port === null || !port.running) return this.#notRunning()
+    const count = this.#kept.peek(port.exchange)
+    const result = this.#count(port, port.enqueue(count))
     const taken = result & COUNT
-    this.#count(exchange, result)
-    this.#letGo(taken)
-    if (result & (STOPPED | FAULT) && fifo.length > 0) return taken + this.#stopped()
-    if (taken < count) this.#wait()
+    this.#kept.letGo(taken)
+    if (result & (STOPPED | FAULT)) return taken + this.#notRunning()
+    if (taken < count) this.#wait(port)
     return taken
   }
 
-  // The ring does not run: what was kept for it is dropped, or waits for `state`.
-  #stopped(): number {
-    if (this.#options.whileAbsent === 'block') {
-      this.#full = true
-      return 0
-    }
-    const count = this.#fifo.length
+  // What was kept for a ring that does not run is dropped, or waits until it runs.
+  #notRunning(): number {
+    const count = this.#kept.length
+    this.#waiting = this.#options.whileAbsent === 'block'
+    if (this.#waiting) return 0
     this.#dropKept('not-ready')
     return count
   }
 
-  #wait(): void {
-    this.#full = true
-    if (this.#port?.arm()) this.#plane.scheduler.ready(this)
+  #wait(port: QueuePort): void {
+    const { scheduler, timers = nodeTimers } = this.#plane
+    this.#waiting = true
+    if (!port.arm()) return
+    if (++this.#fruitless <= RETRIES) scheduler.ready(this)
+    else timers.set(() => scheduler.ready(this), RETRY_MS)
   }
 
   #dropKept(reason: DropReason): void {
-    const count = this.#fifo.length
-    this.#drops[reason] += count
-    this.#letGo(count)
+    this.#drop(reason, this.#kept.length)
+    this.#kept.letGo(this.#kept.length)
   }
 
-  #letGo(count: number): void {
-    const { pool } = this.#plane
-    const fifo = this.#fifo
-    for (let i = 0; i < count; i++) {
-      if (fifo.isKept(i)) pool.release(fifo.at(i))
-      else pool.unlend(fifo.at(i), this.#account)
-    }
-    fifo.drop(count)
-    this.#left(count)
-  }
-
-  #left(count: number): void {
-    this.#gone += count
-    while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) this.#waiting.shift()?.done()
+  #drop(reason: DropReason, count: number): true {
+    if (count > 0) this.#drops[reason] = (this.#drops[reason] ?? 0) + count
+    return true
   }
 }

@@ -1,104 +1,63 @@
-// The drain loop of a from-guest queue: while it has subscribers and credit, it dequeues bursts and gives each to every
-// subscriber, then gives back what nobody retained. It follows rings: ports come and go under it. Multicast; the
-// slowest subscriber governs by its leases. It knows no rxjs, only something with next(), and no device.
+// The drain loop of a from-guest queue: while it has subscribers and credit it dequeues bursts and has them delivered.
+// It follows rings: ports come and go under it. Multicast: the slowest subscriber governs by its leases. It knows no
+// rxjs and no device.
 //
 // States. stopped: no subscriber; packets stay in the ring. draining: in the scheduler's lists. sleeping: the ring is
 //   empty and its kick armed. exhausted: no credit; kicks are suppressed and the guest's ring fills until half of the
 //   credit is back. All work is done in serve(), which only the scheduler calls: a release(), a kick or a subscribe()
-//   never emits. What nobody was given of an interrupted burst stays in `core` for the next subscriber (DESIGN §5.5).
-import { BURST_PACKETS, BurstCore, borrow, type Burst, endBorrow, packetFaults } from '../burst.js'
+//   never emits.
+//
+// Over the budget of 200 lines: one state machine, whose parts would have to know each other's fields.
+import { BURST_PACKETS, type Burst, type BurstCore } from '../burst.js'
 import { VhostError } from '../errors.js'
-import { borrowPacket, endPacket, type Packet } from '../packet.js'
-import { KickGuard, type Timers } from './kick-guard.js'
+import type { Packet } from '../packet.js'
 import { mergeDrops } from './counters.js'
+import { Delivery, type Target } from './delivery.js'
+import { KickGuard } from './kick-guard.js'
+import { CREDIT_BYTES, CREDIT_PACKETS, type DataPlane, type PollMode, type SourceOptions } from './plane.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
 import { COUNT, CREDIT, FAULT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from './port.js'
-import { LATER, LEAVE, MORE_NOW, type Scheduler, type Task, type Visit } from './scheduler.js'
-import { StallWatch, type Stalled } from './stall-watch.js'
-import type { Turn } from './turn.js'
+import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
+import { StallWatch } from './stall-watch.js'
 
-/** Packets and bytes under lease per queue, unless asked otherwise. */
-export const CREDIT_PACKETS = 1024
-export const CREDIT_BYTES = 8 << 20
 /** How long an adaptive queue looks at its empty ring before it asks for a kick. */
 export const POLL_MS = 0.05
 /** Large slots kept back for each queue, besides one burst of small ones: a few segmentation-offload frames. */
 const LARGE_RESERVE = 4
-
-export type PollMode = 'adaptive' | 'interrupt' | 'busy'
-
-/** What a source emits to: an rxjs Subscriber is one. */
-export interface Target<T> {
-  readonly closed: boolean
-  next(value: T): void
-  complete(): void
-}
-
-/** What all queues of an env share. */
-export interface DataPlane {
-  readonly pool: Pool
-  readonly scheduler: Scheduler
-  readonly turn: Turn
-  /** For timeouts; Node's own unless a test has others. */
-  readonly timers?: Timers
-}
-
-export interface SourceOptions {
-  poll?: PollMode
-  /** Packets that may be under lease before the queue stops. */
-  highWaterMark?: number
-  highWaterBytes?: number
-  /** Packets of one burst at most. */
-  burst?: number
-  /** No lease was released for a while, and there is no credit left. */
-  onStalled?: (stalled: Stalled) => void
-  /** The first subscriber came. */
-  onStart?: () => void
-  /** The last subscriber left. */
-  onStop?: () => void
-}
 
 export class SourceQueue implements Task, PortEvents {
   queued = false
   deficit = 0
   packets = 0
   bytes = 0
-  pipelineErrors = 0
   readonly #plane: DataPlane
   readonly #options: SourceOptions
   readonly #poll: PollMode
   readonly #burst: number
-  /** The burst in hand; between visits, what nobody was given of it. */
-  readonly #core: BurstCore
+  readonly #account: number
+  readonly #delivery: Delivery
   readonly #kicks: KickGuard
   readonly #stall: StallWatch
-  readonly #wake = (): void => {
-    this.#stall.end()
-    if (this.#started) this.#plane.scheduler.ready(this)
-  }
+  readonly #wake = (): void => this.#ready()
   readonly #dropsBefore: Record<string, number> = {}
   #port: QueuePort | null = null
-  #account = 0
-  #bursts: readonly Target<Burst>[] = []
-  #packets: readonly Target<Packet>[] = []
   #started = false
   #closed = false
-  #delivering = false
-  /** Rises whenever the first subscriber comes or the last one leaves. */
+  /** Rises when the first subscriber comes and when the last one leaves. */
   #epoch = 0
   #armed = false
   #pollUntil = 0
 
   constructor(plane: DataPlane, options: SourceOptions = {}) {
+    const packets = options.highWaterMark ?? CREDIT_PACKETS
     this.#plane = plane
     this.#options = options
     this.#poll = options.poll ?? 'adaptive'
-    this.#burst = options.burst ?? BURST_PACKETS
-    this.#core = new BurstCore(plane.pool, new Uint32Array(this.#burst))
+    this.#burst = Math.min(options.burst ?? BURST_PACKETS, MAX_BURST)
+    this.#delivery = new Delivery(plane.pool, plane.turn, this.#burst)
     this.#kicks = new KickGuard(this.#wake, plane.timers)
     this.#stall = new StallWatch(plane.pool, stalled => options.onStalled?.(stalled), plane.timers)
-    const packets = options.highWaterMark ?? CREDIT_PACKETS
     this.#account = plane.pool.accounts.open({
       packets,
       bytes: options.highWaterBytes ?? CREDIT_BYTES,
@@ -113,11 +72,11 @@ export class SourceQueue implements Task, PortEvents {
     this.#port = port
     this.#armed = false
     port.open(this.#account, this)
-    if (this.#started) this.#plane.scheduler.ready(this)
-    else port.suppress()
+    port.suppress()
+    this.#ready()
   }
 
-  /** The ring is gone. Packets that were dequeued from it stay valid, subscribers wait for the next one. */
+  /** The ring is gone. Packets that were dequeued from it stay valid; subscribers wait for the next ring. */
   detach(): void {
     const port = this.#port
     if (port === null) return
@@ -127,14 +86,14 @@ export class SourceQueue implements Task, PortEvents {
     port.close()
   }
 
-  /** No ring will come any more: subscribers complete. */
+  /** No ring will come any more: subscribers complete, what nobody was given is dropped. */
   close(): void {
     if (this.#closed) return
     this.detach()
     this.#closed = true
-    for (const target of [...this.#bursts, ...this.#packets]) target.complete()
+    this.#delivery.complete()
     this.#stall.end()
-    if (!this.#delivering) this.#keepFrom(this.#core.length)
+    if (!this.#delivery.busy) this.#dropCarried()
     this.#plane.pool.accounts.close(this.#account)
   }
 
@@ -142,46 +101,28 @@ export class SourceQueue implements Task, PortEvents {
   addBursts(target: Target<Burst>): () => void {
     if (this.#closed) target.complete()
     if (target.closed) return () => {}
-    this.#bursts = [...this.#bursts, target]
-    this.#start()
-    return () => {
-      this.#bursts = this.#bursts.filter(other => other !== target)
-      this.#stopIfUnused()
-    }
+    this.#delivery.addBursts(target)
+    return this.#begin(target)
   }
 
-  /** Emits packets one by one. */
+  /** The same packets, one by one. */
   addPackets(target: Target<Packet>): () => void {
     if (this.#closed) target.complete()
     if (target.closed) return () => {}
-    this.#packets = [...this.#packets, target]
-    this.#start()
-    return () => {
-      this.#packets = this.#packets.filter(other => other !== target)
-      this.#stopIfUnused()
-    }
+    this.#delivery.addPackets(target)
+    return this.#begin(target)
   }
 
-  /** Plain call: up to `max` packets into `core`, whose owner they become. */
-  take(core: BurstCore, max: number): number {
-    if (this.#started || this.#delivering)
+  /** Plain call: up to `max` packets into `core`, which owns them then. */
+  take(core: BurstCore, max: number): void {
+    if (this.#started || this.#delivery.busy)
       throw new VhostError('ERR_VHOST_QUEUE_IN_USE', 'someone is subscribed to this queue', {
         fix: 'unsubscribe before dequeueBurst(), or use the subscription',
       })
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
-    const own = this.#core
     const most = Math.min(max, core.ids.length, MAX_BURST)
-    core.length = 0
-    if (own.length === 0) {
-      this.#dequeue(core, most)
-      return core.length
-    }
-    const count = Math.min(own.length, most)
-    for (let i = 0; i < count; i++) core.ids[i] = own.ids[i]
-    core.length = count
-    own.ids.copyWithin(0, count, own.length)
-    own.length -= count
-    return count
+    if (this.#delivery.core.length > 0) this.#delivery.moveTo(core, most)
+    else this.#dequeue(core, most)
   }
 
   /** For bursts of plain calls. */
@@ -196,7 +137,8 @@ export class SourceQueue implements Task, PortEvents {
 
   /** Drops by reason, those of the ring among them. */
   drops(): Record<string, number> {
-    const drops = { 'pipeline-error': this.pipelineErrors, ...this.#dropsBefore }
+    const drops = { ...this.#dropsBefore }
+    mergeDrops(drops, { 'pipeline-error': this.#delivery.failed })
     if (this.#port !== null) mergeDrops(drops, this.#port.drops())
     return drops
   }
@@ -207,39 +149,45 @@ export class SourceQueue implements Task, PortEvents {
 
   state(): void {
     this.#armed = false
-    if (this.#started) this.#plane.scheduler.ready(this)
+    this.#ready()
   }
 
   serve(): Visit {
-    const epoch = this.#epoch
     if (!this.#started) return LEAVE
+    const epoch = this.#epoch
+    const { core } = this.#delivery
     if (this.#armed) {
       this.#armed = false
       this.#port?.suppress()
     }
     do {
-      if (this.#core.length === 0) {
-        const result = this.#dequeue(this.#core, Math.min(this.#burst, this.deficit))
-        if (this.#core.length === 0) return this.#nothing(result)
+      if (core.length === 0) {
+        const result = this.#dequeue(core, Math.min(this.#burst, this.deficit))
+        if (core.length === 0) return this.#nothing(result)
       }
-      this.deficit -= this.#core.length
-      this.#deliver()
+      this.deficit -= core.length
+      this.#delivery.deliver()
+      if (this.#closed) this.#dropCarried()
       // Who subscribed anew in the meantime starts in a later turn.
       if (this.#epoch !== epoch || !this.#started) return LEAVE
     } while (this.deficit > 0 && !this.#plane.scheduler.expired())
     return MORE_NOW
   }
 
-  #start(): void {
-    if (this.#started) return
-    this.#started = true
-    this.#epoch++
-    this.#options.onStart?.()
-    this.#plane.scheduler.ready(this)
+  #begin(target: Target<Burst> | Target<Packet>): () => void {
+    if (!this.#started) {
+      this.#started = true
+      this.#epoch++
+      this.#options.onStart?.()
+      this.#ready()
+    }
+    return () => {
+      this.#delivery.remove(target)
+      if (this.#started && !this.#delivery.wanted) this.#end()
+    }
   }
 
-  #stopIfUnused(): void {
-    if (!this.#started || this.#bursts.length + this.#packets.length > 0) return
+  #end(): void {
     this.#started = false
     this.#epoch++
     this.#armed = false
@@ -248,11 +196,17 @@ export class SourceQueue implements Task, PortEvents {
     this.#options.onStop?.()
   }
 
+  #ready(): void {
+    this.#stall.end()
+    if (this.#started) this.#plane.scheduler.ready(this)
+  }
+
   #dequeue(core: BurstCore, max: number): number {
     const port = this.#port
+    core.length = 0
     if (port === null) return STOPPED
-    const { pool } = this.#plane
-    const before = pool.accounts.bytes(this.#account)
+    const { accounts } = this.#plane.pool
+    const before = accounts.bytes(this.#account)
     const result = port.dequeue(max)
     const count = result & COUNT
     if (count === 0) return result
@@ -260,7 +214,7 @@ export class SourceQueue implements Task, PortEvents {
     for (let i = 0; i < count; i++) core.ids[i] = exchange[i]
     core.length = count
     this.packets += count
-    this.bytes += pool.accounts.bytes(this.#account) - before
+    this.bytes += accounts.bytes(this.#account) - before
     this.#kicks.worked()
     this.#pollUntil = 0
     return result
@@ -272,13 +226,13 @@ export class SourceQueue implements Task, PortEvents {
     const port = this.#port
     if (port === null) return LEAVE
     if (result & (CREDIT | NO_SLOT)) {
-      port.suppress()
       if (result & CREDIT) pool.accounts.whenHalf(this.#account, this.#wake)
       else pool.whenFreed(this.#wake)
       this.#stall.begin(this.#account)
       return LEAVE
     }
     if (result & MORE) {
+      // Only garbage so far: it costs as much as packets do.
       this.deficit -= this.#burst
       return this.deficit > 0 ? MORE_NOW : LATER
     }
@@ -287,76 +241,15 @@ export class SourceQueue implements Task, PortEvents {
     if (this.#poll === 'adaptive') {
       if (this.#pollUntil === 0) this.#pollUntil = scheduler.now() + POLL_MS
       if (scheduler.now() < this.#pollUntil) return LATER
+      this.#pollUntil = 0
     }
-    this.#pollUntil = 0
     this.#armed = true
     return port.arm() ? LATER : LEAVE
   }
 
-  #deliver(): void {
-    const core = this.#core
-    const { turn } = this.#plane
-    const faults = packetFaults.count
-    let seen = 0
-    this.#delivering = true
-    turn.begin()
-    try {
-      if (this.#bursts.length > 0) seen = this.#giveBurst(core)
-      if (this.#packets.length > 0) seen = Math.max(seen, this.#givePackets(core))
-    } finally {
-      turn.end()
-      this.#delivering = false
-      this.pipelineErrors += core.failed + packetFaults.count - faults
-      core.failed = 0
-      this.#keepFrom(this.#closed ? core.length : seen)
-    }
-  }
-
-  // Gives the burst to every subscriber; the index of the first packet that none of them was given.
-  #giveBurst(core: BurstCore): number {
-    const targets = this.#bursts
-    const burst = borrow(core)
-    let seen = 0
-    try {
-      for (let i = 0; i < targets.length; i++) {
-        const target = targets[i]
-        if (target.closed) continue
-        core.cut = -1
-        target.next(burst)
-        // A cut below a subscriber that goes on (behind `share`) is that branch's own loss: the others saw the rest.
-        seen = Math.max(seen, target.closed && core.cut >= 0 ? core.cut : core.length)
-      }
-    } finally {
-      endBorrow(burst)
-    }
-    return seen
-  }
-
-  #givePackets(core: BurstCore): number {
-    const targets = this.#packets
-    const { pool } = this.#plane
-    let seen = 0
-    for (; seen < core.length; seen++) {
-      const packet = borrowPacket(pool, core.ids[seen])
-      let given = false
-      for (let i = 0; i < targets.length; i++) {
-        if (targets[i].closed) continue
-        given = true
-        targets[i].next(packet)
-      }
-      if (pool.strict) endPacket(packet)
-      if (!given) break
-    }
-    return seen
-  }
-
-  // The first `seen` packets are done with; the rest stays for the next subscriber.
-  #keepFrom(seen: number): void {
-    const core = this.#core
-    const { pool } = this.#plane
-    const { ids, length } = core
-    for (let i = 0; i < seen; i++) pool.release(ids[i])
-    if (seen < length) ids.copyWithin(0, seen, length)
-    core.length = length - seen
+  #dropCarried(): void {
+    const { length } = this.#delivery.core
+    if (length > 0) mergeDrops(this.#dropsBefore, { gone: length })
+    this.#delivery.done(length)
   }
 }

@@ -48,7 +48,8 @@ class EnqueueSubscriber extends Subscriber<Burst | Packet> {
       this.out.error(error)
       return
     }
-    if (!fits) this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+    if (!fits)
+      this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
   }
 
   protected override _complete(): void {

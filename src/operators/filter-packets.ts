@@ -29,7 +29,8 @@ export function filterPackets<T extends Burst | Packet = Burst>(
   predicate: (packet: Packet) => boolean,
 ): MonoTypeOperatorFunction<T> {
   return operator<T, T>(
-    destination => new FilterSubscriber(destination as Subscriber<Burst | Packet>, predicate) as Subscriber<unknown>,
+    destination =>
+      new FilterSubscriber(destination as Subscriber<Burst | Packet>, predicate) as Subscriber<unknown>,
   )
 }
 
@@ -61,7 +62,8 @@ class FilterSubscriber extends Subscriber<Burst | Packet> {
       }
     } catch (error) {
       core.length = kept
-      return failWith(error, input, at, core, this.#output, out)
+      failWith(error, input, at, core, this.#output, out)
+      return
     }
     core.length = kept
     if (out.closed) stopAt(input, at - 1, core, this.#output)

@@ -49,6 +49,9 @@ class MirrorSubscriber extends Subscriber<Burst | Packet> {
       return
     }
     if (fits) this.out.next(item)
-    else this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the mirror has no room, and was asked to be strict'))
+    else
+      this.out.error(
+        new VhostError('ERR_VHOST_OVERFLOW', 'the mirror has no room, and was asked to be strict'),
+      )
   }
 }

@@ -1,6 +1,14 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
 import { type Burst, borrow, coreOf, endBorrow, HeldBurst, isOpen } from '../burst.js'
-import { borrowPacket, endPacket, type HeldPacket, isOpenPacket, type Packet, slotOf, slotsOf } from '../packet.js'
+import {
+  borrowPacket,
+  endPacket,
+  type HeldPacket,
+  isOpenPacket,
+  type Packet,
+  slotOf,
+  slotsOf,
+} from '../packet.js'
 import { operator } from './support.js'
 
 /** The borrowed form of a lease. */

@@ -52,10 +52,16 @@ export function failWith(
   output: Output,
   destination: Subscriber<Burst>,
 ): void {
-  if (destination.closed) return stopAt(input, at - 1, core, output)
+  if (destination.closed) {
+    stopAt(input, at - 1, core, output)
+    return
+  }
   output.emit(core, destination)
-  // Downstream ended at one of those before: the packet was given to nobody yet, and will throw in the next pipeline.
-  if (destination.closed) return cutBefore(input, at)
+  if (destination.closed) {
+    // Downstream ended at one of those before: the packet was given to nobody yet, and will throw in the next pipeline.
+    cutBefore(input, at)
+    return
+  }
   failAt(input, at)
   destination.error(error)
 }

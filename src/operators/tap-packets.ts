@@ -49,7 +49,8 @@ class TapSubscriber extends Subscriber<Burst | Packet> {
     try {
       for (; at < input.length && !out.closed; at++) look(packetAt(input, at))
     } catch (error) {
-      return failWith(error, input, at, this.#first(input, at), this.#output, out)
+      failWith(error, input, at, this.#first(input, at), this.#output, out)
+      return
     }
     // An unsubscription from inside `look`: nothing of the burst was handed on yet.
     if (out.closed) stopAt(input, at - 1, this.#first(input, at), this.#output)

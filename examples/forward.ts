@@ -1,0 +1,59 @@
+// The plain calls, without a pipeline: forwards between two guests with dequeueBurst and enqueueBurst, as a DPDK
+// application would with rte_vhost_dequeue_burst and rte_vhost_enqueue_burst, in a loop that yields to the event loop.
+//
+//   node dist/examples/forward.js a.sock b.sock
+import { type HeldBurst, VhostDriver, type VhostQueue, type VhostSink } from 'rx-vhost'
+import { narrate, onEnd, reportFaults, summarize } from './ports.js'
+
+/** One way of the forward: a burst in hand, and how many of its packets the receiver has taken. */
+interface Way {
+  from: VhostQueue
+  to: VhostSink
+  burst: HeldBurst
+  sent: number
+}
+
+/** Moves one burst; false if there was nothing to move, or no room for it yet. */
+function forwardBurst(way: Way): boolean {
+  if (way.sent === way.burst.length) {
+    way.from.dequeueBurst(way.burst) // releases what was in it
+    way.sent = 0
+  }
+  const taken = way.to.enqueueBurst(way.burst, way.sent)
+  way.sent += taken
+  return taken > 0
+}
+
+const paths = process.argv.slice(2)
+if (paths.length !== 2) {
+  console.error('usage: forward a.sock b.sock')
+  process.exit(2)
+}
+const drivers = paths.map(path => new VhostDriver(path))
+const [a, b] = drivers
+const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
+for (const driver of drivers) narrate(driver)
+const open = drivers.map(reportFaults)
+const way = (from: VhostDriver, to: VhostSink): Way => {
+  const queue = from.fromGuest()
+  return { from: queue, to, burst: queue.createBurst(32), sent: 0 }
+}
+const ways = [way(a, ports[1].sink), way(b, ports[0].sink)]
+let running = true
+
+function loop(): void {
+  if (!running) return
+  for (let more = true, n = 0; more && n < 16; n++) {
+    more = false
+    for (const way of ways) more = forwardBurst(way) || more
+  }
+  setImmediate(loop)
+}
+
+loop()
+onEnd(() => {
+  running = false
+  for (const { burst } of ways) burst.release()
+  for (const subscription of open) subscription.unsubscribe()
+  console.log(JSON.stringify(summarize(ports)))
+})

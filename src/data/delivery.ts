@@ -1,0 +1,135 @@
+// Gives a burst to everyone who is subscribed to a queue, then gives back what nobody retained, and keeps what nobody
+// was given (DESIGN §5.5). The queue (source.ts) fills `core` and says when; here nothing is known of rings and credit.
+//
+// After an interruption. A subscriber that ended inside its `next` counts as having got the whole burst, unless the
+//   operator that stopped half-way marked where (`cut`). What every one of them missed stays in `core`.
+import { type Burst, BurstCore, borrow, endBorrow, packetFaults } from '../burst.js'
+import { borrowPacket, endPacket, type Packet } from '../packet.js'
+import type { Pool } from './pool.js'
+import type { Turn } from './turn.js'
+
+/** What a queue emits to: an rxjs Subscriber is one. */
+export interface Target<T> {
+  readonly closed: boolean
+  next(value: T): void
+  complete(): void
+}
+
+export class Delivery {
+  /** The burst in hand; between deliveries, what nobody was given of the last. */
+  readonly core: BurstCore
+  /** Packets that operators threw at. */
+  failed = 0
+  /** Inside deliver(). */
+  busy = false
+  #bursts: readonly Target<Burst>[] = []
+  #packets: readonly Target<Packet>[] = []
+
+  constructor(
+    readonly pool: Pool,
+    readonly turn: Turn,
+    size: number,
+  ) {
+    this.core = new BurstCore(pool, new Uint32Array(size))
+  }
+
+  /** Is anyone subscribed? */
+  get wanted(): boolean {
+    return this.#bursts.length + this.#packets.length > 0
+  }
+
+  // The lists are replaced, never altered: a delivery goes on with those who were there when it began.
+  addBursts(target: Target<Burst>): void {
+    this.#bursts = [...this.#bursts, target]
+  }
+
+  addPackets(target: Target<Packet>): void {
+    this.#packets = [...this.#packets, target]
+  }
+
+  remove(target: Target<Burst> | Target<Packet>): void {
+    this.#bursts = this.#bursts.filter(other => other !== target)
+    this.#packets = this.#packets.filter(other => other !== target)
+  }
+
+  complete(): void {
+    for (const target of [...this.#bursts, ...this.#packets]) target.complete()
+  }
+
+  deliver(): void {
+    const { core, turn } = this
+    const faults = packetFaults.count
+    let seen = 0
+    this.busy = true
+    turn.begin()
+    try {
+      if (this.#bursts.length > 0) seen = this.#giveBurst()
+      if (this.#packets.length > 0) seen = Math.max(seen, this.#givePackets())
+    } finally {
+      turn.end()
+      this.busy = false
+      this.failed += core.failed + packetFaults.count - faults
+      core.failed = 0
+      this.done(seen)
+    }
+  }
+
+  /** The first `count` packets in hand are done with. */
+  done(count: number): void {
+    const { core } = this
+    const { ids, length } = core
+    this.pool.releaseAll(ids, 0, count)
+    if (count < length) ids.copyWithin(0, count, length)
+    core.length = length - count
+  }
+
+  /** Moves packets in hand, with their leases, to the empty `core`. */
+  moveTo(core: BurstCore, max: number): void {
+    const own = this.core
+    const count = Math.min(own.length, max)
+    for (let i = 0; i < count; i++) core.ids[i] = own.ids[i]
+    core.length = count
+    own.ids.copyWithin(0, count, own.length)
+    own.length -= count
+  }
+
+  // These two return the index of the first packet that none of their subscribers was given.
+
+  #giveBurst(): number {
+    const { core } = this
+    const targets = this.#bursts
+    const burst = borrow(core)
+    let seen = 0
+    try {
+      for (let i = 0; i < targets.length; i++) {
+        const target = targets[i]
+        if (target.closed) continue
+        core.cut = -1
+        target.next(burst)
+        // A cut below a subscriber that goes on (behind `share`) is that branch's own loss: the others saw the rest.
+        seen = Math.max(seen, target.closed && core.cut >= 0 ? core.cut : core.length)
+      }
+    } finally {
+      endBorrow(burst)
+    }
+    return seen
+  }
+
+  #givePackets(): number {
+    const { core, pool } = this
+    const targets = this.#packets
+    let seen = 0
+    for (; seen < core.length; seen++) {
+      const packet = borrowPacket(pool, core.ids[seen])
+      let given = false
+      for (let i = 0; i < targets.length; i++) {
+        if (targets[i].closed) continue
+        given = true
+        targets[i].next(packet)
+      }
+      if (pool.strict) endPacket(packet)
+      if (!given) break
+    }
+    return seen
+  }
+}

@@ -1,0 +1,35 @@
+// What all queues of this env share, made at first use: the pool, the scheduler, the turn. One pool per env, since a
+// slot has one owner thread; other threads get copies.
+import { VhostError } from '../errors.js'
+import { native } from '../native.js'
+import type { DataPlane } from './plane.js'
+import { Pool } from './pool.js'
+import { Scheduler } from './scheduler.js'
+import { Turn } from './turn.js'
+
+/** Address space of the pool; memory is used as packets are in flight. Room for 16,000 frames of the usual MTU. */
+export const POOL_BYTES = 64 << 20
+
+let plane: DataPlane | undefined
+let poolBytes = POOL_BYTES
+
+/** Sets the pool's size; only before the first queue of this env was made. */
+export function configurePool({ bytes }: { bytes: number }): void {
+  if (plane !== undefined)
+    throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'the pool is in use', {
+      fix: 'call configurePool() before the first device connects',
+    })
+  if (!(bytes >= 1 << 20 && bytes < 4e9)) throw new RangeError('pool bytes must be between 1 MiB and 4 GB')
+  poolBytes = bytes
+}
+
+export function dataPlane(): DataPlane {
+  if (plane !== undefined) return plane
+  const arrays = native().poolOpen(poolBytes)
+  if (arrays === undefined)
+    throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', 'the packet pool could not be made', {
+      fix: `allow this process ${poolBytes >> 20} MiB of address space, or configurePool({ bytes })`,
+    })
+  plane = { pool: new Pool(arrays), scheduler: new Scheduler(), turn: new Turn() }
+  return plane
+}

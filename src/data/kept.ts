@@ -1,0 +1,85 @@
+// What a sink keeps for a ring without room: a FIFO of leases, bounded for those that a pipeline may lose.
+//
+// Who pays. What `block` keeps stays charged to its source, whose credit so runs out: a full ring stalls its source.
+//   What the other overflows keep is charged to the sink's own account, so that it never slows its source.
+import type { Overflow } from '../sink.js'
+import { SlotFifo } from './fifo.js'
+import type { Pool } from './pool.js'
+
+export class KeptPackets {
+  readonly #fifo = new SlotFifo()
+  readonly #pool: Pool
+  readonly #account: number
+  readonly #limit: number
+  /** Packets that ever left, and who waits for that count. */
+  #gone = 0
+  #waiting: { until: number; done: () => void }[] = []
+
+  constructor(pool: Pool, account: number, limit: number) {
+    this.#pool = pool
+    this.#account = account
+    this.#limit = limit
+  }
+
+  get length(): number {
+    return this.#fifo.length
+  }
+
+  /** Is there room for one more that may be lost? */
+  get hasRoom(): boolean {
+    return this.#fifo.length < this.#limit
+  }
+
+  /** Takes a lease on the packet and keeps it. */
+  push(slot: number, overflow: Overflow): void {
+    const block = overflow === 'block'
+    if (block) this.#pool.retain(slot)
+    else this.#pool.lend(slot, this.#account)
+    this.#fifo.push(slot, block)
+  }
+
+  /** Gives up the oldest packet that may be lost; false if there is none. */
+  dropOldest(): boolean {
+    const slot = this.#fifo.takeOldestDroppable()
+    if (slot < 0) return false
+    this.#pool.unlend(slot, this.#account)
+    this.#left(1)
+    return true
+  }
+
+  /** Copies the slots of the oldest packets to `ids`; the number of them. */
+  peek(ids: Uint32Array): number {
+    const count = Math.min(this.#fifo.length, ids.length)
+    for (let i = 0; i < count; i++) ids[i] = this.#fifo.at(i)
+    return count
+  }
+
+  /** Releases the oldest `count`. */
+  letGo(count: number): void {
+    const fifo = this.#fifo
+    for (let i = 0; i < count; i++) {
+      if (fifo.isKept(i)) this.#pool.release(fifo.at(i))
+      else this.#pool.unlend(fifo.at(i), this.#account)
+    }
+    fifo.drop(count)
+    this.#left(count)
+  }
+
+  /** Calls back once all that is kept now has left; returns what cancels that. */
+  whenGone(done: () => void): () => void {
+    if (this.#fifo.length === 0) {
+      done()
+      return () => {}
+    }
+    const wait = { until: this.#gone + this.#fifo.length, done }
+    this.#waiting.push(wait)
+    return () => {
+      this.#waiting = this.#waiting.filter(other => other !== wait)
+    }
+  }
+
+  #left(count: number): void {
+    this.#gone += count
+    while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) this.#waiting.shift()?.done()
+  }
+}

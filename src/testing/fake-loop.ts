@@ -1,0 +1,61 @@
+// Time and the event loop, by hand: tests of queues wait for nothing and need no clock.
+import type { Timers } from '../data/kick-guard.js'
+
+/** Milliseconds that a turn of the loop takes. */
+const TURN = 0.01
+
+export class FakeLoop implements Timers {
+  time = 0
+  readonly now = (): number => this.time
+  readonly defer = (run: () => void): void => {
+    this.#deferred.push(run)
+  }
+  #deferred: (() => void)[] = []
+  #timers: { at: number; run: () => void }[] = []
+
+  set(run: () => void, ms: number): unknown {
+    const timer = { at: this.time + ms, run }
+    this.#timers.push(timer)
+    return timer
+  }
+
+  clear(timer: unknown): void {
+    this.#timers = this.#timers.filter(other => other !== timer)
+  }
+
+  /** Is there anything for the next turn, timers apart? */
+  get idle(): boolean {
+    return this.#deferred.length === 0
+  }
+
+  /** One turn: what was deferred before it. */
+  turn(): void {
+    this.time += TURN
+    const due = this.#timers.filter(timer => timer.at <= this.time)
+    this.#timers = this.#timers.filter(timer => timer.at > this.time)
+    for (const timer of due) timer.run()
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const run of deferred) run()
+  }
+
+  /** Turns until nothing is deferred. */
+  drain(most = 100_000): void {
+    while (!this.idle) {
+      if (most-- <= 0) throw new Error('the loop never gets idle')
+      this.turn()
+    }
+  }
+
+  /** Time passes, with turns, timers and what they start. */
+  advance(ms: number): void {
+    const until = this.time + ms
+    this.drain()
+    while (this.time < until) {
+      const next = Math.min(until, ...this.#timers.map(timer => timer.at))
+      this.time = Math.max(this.time, next - TURN)
+      this.turn()
+      this.drain()
+    }
+  }
+}

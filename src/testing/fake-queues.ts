@@ -1,0 +1,47 @@
+// Queues on rings in memory, with leases in strict mode: what a pipeline needs to be tested without a guest or an addon.
+import type { DataPlane, SourceOptions } from '../data/plane.js'
+import { Pool } from '../data/pool.js'
+import { plainPoolArrays } from '../data/pool-arrays.js'
+import { Scheduler } from '../data/scheduler.js'
+import { type SinkOptions, SinkQueue } from '../data/sink.js'
+import { SourceQueue } from '../data/source.js'
+import { Turn } from '../data/turn.js'
+import { VhostQueue, VhostSink } from '../queue.js'
+import { FakeLoop } from './fake-loop.js'
+import { FakePort, type FakePortOptions } from './fake-port.js'
+
+export interface FakePlane extends DataPlane {
+  readonly loop: FakeLoop
+}
+
+/** A pool, a scheduler and an event loop of their own. `bytes`: of the pool. */
+export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
+  const loop = new FakeLoop()
+  return {
+    loop,
+    timers: loop,
+    pool: new Pool(plainPoolArrays(bytes), { strict }),
+    scheduler: new Scheduler({ now: loop.now, defer: loop.defer }),
+    turn: new Turn(loop.defer),
+  }
+}
+
+/** A from-guest queue; its guest sends by `port.send()`. */
+export function fakeFromGuest(plane: FakePlane, options: SourceOptions & FakePortOptions = {}) {
+  const source = new SourceQueue(plane, options)
+  const port = new FakePort(plane.pool, options)
+  source.attach(port)
+  return { queue: new VhostQueue(source), source, port }
+}
+
+/** A to-guest queue; its guest makes room by `port.post()` and has what it got in `port.received`. */
+export function fakeToGuest(
+  plane: FakePlane,
+  options: SinkOptions & FakePortOptions & { room?: number } = {},
+) {
+  const target = new SinkQueue(plane, options)
+  const port = new FakePort(plane.pool, options)
+  target.attach(port)
+  port.post(options.room ?? 0)
+  return { sink: new VhostSink(target), target, port }
+}
