@@ -1,6 +1,7 @@
 // GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
 // what any VM does, a Unix socket and the memory, so it drives any back end. Joins the messages (session.ts) with the
-// rings (sender.ts, receiver.ts); native/guest does the work on the rings.
+// rings (sender.ts, receiver.ts); native/guest does the work on the rings. Over the budget of lines since it is the
+// public face: each method is a line or two and its documentation.
 import type { Observable } from 'rxjs'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'
@@ -85,7 +86,7 @@ export class GuestPort {
 
   /** Connects, negotiates and starts both rings; frames flow once it resolves. Again after the back end hung up. */
   async connect(): Promise<void> {
-    if (this.#state !== 'idle') throw this.#wrongState('connect')
+    if (this.#state !== 'idle' || this.#connection) throw this.#wrongState('connect')
     const connection = new Connection(this.path, this.options.timeout)
     this.#connection = connection
     connection.closed.then(() => {
