@@ -1,0 +1,179 @@
+// The import edges of the design, as data: any other edge fails, for TypeScript and for C++. So do files beyond
+// their budget that do not say why at their top. A folder or module that is not listed fails too, so that a new one
+// gets its place here first.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { native } from '../src/native.js'
+import { reasons } from '../src/reasons.js'
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+
+// What each part of src/ may import besides itself: a file of src/, a folder, or one file of a folder.
+const common = ['errors', 'debug']
+const edges: Record<string, string[]> = {
+  errors: [],
+  debug: [],
+  reasons: [],
+  native: [...common, 'guest/native-guest'],
+  wakeup: [...common, 'native'],
+  control: [],
+  transport: [...common, 'native', 'wakeup', 'reasons'],
+  events: [...common, 'control'],
+  packet: common,
+  burst: [...common, 'packet'],
+  sink: [...common, 'burst', 'packet'],
+  data: [...common, 'native', 'wakeup', 'reasons', 'burst', 'packet', 'sink'],
+  operators: [...common, 'burst', 'packet', 'events', 'sink'],
+  queue: [...common, 'data', 'burst', 'packet', 'sink'],
+  effects: ['control', 'native', 'reasons'],
+  'device-session': [
+    ...common,
+    'control',
+    'transport',
+    'data',
+    'effects',
+    'events',
+    'native',
+    'wakeup',
+    'reasons',
+  ],
+  'queue-pair': [...common, 'data', 'queue', 'device-session', 'events'],
+  device: [...common, 'data', 'queue', 'queue-pair', 'device-session', 'events'],
+  'driver-life': [
+    ...common,
+    ...['data', 'transport', 'wakeup', 'events', 'sink'],
+    ...['queue', 'queue-pair', 'device', 'device-session', 'driver'],
+  ],
+  driver: [...common, 'data', 'events', 'sink', 'queue', 'device', 'driver-life'],
+  guest: [...common, 'native', 'wakeup', 'reasons'],
+  testing: [...common, 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
+  index: ['*'],
+}
+
+/** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
+const face = ['queue', 'queue-pair', 'device', 'driver', 'driver-life', 'events', 'index']
+const packages: Record<string, string[]> = {
+  rxjs: [...face, 'operators', 'guest', 'testing'],
+  debug: ['debug'],
+}
+
+// C++: a layer may include itself and those listed.
+const layers: Record<string, string[]> = {
+  'core/base': [],
+  'core/memory': ['core/base'],
+  'core/virtqueue': ['core/memory', 'core/base'],
+  'core/net': ['core/virtqueue', 'core/memory', 'core/base'],
+  'core/flow': ['core/net', 'core/virtqueue', 'core/memory', 'core/base'],
+  guest: ['core/base'],
+  addon: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'core/flow', 'guest'],
+  test: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest'],
+  fuzz: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest'],
+  bench: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest'],
+}
+
+function filesUnder(folder: string, pattern: RegExp): string[] {
+  if (!existsSync(join(root, folder))) return []
+  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter(name => pattern.test(name) && !/(^|\/)(build[^/]*|node_modules)\//.test(name))
+    .map(name => join(folder, name))
+    .sort()
+}
+
+const text = (file: string): string => readFileSync(join(root, file), 'utf8')
+
+/** `src/control/codec.ts` → `control`, `src/native.ts` → `native`. */
+const partOf = (file: string): string => relative('src', file).replace(/\.ts$/, '').split('/')[0]
+
+function imports(file: string): string[] {
+  const found = text(file).matchAll(/\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm)
+  return [...found].map(m => m[1] ?? m[2] ?? m[3])
+}
+
+const layerOf = (path: string) => Object.keys(layers).find(name => path.startsWith(`${name}/`))
+
+const sources = filesUnder('src', /\.ts$/)
+const cpp = filesUnder('native', /\.(cc|h)$/)
+
+/** What is wrong with an import; undefined = nothing. */
+function importFault(file: string, specifier: string): string | undefined {
+  const part = partOf(file)
+  if (!edges[part]) return `${file}: "${part}" has no place among the edges`
+  if (!specifier.startsWith('.')) {
+    const users = packages[specifier.split('/')[0]]
+    const ok = users ? users.includes(part) : specifier.startsWith('node:')
+    return ok ? undefined : `${file} imports ${specifier}`
+  }
+  const target = relative(join(root, 'src'), resolve(root, dirname(file), specifier)).replace(/\.js$/, '')
+  const to = target.split('/')[0]
+  const ok = to === part || ['*', to, target].some(name => edges[part].includes(name))
+  return ok ? undefined : `${file} imports ${specifier}: ${part} → ${to} is no edge`
+}
+
+test('TypeScript imports point downward only', t => {
+  t.true(sources.length > 20)
+  const faults = sources.flatMap(file => imports(file).map(specifier => importFault(file, specifier)))
+  t.deepEqual(faults.filter(Boolean), [])
+})
+
+test('control knows neither sockets, nor the addon, nor Node', t => {
+  for (const file of sources.filter(name => partOf(name) === 'control'))
+    t.deepEqual(
+      imports(file).filter(specifier => !/^\.\//.test(specifier)),
+      [],
+      file,
+    )
+})
+
+function includeFault(file: string, included: string): string | undefined {
+  const layer = layerOf(relative('native', file))
+  const to = layerOf(included)
+  if (!layer) return `${file} is in no layer`
+  if (!to) return `${file} includes "${included}", which is in no layer`
+  const ok = to === layer || layers[layer].includes(to)
+  return ok ? undefined : `${file} includes "${included}": ${layer} → ${to} is no edge`
+}
+
+test('C++ includes point downward only', t => {
+  t.true(cpp.length > 10)
+  const faults = cpp.flatMap(file =>
+    [...text(file).matchAll(/^\s*#include "([^"]+)"/gm)].map(([, included]) => includeFault(file, included)),
+  )
+  t.deepEqual(faults.filter(Boolean), [])
+})
+
+test('only the addon knows Node and libuv', t => {
+  for (const file of cpp.filter(name => !name.startsWith('native/addon/')))
+    t.notRegex(text(file), /#include\s+<(napi|node_api|node|uv|v8)[^>]*\.h>/, file)
+})
+
+test('files keep to their budgets, or say at their top why not', t => {
+  const over = [
+    ...sources.map(file => [file, 200] as const),
+    ...cpp.map(file => [file, 400] as const),
+  ].filter(([file, budget]) => {
+    const lines = text(file).trimEnd().split('\n')
+    return lines.length > budget && !lines.slice(0, 20).some(line => /over budget/i.test(line))
+  })
+  t.deepEqual(
+    over.map(([file]) => `${file}: ${text(file).trimEnd().split('\n').length} lines`),
+    [],
+  )
+})
+
+// An operator's is the comment of the operator itself.
+test('every file begins with what it is for', t => {
+  const silent = [
+    ...sources.filter(file => partOf(file) !== 'operators'),
+    ...cpp.filter(name => name.endsWith('.h')),
+  ]
+  t.deepEqual(
+    silent.filter(file => !/^(\/\/|\/\*)/.test(text(file))),
+    [],
+  )
+})
+
+test('the reasons are the same words in the same order on both sides', t => {
+  t.deepEqual(native().reasonNames(), [...reasons])
+})
