@@ -105,4 +105,5 @@ fetch_qemu_backports() {
 mkdir -p "$cache"
 fetch_kernel
 fetch_qemu_backports
+touch "$cache/complete"
 say "ready"

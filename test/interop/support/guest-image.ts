@@ -42,7 +42,6 @@ function run(command: string, args: string[], options: { cwd?: string; input?: s
 export function fetchDownloads(): void {
   if (existsSync(join(cache, 'complete'))) return
   run('bash', [join(root, 'scripts/install-interop.sh'), '--downloads'])
-  writeFileSync(join(cache, 'complete'), '')
 }
 
 function filesBelow(folder: string): string[] {

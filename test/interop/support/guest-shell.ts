@@ -1,5 +1,7 @@
 // Runs commands in a test guest, over its second serial port (a Unix socket on this side; guest/init is the other
-// side): "<id> <command>" goes in, the output and "#end <id> <status>" come back, and "#ready" at each boot.
+// side). "<id> <length> <command>" goes in; "#run <id>", the output and "#end <id> <status>" come back; "#ready" comes
+// at each boot. A guest under load loses input now and then (the serial port has no flow control): it answers "#again"
+// to a line that is not whole, and a line that it does not answer is sent again. It runs no id twice.
 import { connect, type Socket } from 'node:net'
 import { until } from './program.js'
 
@@ -7,6 +9,9 @@ export interface CommandResult {
   status: number
   output: string
 }
+
+/** A line that has not been answered for so long was lost. */
+const RESEND_MS = 5_000
 
 export class GuestShell {
   private readonly socket: Socket
@@ -63,29 +68,34 @@ export class GuestShell {
     await this.wait('the guest boots', () => this.boots >= times)
   }
 
-  /** Starts a command without waiting for its end (which `reboot` never reports). */
-  send(command: string): number {
-    const id = this.next++
-    this.socket.write(`${id} ${command}\n`)
+  /** Sends a command until the guest has begun it; does not wait for its end (which `reboot` never reports). */
+  async begin(command: string): Promise<string> {
+    const id = String(this.next++)
+    const line = `${id} ${command.length} ${command}\n`
+    let from = this.lines.length
+    let resend = Date.now() + RESEND_MS
+    this.socket.write(line)
+    await this.wait(`in the guest: ${command}`, () => {
+      const answers = this.lines.slice(from)
+      if (answers.some(answer => answer === `#run ${id}` || answer.endsWith('#ready'))) return true
+      const late = Date.now() >= resend
+      if (!late && !answers.includes('#again')) return false
+      from = this.lines.length
+      resend = Date.now() + RESEND_MS
+      this.socket.write(late ? `\n${line}` : line) // the first line end closes what may have arrived of the line before
+      return false
+    })
     return id
   }
 
   async run(command: string, limit?: number): Promise<CommandResult> {
-    const from = this.lines.length
-    const end = `#end ${this.send(command)} `
-    const at = await this.wait(
-      `in the guest: ${command}`,
-      () => {
-        const found = this.lines.findIndex((line, i) => i >= from && line.startsWith(end))
-        return found >= 0 && found + 1
-      },
-      limit,
-    )
-    const output = this.lines
-      .slice(from, at - 1)
-      .join('\n')
-      .trim()
-    return { status: Number(this.lines[at - 1]!.slice(end.length)), output }
+    const id = await this.begin(command)
+    const start = this.lines.lastIndexOf(`#run ${id}`) + 1
+    const found = (): number =>
+      this.lines.findIndex((line, i) => i >= start && line.startsWith(`#end ${id} `))
+    const end = await this.wait(`in the guest: ${command}`, () => found() >= 0 && found(), limit)
+    const output = this.lines.slice(start, end).filter(line => line !== '#again')
+    return { status: Number(this.lines[end]!.split(' ')[2]), output: output.join('\n').trim() }
   }
 
   /** Runs a command that must succeed, and gives its output. */

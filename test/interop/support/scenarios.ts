@@ -121,7 +121,7 @@ export async function transferBothWays(t: ExecutionContext, { a, b }: Pair, byte
 /** The guest resets itself; the back end goes on, and the guest's link comes back. */
 export async function reboot(guest: Guest): Promise<void> {
   const { boots } = guest.shell
-  guest.shell.send('reboot -f')
+  await guest.shell.begin('reboot -f')
   await guest.shell.booted(boots + 1)
 }
 
