@@ -37,7 +37,12 @@ export async function runDemo(mirrorBetween: Mirror, { frames, seconds }: DemoOp
   }
 }
 
-async function talk(guests: GuestPort[], drivers: VhostDriver[], frames: number | undefined, seconds: number) {
+async function talk(
+  guests: GuestPort[],
+  drivers: VhostDriver[],
+  frames: number | undefined,
+  seconds: number,
+) {
   const enough = new AbortController()
   const timer = frames === undefined ? setTimeout(() => enough.abort(), seconds * 1000) : undefined
   onEnd(() => enough.abort())
@@ -49,9 +54,11 @@ async function talk(guests: GuestPort[], drivers: VhostDriver[], frames: number 
   }, 1000)
   const each = frames === undefined ? undefined : [Math.ceil(frames / 2), Math.floor(frames / 2)]
   const sent = await Promise.all(
-    guests.slice(0, 2).map((guest, n) =>
-      guest.generate({ frames: each?.[n], length: [64, 1514], source: n + 1, signal: enough.signal }),
-    ),
+    guests
+      .slice(0, 2)
+      .map((guest, n) =>
+        guest.generate({ frames: each?.[n], length: [64, 1514], source: n + 1, signal: enough.signal }),
+      ),
   )
   clearTimeout(timer)
   await settle(guests, sent)
@@ -61,11 +68,7 @@ async function talk(guests: GuestPort[], drivers: VhostDriver[], frames: number 
 
 /** Waits until every frame has arrived, or nothing has for a while. */
 async function settle([a, b, monitor]: GuestPort[], [fromA, fromB]: number[]): Promise<void> {
-  const all = Promise.all([
-    b.whenReceived(fromA),
-    a.whenReceived(fromB),
-    monitor.whenReceived(fromA + fromB),
-  ])
+  const all = Promise.all([b.whenReceived(fromA), a.whenReceived(fromB), monitor.whenReceived(fromA + fromB)])
   let timer: NodeJS.Timeout | undefined
   const late = new Promise(resolve => {
     timer = setTimeout(resolve, DEADLINE_MS)
@@ -87,7 +90,13 @@ const rate = (count: number, seconds: number): string => `${(count / seconds / 1
 const total = (reports: Report[], what: 'lost' | 'reordered' | 'corrupted' | 'duplicated'): number =>
   reports.reduce((sum, report) => sum + report[what], 0)
 
-function summary(guests: GuestPort[], drivers: VhostDriver[], sent: number[], memory: MemoryMark, seconds: number) {
+function summary(
+  guests: GuestPort[],
+  drivers: VhostDriver[],
+  sent: number[],
+  memory: MemoryMark,
+  seconds: number,
+) {
   const reports = guests.map(guest => guest.report)
   const [a, b, monitor] = reports.map(report => report.received)
   const received = drivers.reduce((sum, driver) => sum + driver.fromGuest().stats.packets, 0)
@@ -107,7 +116,9 @@ function summary(guests: GuestPort[], drivers: VhostDriver[], sent: number[], me
   }
   console.log(`received ${received}, forwarded ${a + b}, mirrored ${monitor} in ${seconds.toFixed(1)} s`)
   console.log(`dropped by reason: ${Object.keys(dropped).length > 0 ? JSON.stringify(dropped) : 'none'}`)
-  console.log(`lost ${bad.lost}, reordered ${bad.reordered}, corrupted ${bad.corrupted}, leases left ${leases}`)
+  console.log(
+    `lost ${bad.lost}, reordered ${bad.reordered}, corrupted ${bad.corrupted}, leases left ${leases}`,
+  )
   const grown = memory.compare()
   console.log(grown)
   return bad.lost + bad.reordered + bad.corrupted + leases > 0 ? 1 : 0

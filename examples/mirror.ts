@@ -13,10 +13,7 @@ import { narrate, onEnd, reportFaults, summarize } from './ports.js'
 /** The whole job: a ⇄ b, and both directions to the monitor. */
 export function mirrorBetween(a: VhostDriver, b: VhostDriver, monitor: VhostDriver, overflow: Overflow) {
   const copy = mirror(monitor.toGuest(), { overflow })
-  return merge(
-    a.fromGuest().pipe(copy, enqueue(b.toGuest())),
-    b.fromGuest().pipe(copy, enqueue(a.toGuest())),
-  )
+  return merge(a.fromGuest().pipe(copy, enqueue(b.toGuest())), b.fromGuest().pipe(copy, enqueue(a.toGuest())))
 }
 
 const { values, positionals } = parseArgs({
@@ -35,7 +32,9 @@ if (positionals.length === 0) {
 } else if (positionals.length === 3) {
   serve(positionals, (values.overflow ?? 'drop-newest') as Overflow)
 } else {
-  console.error('usage: mirror [--frames N | --seconds N] | a.sock b.sock monitor.sock [--overflow block|drop-newest]')
+  console.error(
+    'usage: mirror [--frames N | --seconds N] | a.sock b.sock monitor.sock [--overflow block|drop-newest]',
+  )
   process.exitCode = 2
 }
 

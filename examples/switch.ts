@@ -60,7 +60,8 @@ function main(): void {
     console.log(JSON.stringify({ type: 'net' }))
     return
   }
-  if (values['socket-path'] !== undefined && values.fd !== undefined) fail('--socket-path and --fd exclude each other')
+  if (values['socket-path'] !== undefined && values.fd !== undefined)
+    fail('--socket-path and --fd exclude each other')
   const paths = values['socket-path'] === undefined ? positionals : [values['socket-path'], ...positionals]
   const ports = paths.map(path => makePort(path))
   if (values.fd !== undefined) ports.unshift(makePort(`fd:${values.fd}`, { fd: Number(values.fd) }))

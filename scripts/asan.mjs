@@ -8,8 +8,20 @@ import { fileURLToPath } from 'node:url'
 const native = join(dirname(fileURLToPath(import.meta.url)), '..', 'native')
 const out = join(native, 'build-native-tests')
 const flags = [
-  '-std=c++20', '-O1', '-g', '-D_GNU_SOURCE', '-fno-exceptions', '-fno-rtti', '-fno-strict-aliasing', '-fno-omit-frame-pointer',
-  '-Wall', '-Wextra', '-Wno-missing-field-initializers', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', `-I${native}`,
+  '-std=c++20',
+  '-O1',
+  '-g',
+  '-D_GNU_SOURCE',
+  '-fno-exceptions',
+  '-fno-rtti',
+  '-fno-strict-aliasing',
+  '-fno-omit-frame-pointer',
+  '-Wall',
+  '-Wextra',
+  '-Wno-missing-field-initializers',
+  '-fsanitize=address,undefined',
+  '-fno-sanitize-recover=all',
+  `-I${native}`,
 ]
 
 function run(command, args, env = {}) {
@@ -21,16 +33,24 @@ function run(command, args, env = {}) {
 }
 
 const under = (folder, ending) =>
-  readdirSync(join(native, folder), { recursive: true }).map(String).filter(f => f.endsWith(ending)).map(f => join(native, folder, f))
+  readdirSync(join(native, folder), { recursive: true })
+    .map(String)
+    .filter(f => f.endsWith(ending))
+    .map(f => join(native, folder, f))
 
 mkdirSync(out, { recursive: true })
-const newestHeader = Math.max(...['core', 'guest', 'test'].flatMap(f => under(f, '.h')).map(f => statSync(f).mtimeMs))
-const objects = ['core', 'guest', 'test'].flatMap(f => under(f, '.cc')).map(source => {
-  const object = join(out, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
-  const fresh = existsSync(object) && statSync(object).mtimeMs > Math.max(newestHeader, statSync(source).mtimeMs)
-  if (!fresh) run('g++', [...flags, '-c', source, '-o', object])
-  return object
-})
+const newestHeader = Math.max(
+  ...['core', 'guest', 'test'].flatMap(f => under(f, '.h')).map(f => statSync(f).mtimeMs),
+)
+const objects = ['core', 'guest', 'test']
+  .flatMap(f => under(f, '.cc'))
+  .map(source => {
+    const object = join(out, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
+    const fresh =
+      existsSync(object) && statSync(object).mtimeMs > Math.max(newestHeader, statSync(source).mtimeMs)
+    if (!fresh) run('g++', [...flags, '-c', source, '-o', object])
+    return object
+  })
 const program = join(out, 'native-tests')
 run('g++', [...flags, ...objects, '-o', program, '-lpthread'])
 run(program, [], { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' })

@@ -1,8 +1,9 @@
 // Joins the control and the data plane for one connection: messages go into the pure session, its effects run on native
 // code, their results go back in, and its events come out. It owns the native device and the ports of its rings. It
 // knows no rxjs and no driver.
-import { virtioBits, protocolBits, namesIn } from './control/features.js'
+
 import type { SessionEvent } from './control/events.js'
+import { namesIn, protocolBits, virtioBits } from './control/features.js'
 import { initialState, isAsk, step } from './control/session.js'
 import type { Effect, Input, SessionOptions, State } from './control/types.js'
 import { newCounters, RingPort } from './data/ring-port.js'
@@ -72,7 +73,11 @@ export class DeviceSession {
       running: this.#state.rings[ring]?.running ?? false,
       seen: this.#counters[ring],
       onFault: fault =>
-        this.#feed({ kind: 'ring-fault', ring, reason: typeof fault === 'number' ? reasonWord(fault) : fault }),
+        this.#feed({
+          kind: 'ring-fault',
+          ring,
+          reason: typeof fault === 'number' ? reasonWord(fault) : fault,
+        }),
     })
     this.#ports.push(port)
     return port
@@ -91,7 +96,13 @@ export class DeviceSession {
       features: featureNames(features),
       protocolFeatures: protocolFeatureNames(protocolFeatures),
       rings: rings.map((ring, i): RingInfo => {
-        return { ring: i, running: ring.running, size: ring.size, enabled: ring.enabled === true, fault: ring.latched }
+        return {
+          ring: i,
+          running: ring.running,
+          size: ring.size,
+          enabled: ring.enabled === true,
+          fault: ring.latched,
+        }
       }),
     }
   }
@@ -138,7 +149,8 @@ export class DeviceSession {
         break
       case 'deadline':
         clearTimeout(this.#deadline)
-        if (effect.ms > 0) this.#deadline = setTimeout(() => this.#feed({ kind: 'deadline' }), effect.ms).unref()
+        if (effect.ms > 0)
+          this.#deadline = setTimeout(() => this.#feed({ kind: 'deadline' }), effect.ms).unref()
         break
       case 'close':
         this.#end(effect.code)
@@ -158,7 +170,14 @@ export class DeviceSession {
       })
     else if (event.type === 'fault') {
       const { code, message, ring, request, fix, reason } = event
-      const error = new VhostError(code, `${message} (${reason})`, { path, device, ring, request, fix, reason })
+      const error = new VhostError(code, `${message} (${reason})`, {
+        path,
+        device,
+        ring,
+        request,
+        fix,
+        reason,
+      })
       this.#handlers.event({ type: 'fault', error, ring })
     } else this.#handlers.event(event)
   }

@@ -52,7 +52,10 @@ export class VhostDevice extends Observable<DeviceEvent> {
   #check(pair: number): void {
     const { closed } = this.#session
     if (closed)
-      throw new VhostError('ERR_VHOST_DEVICE_GONE', `device ${this.id} is gone`, { device: this.id, path: this.path })
+      throw new VhostError('ERR_VHOST_DEVICE_GONE', `device ${this.id} is gone`, {
+        device: this.id,
+        path: this.path,
+      })
     if (pair !== 0)
       throw new VhostError('ERR_VHOST_QUEUE_INVALID', `device ${this.id} has no queue pair ${pair}`, {
         device: this.id,

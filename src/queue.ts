@@ -29,7 +29,11 @@ export interface QueueLife {
   ended?: Observable<unknown>
 }
 
-function within<T>(life: QueueLife, subscriber: Subscriber<T>, add: (to: Subscriber<T>) => () => void): () => void {
+function within<T>(
+  life: QueueLife,
+  subscriber: Subscriber<T>,
+  add: (to: Subscriber<T>) => () => void,
+): () => void {
   const end = life.begin?.()
   if (life.ended) subscriber.add(life.ended.subscribe(() => subscriber.complete()))
   const remove = add(subscriber)

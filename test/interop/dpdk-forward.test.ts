@@ -8,6 +8,7 @@ import {
   type BackEnd,
   type PortCounts,
   type StartBackEnd,
+  startForward,
   startMirror,
   startSwitch,
 } from './support/back-ends.js'
@@ -89,6 +90,12 @@ for (const hugepages of [false, true]) {
     const { sent, received, ports } = await sendThrough(t, startSwitch, 2, hugepages)
     t.is(ports[0]!.received, sent, 'all that the port sent was dequeued')
     portAgrees(t, ports[1]!, sent, received[0]!)
+  })
+
+  run(`virtio-user ${memory}: plain burst calls deliver every packet`, async t => {
+    const { sent, received, ports } = await sendThrough(t, startForward, 2, hugepages)
+    t.is(ports[0]!.received, sent, 'all that the port sent was dequeued')
+    t.is(received[0], sent, 'and all of it arrived')
   })
 
   run(

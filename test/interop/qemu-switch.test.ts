@@ -1,6 +1,6 @@
 // Two Linux guests in QEMU, joined by examples/switch: what a user does with virtual machines.
 import test from 'ava'
-import { startSwitch } from './support/back-ends.js'
+import { startForward, startSwitch } from './support/back-ends.js'
 import { qemuBuilds } from './support/qemu.js'
 import { pingBothWays, rebindDriver, reboot, timed, transferBothWays, withPair } from './support/scenarios.js'
 
@@ -29,3 +29,11 @@ for (const qemu of qemuBuilds()) {
     })
   })
 }
+
+test('plain burst calls: two guests ping and move 8 MiB each way', async t => {
+  const qemu = qemuBuilds()[0]!
+  await withPair(t, { qemu, startBackEnd: startForward }, async pair => {
+    await timed(t, 'ping both ways', () => pingBothWays(pair))
+    await transferBothWays(t, pair, 8 * MiB)
+  })
+})

@@ -73,5 +73,8 @@ const startExample =
 export const startSwitch: StartBackEnd =
   process.env.RX_VHOST_BACK_END === 'dpdk' ? startDpdk : startExample('switch')
 
+/** examples/forward.ts: two ports, by plain burst calls. Drops nothing: the receiver's pace is the sender's. */
+export const startForward: StartBackEnd = startExample('forward')
+
 /** examples/mirror.ts: the first two ports forward to each other, the third gets a copy of both directions. */
 export const startMirror: StartBackEnd = startExample('mirror')
