@@ -78,6 +78,8 @@ class SplitRing {
     published_ = used_;
   }
 
+  /// Something was published since the last should_call(): an empty poll asks nothing.
+  bool call_due() const { return called_ != published_ || call_once_; }
   bool should_call();
   bool arm_kick();
   void suppress_kick();

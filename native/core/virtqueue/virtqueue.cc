@@ -132,7 +132,7 @@ void Virtqueue::call() {
 
 void Virtqueue::finish_burst() {
   ring_.publish();
-  call();
+  if (ring_.call_due()) call();
 }
 
 bool Virtqueue::revoked() {
