@@ -21,12 +21,12 @@ export interface PairOptions {
   legacy?: boolean
 }
 
-/** Boots two guests at one back end, runs the body, and takes everything down; gives the back end's counts. */
+/** Boots two guests at one back end, runs the body, takes everything down, and compares the back end's counts. */
 export async function withPair(
   t: ExecutionContext,
   options: PairOptions,
   body: (pair: Pair) => Promise<void>,
-): Promise<PortCounts[]> {
+): Promise<void> {
   const image = guestImage()
   const folder = mkdtempSync(join(tmpdir(), 'rxvhost-qemu-'))
   const paths = ['a.sock', 'b.sock'].map(name => join(folder, name))
@@ -47,7 +47,18 @@ export async function withPair(
     counts = await backEnd?.stop().finally(() => rmSync(folder, { recursive: true, force: true }))
   }
   t.log(JSON.stringify(counts))
-  return counts!
+  for (const [from, to] of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    const { sent, dropped } = counts![to!]!
+    const all = Object.values(dropped).reduce((sum, count) => sum + count, sent)
+    t.is(
+      all,
+      counts![from!]!.received,
+      'each frame out of one guest reached the other or was counted as dropped',
+    )
+  }
 }
 
 /** Runs a step, and logs how long it took. */

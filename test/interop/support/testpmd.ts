@@ -48,15 +48,17 @@ export function testpmdArguments(options: TestpmdOptions): string[] {
 
 export class Testpmd {
   readonly program: Program
-  private readonly runtime = mkdtempSync(join(tmpdir(), 'rxvhost-dpdk-'))
 
   private constructor(options: TestpmdOptions) {
     const command = needProgram('dpdk-testpmd', 'dpdk-dev')
+    const runtime = mkdtempSync(join(tmpdir(), 'rxvhost-testpmd-'))
     // It does not flush what it prints into a pipe; and what EAL leaves in its runtime folder goes with the folder.
     this.program = new Program('stdbuf', ['-oL', command, ...testpmdArguments(options)], {
       name: `testpmd ${options.mode}`,
-      env: { RUNTIME_DIRECTORY: this.runtime },
+      env: { RUNTIME_DIRECTORY: runtime },
     })
+    const clean = (): void => rmSync(runtime, { recursive: true, force: true })
+    this.program.exited.then(clean, clean)
   }
 
   /** Starts it with its ports up and not yet forwarding. */
@@ -111,7 +113,6 @@ export class Testpmd {
   /** Ends it the way a user does, by Ctrl-C. */
   async stop(): Promise<void> {
     await this.program.stop('SIGINT')
-    rmSync(this.runtime, { recursive: true, force: true })
   }
 }
 
