@@ -1,6 +1,8 @@
 // A packet as JavaScript sees it: numbers read out of its slot, and copies. Borrowed (`Packet`) or held (`HeldPacket`).
 // Below every operator and the data plane's queues; it knows the layout of a slot's metadata (shared with
 // native/core/net/pool.h) and no queue. Nothing here gives out a view of the pool: its bytes change owners.
+//
+// Over the budget of 200 lines: the borrowed and the held form share private members, which only one file can.
 import { VhostError } from './errors.js'
 
 /** Words of metadata per slot, and what each is. */

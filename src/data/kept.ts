@@ -1,7 +1,7 @@
 // What a sink keeps for a ring without room: a FIFO of leases, bounded for those that a pipeline may lose.
 //
 // Who pays. What `block` keeps stays charged to its source, whose credit so runs out: a full ring stalls its source.
-//   What the other overflows keep is charged to the sink's own account, so that it never slows its source.
+//   What the other overflows keep is charged to nobody's queue, so that it never slows its source.
 import type { Overflow } from '../sink.js'
 import { SlotFifo } from './fifo.js'
 import type { Pool } from './pool.js'
@@ -9,15 +9,13 @@ import type { Pool } from './pool.js'
 export class KeptPackets {
   readonly #fifo = new SlotFifo()
   readonly #pool: Pool
-  readonly #account: number
   readonly #limit: number
   /** Packets that ever left, and who waits for that count. */
   #gone = 0
   #waiting: { until: number; done: () => void }[] = []
 
-  constructor(pool: Pool, account: number, limit: number) {
+  constructor(pool: Pool, limit: number) {
     this.#pool = pool
-    this.#account = account
     this.#limit = limit
   }
 
@@ -34,7 +32,7 @@ export class KeptPackets {
   push(slot: number, overflow: Overflow): void {
     const block = overflow === 'block'
     if (block) this.#pool.retain(slot)
-    else this.#pool.lend(slot, this.#account)
+    else this.#pool.lend(slot)
     this.#fifo.push(slot, block)
   }
 
@@ -42,7 +40,7 @@ export class KeptPackets {
   dropOldest(): boolean {
     const slot = this.#fifo.takeOldestDroppable()
     if (slot < 0) return false
-    this.#pool.unlend(slot, this.#account)
+    this.#pool.unlend(slot)
     this.#left(1)
     return true
   }
@@ -59,7 +57,7 @@ export class KeptPackets {
     const fifo = this.#fifo
     for (let i = 0; i < count; i++) {
       if (fifo.isKept(i)) this.#pool.release(fifo.at(i))
-      else this.#pool.unlend(fifo.at(i), this.#account)
+      else this.#pool.unlend(fifo.at(i))
     }
     fifo.drop(count)
     this.#left(count)

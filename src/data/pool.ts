@@ -54,7 +54,8 @@ export class Pool implements Slots {
   readonly #cursors: Uint32Array
   readonly #accounts: Uint32Array
   readonly #watched: Uint8Array
-  /** Per slot: who pays again when a lent lease ends; 0 is nobody. */
+  /** Per slot: how many leases are lent, and who pays again when the last of them ends. */
+  readonly #lent: Uint16Array
   readonly #home: Uint16Array
   readonly #small: number
   #waiting: (() => void)[] = []
@@ -74,6 +75,7 @@ export class Pool implements Slots {
     this.strict = strict
     this.holders = names ? new Map() : null
     this.packets = new Array(arrays.cursors[SLOTS] + arrays.cursors[SLOTS + 1]).fill(undefined)
+    this.#lent = new Uint16Array(this.packets.length)
     this.#home = new Uint16Array(this.packets.length)
     this.accounts = new Accounts(arrays.accounts, arrays.cursors)
     this.#watched = this.accounts.watched
@@ -142,24 +144,21 @@ export class Pool implements Slots {
   }
 
   /**
-   * Takes a lease that `account` pays for, not the queue that the packet came from: for who keeps packets without
-   * slowing that queue. Given back with `unlend`.
+   * Takes a lease that account 0 pays for, not the queue that the packet came from: for who keeps packets, a bounded
+   * number of them, without slowing that queue. Given back with `unlend`.
    */
-  lend(slot: number, account: number): void {
+  lend(slot: number): void {
     const at = slot * SLOT_WORDS
-    const payer = this.meta[at + SLOT_ACCOUNT]
     this.meta[at + SLOT_REFERENCES]++
-    if (this.#home[slot] === 0) this.#home[slot] = payer
-    if (payer !== account) this.#transfer(slot, account)
+    if (this.#lent[slot]++ > 0) return
+    this.#home[slot] = this.meta[at + SLOT_ACCOUNT]
+    this.#transfer(slot, 0)
   }
 
   /** Gives back what `lend` took. If others still hold the packet, its queue pays for it again. */
-  unlend(slot: number, account: number): void {
-    const at = slot * SLOT_WORDS
-    if (this.meta[at + SLOT_REFERENCES] > 1 && this.meta[at + SLOT_ACCOUNT] === account) {
+  unlend(slot: number): void {
+    if (--this.#lent[slot] === 0 && this.meta[slot * SLOT_WORDS + SLOT_REFERENCES] > 1)
       this.#transfer(slot, this.#home[slot])
-      this.#home[slot] = 0
-    }
     this.release(slot)
   }
 
@@ -190,7 +189,6 @@ export class Pool implements Slots {
     const length = meta[at + SLOT_LENGTH]
     if (this.strict) this.bytes.fill(POISON, meta[at + SLOT_OFFSET], meta[at + SLOT_OFFSET] + length)
     meta[at + SLOT_REFERENCES] = 0
-    this.#home[slot] = 0
     meta[at + SLOT_GENERATION]++
     if (small) this.#freeSmall[this.#cursors[TAIL]++ & (this.#freeSmall.length - 1)] = slot
     else this.#freeLarge[this.#cursors[TAIL + 2]++ & (this.#freeLarge.length - 1)] = slot
@@ -219,7 +217,7 @@ export class Pool implements Slots {
         continue
       }
       if (references === 0 || slot >= this.#small) break
-      if (meta[at + SLOT_ACCOUNT] !== account || this.#home[slot] !== 0) break
+      if (meta[at + SLOT_ACCOUNT] !== account) break
       meta[at + SLOT_REFERENCES] = 0
       meta[at + SLOT_GENERATION]++
       bytes += meta[at + SLOT_LENGTH]

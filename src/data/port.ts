@@ -31,7 +31,7 @@ export interface QueuePort {
   readonly exchange: Uint32Array
   /** Does the ring run? */
   readonly running: boolean
-  /** The queue takes the port; what is dequeued is charged to `account`. */
+  /** The queue takes the port; what is dequeued is charged to `account`; 0 if nothing is. */
   open(account: number, events: PortEvents): void
   close(): void
   /** Moves up to `max` packets out of the guest; result bits. */

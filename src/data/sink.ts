@@ -48,7 +48,6 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   bytes = 0
   readonly #plane: DataPlane
   readonly #options: SinkOptions
-  readonly #account: number
   readonly #kept: KeptPackets
   readonly #kicks: KickGuard
   readonly #drops: Record<string, number> = {}
@@ -66,8 +65,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   constructor(plane: DataPlane, options: SinkOptions = {}) {
     this.#plane = plane
     this.#options = options
-    this.#account = plane.pool.accounts.open({ packets: 0xffffffff, bytes: 0xffffffff })
-    this.#kept = new KeptPackets(plane.pool, this.#account, options.highWaterMark ?? KEEP_PACKETS)
+    this.#kept = new KeptPackets(plane.pool, options.highWaterMark ?? KEEP_PACKETS)
     this.#kicks = new KickGuard(() => this.#plane.scheduler.ready(this), plane.timers)
   }
 
@@ -75,7 +73,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   attach(port: QueuePort): void {
     this.detach()
     this.#port = port
-    port.open(this.#account, this)
+    port.open(0, this)
     port.suppress()
     this.state()
   }
@@ -98,7 +96,6 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#closed = true
     this.detach('gone')
     this.#dropKept('gone')
-    this.#plane.pool.accounts.close(this.#account)
   }
 
   use(): () => void {

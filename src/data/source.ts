@@ -130,6 +130,11 @@ export class SourceQueue implements Task, PortEvents {
     return this.#plane.pool
   }
 
+  /** Packets of an interrupted burst that nobody was given yet. */
+  get unseen(): number {
+    return this.#delivery.busy ? 0 : this.#delivery.core.length
+  }
+
   /** Packets under lease, those that nobody was given yet among them. */
   get held(): number {
     return this.#plane.pool.accounts.packets(this.#account)

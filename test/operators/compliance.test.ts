@@ -15,7 +15,7 @@ const rows: Record<string, ComplianceRow> = {
   'filter-packets.js': {
     name: 'filterPackets',
     calls: true,
-    make: ({ each }) => filterPackets<Any>(packet => (each(packet), true)),
+    make: ({ each }) => filterPackets<Any>(packet => each(packet) === undefined),
   },
   'mirror.js': { name: 'mirror', make: ({ sink }) => mirror<Any>(sink) },
   'release.js': {

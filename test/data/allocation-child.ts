@@ -1,0 +1,64 @@
+// Run by allocation.test.ts: a million packets through a pipeline of bursts on rings in memory.
+import { PerformanceObserver } from 'node:perf_hooks'
+import { setTimeout as later } from 'node:timers/promises'
+import v8 from 'node:v8'
+import { Pool } from '../../src/data/pool.js'
+import { plainPoolArrays } from '../../src/data/pool-arrays.js'
+import { Scheduler } from '../../src/data/scheduler.js'
+import { SinkQueue } from '../../src/data/sink.js'
+import { SourceQueue } from '../../src/data/source.js'
+import { Turn } from '../../src/data/turn.js'
+import { enqueue, filterPackets, mirror } from '../../src/operators/index.js'
+import { VhostQueue, VhostSink } from '../../src/queue.js'
+import { FakePort } from '../../src/testing/fake-port.js'
+import { frame } from '../../src/testing/frames.js'
+
+const plane = { pool: new Pool(plainPoolArrays(16 << 20)), scheduler: new Scheduler(), turn: new Turn() }
+const source = new SourceQueue(plane)
+const port = new FakePort(plane.pool)
+const same = frame()
+source.attach(port)
+const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
+  const to = new FakePort(plane.pool, { record: false, size: 2 ** 30 })
+  to.post(2 ** 30)
+  sink.attach(to)
+  return new VhostSink(sink)
+})
+// Every other packet is IPv6, so the filter makes bursts of its own.
+let count = 0
+const pipeline = new VhostQueue(source).pipe(
+  filterPackets(packet => packet.uint16(12) !== 0x86dd && (count++ & 1) === 0),
+  mirror(sinks[0]),
+  enqueue(sinks[1]),
+)
+async function run(count: number): Promise<void> {
+  port.sendSame(same, count)
+  while (port.waiting > 0) await later(5)
+}
+
+let collections = 0
+const observer = new PerformanceObserver(list => {
+  collections += list.getEntries().length
+})
+observer.observe({ entryTypes: ['gc'] })
+pipeline.subscribe()
+await run(500_000)
+globalThis.gc?.()
+await later(10)
+collections = 0
+const before = process.memoryUsage().heapUsed
+await run(1_000_000)
+const growth = process.memoryUsage().heapUsed - before
+await later(10)
+const young = v8.getHeapSpaceStatistics().find(space => space.space_name === 'new_space')
+// new_space is both halves; a collection frees at most one of them.
+const semiSpace = (young?.space_size ?? 0) / 2
+console.log(
+  JSON.stringify({
+    packets: 1_000_000,
+    bytes: Math.max(0, growth) + collections * semiSpace,
+    collections,
+    growth,
+  }),
+)
+process.exit(plane.pool.leases === 0 ? 0 : 1)

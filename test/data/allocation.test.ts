@@ -1,0 +1,16 @@
+// What a burst pipeline allocates per packet, in a process of its own: heap growth, and each collection counted as a
+// whole semi-space.
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+
+test('a burst pipeline allocates at most 2 bytes a packet over a million', async t => {
+  const child = fileURLToPath(new URL('./allocation-child.js', import.meta.url))
+  const { RX_VHOST_LEASES: _, ...env } = process.env
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child], { env })
+  const { packets, bytes } = JSON.parse(stdout) as { packets: number; bytes: number }
+  t.log(`${(bytes / packets).toFixed(2)} bytes a packet`)
+  t.is(packets, 1_000_000)
+  t.true(bytes <= 2 * packets, `${bytes / packets} bytes a packet`)
+})

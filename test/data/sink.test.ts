@@ -1,0 +1,234 @@
+// The way into a guest: what it takes, keeps and drops, and who pays for what it keeps.
+import test from 'ava'
+import { merge } from 'rxjs'
+import { enqueue, mirror } from '../../src/operators/index.js'
+import {
+  FakePort,
+  fakeFromGuest,
+  fakePlane,
+  fakeToGuest,
+  frame,
+  frames,
+  numberOf,
+} from '../../src/testing/index.js'
+
+const upTo = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i)
+
+function bench(
+  options: Parameters<typeof fakeToGuest>[1] = {},
+  source: Parameters<typeof fakeFromGuest>[1] = {},
+) {
+  const plane = fakePlane()
+  const to = fakeToGuest(plane, options)
+  return { plane, from: fakeFromGuest(plane, source), to, got: () => to.port.received.map(numberOf) }
+}
+
+test('block: a full ring stalls its source by its credit; every packet arrives, in order', t => {
+  const { plane, from, to, got } = bench({}, { highWaterMark: 64 })
+  from.queue.pipe(enqueue(to.sink)).subscribe()
+  from.port.send(...frames(200))
+  plane.loop.drain()
+  t.is(from.port.waiting, 136)
+  t.is(to.sink.stats.held, 64)
+  while (from.port.waiting > 0 || to.sink.stats.held > 0) {
+    to.port.post(7)
+    plane.loop.drain()
+  }
+  t.deepEqual(got(), upTo(200))
+  t.is(plane.pool.leases, 0)
+})
+
+test('what a sink keeps survives an unsubscription and goes before newer packets', t => {
+  const { plane, from, to, got } = bench({ room: 3 })
+  const running = from.queue.pipe(enqueue(to.sink)).subscribe()
+  from.port.send(...frames(10))
+  plane.loop.drain()
+  running.unsubscribe()
+  from.port.send(...frames(10, 10))
+  from.queue.pipe(enqueue(to.sink)).subscribe()
+  to.port.post(100)
+  plane.loop.drain()
+  t.deepEqual(got(), upTo(20))
+})
+
+test('drop-newest and drop-oldest keep a bounded number, count the rest, and never slow their source', t => {
+  for (const overflow of ['drop-newest', 'drop-oldest'] as const) {
+    const { plane, from, to, got } = bench({ highWaterMark: 5 }, { highWaterMark: 64, size: 4096 })
+    from.queue.pipe(mirror(to.sink, { overflow })).subscribe()
+    from.port.send(...frames(1000))
+    plane.loop.drain()
+    t.is(from.port.waiting, 0)
+    t.is(from.queue.stats.held, 0, 'the sink pays for what it keeps')
+    t.is(to.sink.stats.drops.overflow, 995)
+    to.port.post(100)
+    plane.loop.drain()
+    t.deepEqual(got(), overflow === 'drop-newest' ? upTo(5) : upTo(5, 995))
+    t.is(plane.pool.leases, 0)
+  }
+})
+
+test('drop-oldest does not drop what another pipeline blocks for', t => {
+  const { plane, from, to, got } = bench({ highWaterMark: 4 }, { burst: 2 })
+  from.queue
+    .pipe(enqueue(to.sink))
+    .subscribe()
+    .add(from.queue.pipe(mirror(to.sink, { overflow: 'drop-oldest' })).subscribe())
+  from.port.send(...frames(6))
+  plane.loop.drain()
+  to.port.post(100)
+  plane.loop.drain()
+  t.deepEqual([...new Set(got())], upTo(6))
+  t.is(plane.pool.leases, 0)
+})
+
+test('strict: what does not fit is an error of the pipeline, counted', t => {
+  const { plane, from, to } = bench({ highWaterMark: 4, room: 2 })
+  const errors: { code?: string }[] = []
+  from.queue.pipe(enqueue(to.sink, { overflow: 'strict' })).subscribe({ error: error => errors.push(error) })
+  from.port.send(...frames(10))
+  plane.loop.drain()
+  t.deepEqual(
+    errors.map(error => error.code),
+    ['ERR_VHOST_OVERFLOW'],
+  )
+  t.is(to.sink.stats.drops.overflow, 4)
+})
+
+test('only a running ring is waited for: stopped, absent and gone ones drop, each by its name', t => {
+  const { plane, from, to } = bench({}, { size: 1024 })
+  from.queue.pipe(enqueue(to.sink)).subscribe()
+  const send = () => {
+    from.port.send(...frames(10))
+    plane.loop.drain()
+  }
+  send()
+  t.is(to.sink.stats.held, 10)
+  to.port.setRunning(false)
+  plane.loop.drain()
+  send()
+  to.target.detach()
+  send()
+  to.target.close()
+  send()
+  t.deepEqual(to.sink.stats.drops, { 'not-ready': 20, 'no-device': 10, gone: 10 })
+  t.is(plane.pool.leases, 0)
+})
+
+test('whileAbsent: block keeps packets until there is a ring that runs', t => {
+  const { plane, from, to } = bench({ whileAbsent: 'block' }, { highWaterMark: 64, size: 1024 })
+  to.target.detach()
+  from.queue.pipe(enqueue(to.sink)).subscribe()
+  from.port.send(...frames(100))
+  plane.loop.drain()
+  t.is(from.port.waiting, 36)
+  const next = new FakePort(plane.pool)
+  next.running = false
+  to.target.attach(next)
+  plane.loop.drain()
+  next.post(200)
+  next.setRunning(true)
+  plane.loop.drain()
+  t.deepEqual(next.received.map(numberOf), upTo(100))
+  t.deepEqual(to.sink.stats.drops, {})
+})
+
+test('single packets make one native call a burst', t => {
+  const { plane, from, to, got } = bench({ room: 256 }, { burst: 32 })
+  from.queue.packets.pipe(enqueue(to.sink)).subscribe()
+  from.port.send(...frames(64))
+  plane.loop.drain()
+  t.deepEqual(got(), upTo(64))
+  t.is(to.port.calls.enqueue, 2)
+})
+
+test('packets outside a burst scope are flushed in a later turn', t => {
+  const { plane, from, to, got } = bench({ room: 10 })
+  from.port.send(...frames(3))
+  plane.loop.drain()
+  const burst = from.queue.dequeueBurst(3)
+  for (const packet of burst) to.sink.next(packet)
+  burst.release()
+  t.is(to.port.calls.enqueue, 0)
+  plane.loop.drain()
+  t.deepEqual(got(), upTo(3))
+  t.is(plane.pool.leases, 0)
+})
+
+test('enqueue completes when the source has, and the sink took all', t => {
+  const { plane, from, to } = bench({ room: 4 })
+  let completed = false
+  from.queue.pipe(enqueue(to.sink)).subscribe({
+    complete: () => {
+      completed = true
+    },
+  })
+  from.port.send(...frames(10))
+  plane.loop.drain()
+  from.source.close()
+  t.false(completed)
+  to.port.post(6)
+  plane.loop.drain()
+  t.true(completed)
+})
+
+test('a sink is an Observer', t => {
+  const { plane, from, to, got } = bench({ room: 10 })
+  from.queue.subscribe(to.sink)
+  from.port.send(...frames(5))
+  plane.loop.drain()
+  t.deepEqual(got(), upTo(5))
+})
+
+test('several sources into one sink stay in order, each', t => {
+  const { plane, from, to, got } = bench({ room: 1 })
+  const other = fakeFromGuest(plane)
+  merge(from.queue, other.queue).pipe(enqueue(to.sink)).subscribe()
+  from.port.send(...frames(50))
+  other.port.send(...frames(50, 1000))
+  plane.loop.drain()
+  to.port.post(200)
+  plane.loop.drain()
+  t.deepEqual(
+    got().filter(number => number < 1000),
+    upTo(50),
+  )
+  t.deepEqual(
+    got().filter(number => number >= 1000),
+    upTo(50, 1000),
+  )
+})
+
+test('enqueueBurst takes what there is room for and keeps nothing', t => {
+  const { plane, from, to, got } = bench({ room: 3 })
+  from.port.send(...frames(5))
+  const burst = from.queue.dequeueBurst()
+  t.is(to.sink.enqueueBurst(burst), 3)
+  burst.release()
+  t.is(plane.pool.leases, 0)
+  t.deepEqual(got(), upTo(3))
+  t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
+})
+
+test('a guest that posts too few buffers for the next packet is not asked in a busy loop', t => {
+  const { plane, from, to } = bench()
+  to.port.arm = () => true
+  from.queue.pipe(enqueue(to.sink)).subscribe()
+  from.port.send(frame())
+  plane.loop.drain()
+  const { enqueue: calls } = to.port.calls
+  t.true(calls < 20, `${calls} calls`)
+  to.port.post(1)
+  plane.loop.advance(2)
+  t.is(to.port.receivedCount, 1)
+})
+
+test('pipelines into a sink are counted, so that its driver runs as long as they do', t => {
+  const events: string[] = []
+  const { from, to } = bench({ onStart: () => events.push('start'), onStop: () => events.push('stop') })
+  const copy = mirror(to.sink)
+  const [a, b] = [from.queue.pipe(copy).subscribe(), from.queue.pipe(enqueue(to.sink)).subscribe()]
+  a.unsubscribe()
+  t.deepEqual(events, ['start'])
+  b.unsubscribe()
+  t.deepEqual(events, ['start', 'stop'])
+})

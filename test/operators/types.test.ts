@@ -1,0 +1,66 @@
+// What compiles and what does not: tsc is the test, ava only counts it.
+import test from 'ava'
+import { delay, type Observable, of } from 'rxjs'
+import type { Burst, HeldBurst } from '../../src/burst.js'
+import { enqueue, filterPackets, mirror, release, retain, tapPackets } from '../../src/operators/index.js'
+import type { HeldPacket, Packet } from '../../src/packet.js'
+import type { VhostQueue, VhostSink } from '../../src/queue.js'
+
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const is = <A, B>(_: Same<A, B>): void => {}
+
+function compiles(
+  queue: VhostQueue,
+  sink: VhostSink,
+  held: HeldBurst,
+  burst: Burst,
+  packet: HeldPacket,
+): void {
+  const copy = mirror(sink)
+  const piped = queue.pipe(
+    filterPackets(p => p.uint16(12) !== 0x86dd),
+    copy,
+    tapPackets(p => p.length),
+    enqueue(sink),
+  )
+  is<typeof piped, Observable<never>>(true)
+  const packets = queue.packets.pipe(
+    filterPackets(p => p.length > 60),
+    mirror(sink),
+    tapPackets(p => p.length),
+  )
+  is<typeof packets, Observable<Packet>>(true)
+  const slow = queue.pipe(
+    retain(),
+    delay(10),
+    release(),
+    filterPackets(() => true),
+  )
+  is<typeof slow, Observable<Burst>>(true)
+  const owned = queue.pipe(retain())
+  is<typeof owned, Observable<HeldBurst>>(true)
+  const single = queue.packets.pipe(retain(), release())
+  is<typeof single, Observable<Packet>>(true)
+  queue.subscribe(sink)
+  queue.packets.subscribe(sink)
+
+  // @ts-expect-error a held burst is not a borrowed one
+  const borrowed: Burst = held
+  // @ts-expect-error nor the other way round
+  const taken: HeldBurst = burst
+  // @ts-expect-error a held packet is not a borrowed one
+  const one: Packet = packet
+  // @ts-expect-error a borrow can't be released
+  burst.release
+  // @ts-expect-error a borrow is read-only
+  burst.packet(0).length = 1
+  // @ts-expect-error filterPackets is for borrows
+  owned.pipe(filterPackets(() => true))
+  // @ts-expect-error not a sink
+  enqueue({ next() {} })
+  // @ts-expect-error numbers are not packets
+  of(1, 2, 3).pipe(enqueue(sink))
+  void [borrowed, taken, one]
+}
+
+test('the operators infer, and what must not compile does not', t => t.is(typeof compiles, 'function'))
