@@ -78,7 +78,7 @@ test('in = out + dropped + filtered + held, in order, and no lease is left', t =
         plane.loop.drain()
         const { drops } = from.queue.stats
         const lost = Object.values(to.sink.stats.drops).reduce((sum, count) => sum + count, 0)
-        const out = to.port.receivedCount + lost + drops['pipeline-error'] + filtered.size
+        const out = to.port.receivedCount + lost + (drops['pipeline-error'] ?? 0) + filtered.size
         if (out !== sent) throw new Error(`${sent} packets in, ${out} out`)
         const got = to.port.received.map(numberOf)
         if (got.some((number, i) => i > 0 && number <= got[i - 1])) throw new Error(`out of order: ${got}`)
