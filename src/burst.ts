@@ -4,7 +4,7 @@
 // Where a burst stops half-way (a predicate that throws, an unsubscription from inside one) the operator marks it in
 // the core that the queue gave out, its *origin*; the queue keeps what nobody was given (DESIGN §5.5).
 //
-// Over the budget of 200 lines: the borrowed and the held form share private members, which only one file can.
+// Over budget (200 lines): the borrowed and the held form share private members, which only one file can.
 import { VhostError } from './errors.js'
 import { borrowPacket, endPacket, type Packet, SLOT_LENGTH, SLOT_WORDS, type Slots } from './packet.js'
 

@@ -2,7 +2,7 @@
 // Below every operator and the data plane's queues; it knows the layout of a slot's metadata (shared with
 // native/core/net/pool.h) and no queue. Nothing here gives out a view of the pool: its bytes change owners.
 //
-// Over the budget of 200 lines: the borrowed and the held form share private members, which only one file can.
+// Over budget (200 lines): the borrowed and the held form share private members, which only one file can.
 import { VhostError } from './errors.js'
 
 /** Words of metadata per slot, and what each is. */

@@ -3,7 +3,7 @@
 // works as well on plain arrays (pool-arrays.ts). One thread owns it. It knows no queue: who waits for credit is a
 // callback (accounts.ts).
 //
-// Over the budget of 200 lines: taking, lending and giving back touch the same arrays, and are the hot path.
+// Over budget (200 lines): taking, lending and giving back touch the same arrays, and are the hot path.
 import { Buffer } from 'node:buffer'
 import {
   type Packet,

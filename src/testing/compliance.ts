@@ -2,7 +2,7 @@
 // with its intent, builds a pipeline on rings in memory with strict leases, and throws if the operator breaks it. For
 // your own operators: `for (const check of complianceChecks) check.run(row)` in any test runner.
 //
-// Over the budget of 200 lines: one list, to be read as a whole.
+// Over budget (200 lines): one list, to be read as a whole.
 import assert from 'node:assert/strict'
 import { merge, type Observable, type OperatorFunction, Subject, type Subscription, throwError } from 'rxjs'
 import { concatWith, retry, take } from 'rxjs/operators'

@@ -26,8 +26,9 @@ test('in = out + dropped + filtered + held, in order, and no lease is left', t =
       overflow,
       fc.integer({ min: 4, max: 64 }),
       fc.array(step, { minLength: 5, maxLength: 60 }),
-      (operators, how, credit, steps) => {
-        const plane = fakePlane()
+      fc.boolean(),
+      (operators, how, credit, steps, strict) => {
+        const plane = fakePlane({ strict })
         const from = fakeFromGuest(plane, { highWaterMark: credit, size: 1024, burst: 16 })
         const to = fakeToGuest(plane, { highWaterMark: 8, size: 1024 })
         const monitor = fakeToGuest(plane, { highWaterMark: 8, size: 1024 })
