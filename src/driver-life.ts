@@ -122,6 +122,10 @@ export class DriverLife {
     for (const { session } of [...this.#devices.values()]) session.close('driver_closed')
     this.#updateHold()
     this.events.next({ type: 'closed', path: this.#path })
+    // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
+    setImmediate(() => {
+      if (!this.#isOpen) this.#source?.rest()
+    })
   }
 
   #updateHold(): void {

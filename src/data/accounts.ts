@@ -25,6 +25,9 @@ export interface AccountLimits {
   largeReserve?: number
 }
 
+/** A queue that has none. */
+export const NO_ACCOUNT = -1
+
 const EXHAUSTED = 1
 const CLOSING = 2
 
@@ -48,7 +51,8 @@ export class Accounts {
   }
 
   open({ packets, bytes, smallReserve = 0, largeReserve = 0 }: AccountLimits): number {
-    const account = this.#open.indexOf(false)
+    // A packet that was lent elsewhere may have come back after the close: it must be gone before the count is anew.
+    const account = this.#open.findIndex((open, i) => !open && this.packets(i) === 0)
     if (account < 0)
       throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', `all ${this.#open.length} lease accounts are in use`, {
         fix: 'close devices, or put them on other threads',
@@ -63,16 +67,22 @@ export class Accounts {
     return account
   }
 
-  /** Its number is used again once its last packet came back. */
-  close(account: number): void {
+  /** Its number is used again once its last packet came back, which `closed` tells. */
+  close(account: number, closed?: () => void): void {
     const at = account * ACCOUNT_WORDS
     for (const large of [0, 1]) {
       this.#cursors[RESERVED + large] -= this.unusedReserve(account, large)
       this.#words[at + ACCOUNT_RESERVE + large] = 0
     }
     this.#resume.delete(account)
+    if (closed) this.#resume.set(account, closed)
     this.watched[account] = CLOSING
     if (this.#words[at + ACCOUNT_PACKETS] === 0) this.settle(account)
+  }
+
+  /** Accounts that are open, or wait for their last packet. */
+  get count(): number {
+    return this.#open.filter(Boolean).length
   }
 
   packets(account: number): number {
@@ -114,6 +124,9 @@ export class Accounts {
       if (words[at + ACCOUNT_PACKETS] > 0) return
       this.watched[account] = 0
       this.#open[account] = false
+      const closed = this.#resume.get(account)
+      this.#resume.delete(account)
+      closed?.()
     } else if (
       words[at + ACCOUNT_PACKETS] * 2 <= words[at + ACCOUNT_PACKET_LIMIT] &&
       words[at + ACCOUNT_BYTES] * 2 <= words[at + ACCOUNT_BYTE_LIMIT]

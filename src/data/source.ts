@@ -11,6 +11,7 @@
 import { BURST_PACKETS, type Burst, type BurstCore } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
+import { NO_ACCOUNT } from './accounts.js'
 import { mergeDrops } from './counters.js'
 import { Delivery, type Target } from './delivery.js'
 import { KickGuard } from './kick-guard.js'
@@ -35,12 +36,14 @@ export class SourceQueue implements Task, PortEvents {
   readonly #options: SourceOptions
   readonly #poll: PollMode
   readonly #burst: number
-  readonly #account: number
   readonly #delivery: Delivery
   readonly #kicks: KickGuard
   readonly #stall: StallWatch
   readonly #wake = (): void => this.#ready()
   readonly #dropsBefore: Record<string, number> = {}
+  /** Opened when it is needed first. While the queue rests it is closed, or will be when its last packet is back. */
+  #account = NO_ACCOUNT
+  #resting = false
   #port: QueuePort | null = null
   #started = false
   #closed = false
@@ -50,7 +53,6 @@ export class SourceQueue implements Task, PortEvents {
   #pollUntil = 0
 
   constructor(plane: DataPlane, options: SourceOptions = {}) {
-    const packets = options.highWaterMark ?? CREDIT_PACKETS
     this.#plane = plane
     this.#options = options
     this.#poll = options.poll ?? 'adaptive'
@@ -58,17 +60,12 @@ export class SourceQueue implements Task, PortEvents {
     this.#delivery = new Delivery(plane.pool, plane.turn, this.#burst)
     this.#kicks = new KickGuard(this.#wake, plane.timers)
     this.#stall = new StallWatch(plane.pool, stalled => options.onStalled?.(stalled), plane.timers)
-    this.#account = plane.pool.accounts.open({
-      packets,
-      bytes: options.highWaterBytes ?? CREDIT_BYTES,
-      smallReserve: Math.min(this.#burst, packets),
-      largeReserve: LARGE_RESERVE,
-    })
   }
 
   /** Follows this ring from now on. */
   attach(port: QueuePort): void {
     this.detach()
+    this.#openAccount()
     this.#port = port
     this.#armed = false
     port.open(this.#account, this)
@@ -94,7 +91,19 @@ export class SourceQueue implements Task, PortEvents {
     this.#delivery.complete()
     this.#stall.end()
     if (!this.#delivery.busy) this.#dropCarried()
-    this.#plane.pool.accounts.close(this.#account)
+    if (this.#account !== NO_ACCOUNT && !this.#resting) this.#plane.pool.accounts.close(this.#account)
+  }
+
+  /** Nobody is left who would subscribe again at once: what was kept for him, and the reserve, go back to the pool. */
+  rest(): void {
+    const account = this.#account
+    if (this.#started || this.#port !== null || this.#closed || this.#resting || account === NO_ACCOUNT)
+      return
+    this.#dropCarried()
+    this.#resting = true
+    this.#plane.pool.accounts.close(account, () => {
+      if (this.#account === account) this.#account = NO_ACCOUNT
+    })
   }
 
   /** Emits bursts to `target`, from a later turn on, until the returned function is called. */
@@ -137,7 +146,7 @@ export class SourceQueue implements Task, PortEvents {
 
   /** Packets under lease, those that nobody was given yet among them. */
   get held(): number {
-    return this.#plane.pool.accounts.packets(this.#account)
+    return this.#account === NO_ACCOUNT ? 0 : this.#plane.pool.accounts.packets(this.#account)
   }
 
   /** Drops by reason, those of the ring among them. */
@@ -190,6 +199,18 @@ export class SourceQueue implements Task, PortEvents {
       this.#delivery.remove(target)
       if (this.#started && !this.#delivery.wanted) this.#end()
     }
+  }
+
+  #openAccount(): void {
+    if (this.#account !== NO_ACCOUNT && !this.#resting) return
+    this.#resting = false
+    const packets = this.#options.highWaterMark ?? CREDIT_PACKETS
+    this.#account = this.#plane.pool.accounts.open({
+      packets,
+      bytes: this.#options.highWaterBytes ?? CREDIT_BYTES,
+      smallReserve: Math.min(this.#burst, packets),
+      largeReserve: LARGE_RESERVE,
+    })
   }
 
   #end(): void {

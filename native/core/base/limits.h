@@ -42,6 +42,10 @@ inline constexpr uint32_t kMaxAccounts = 4096;
 
 /// Mapped ranges that the SIGBUS guard can watch: 8 regions for each of 1,024 devices.
 inline constexpr uint32_t kMaxGuardedRanges = 8192;
+/// The longest path that fits in sockaddr_un with its terminating zero.
+inline constexpr uint32_t kMaxSocketPath = 107;
+/// Socket files that an ending signal unlinks: a listener for each of those devices.
+inline constexpr uint32_t kMaxSocketFiles = 1024;
 /// A notification that has not returned after this long is blocked by its peer (an eventfd at its maximum).
 inline constexpr uint32_t kCallDeadlineMs = 100;
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "core/base/signal_unlink.h"
+
 namespace rxvhost {
 
 namespace {
@@ -87,11 +89,18 @@ bool out_of_fds(int any_fd) {
 
 }  // namespace
 
+BoundPath::BoundPath(std::string path, dev_t device, ino_t inode)
+    : path_(std::move(path)),
+      device_(device),
+      inode_(inode),
+      remembered_(remember_socket_file(path_, device, inode)) {}
+
 void BoundPath::unlink() {
   if (path_.empty()) return;
   struct stat now;
   if (::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_)
     ::unlink(path_.c_str());
+  forget_socket_file(std::exchange(remembered_, -1));
   path_.clear();
 }
 

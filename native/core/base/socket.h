@@ -13,21 +13,20 @@
 #include <vector>
 
 #include "core/base/fd.h"
+#include "core/base/limits.h"
 
 namespace rxvhost {
 
-/// The longest path that fits in sockaddr_un with its terminating zero.
-constexpr size_t kMaxSocketPath = 107;
 /// The kernel's SCM_MAX_FD: no peer can attach more to one message, so none is ever cut off for want of room.
 constexpr size_t kMaxReceivedFds = 253;
 
 /// A path that a listener is bound to, and the file that bind() made there. Unlinks it when it goes, unless
-/// the path names another file by then: what another process put in its place is not ours to remove.
+/// the path names another file by then: what another process put in its place is not ours to remove. A signal
+/// that ends the process unlinks it as well.
 class BoundPath {
  public:
   BoundPath() = default;
-  BoundPath(std::string path, dev_t device, ino_t inode)
-      : path_(std::move(path)), device_(device), inode_(inode) {}
+  BoundPath(std::string path, dev_t device, ino_t inode);
   BoundPath(BoundPath&& other) noexcept { *this = std::move(other); }
   BoundPath& operator=(BoundPath&& other) noexcept {
     if (this == &other) return *this;
@@ -35,6 +34,7 @@ class BoundPath {
     path_ = std::exchange(other.path_, {});
     device_ = other.device_;
     inode_ = other.inode_;
+    remembered_ = std::exchange(other.remembered_, -1);
     return *this;
   }
   ~BoundPath() { unlink(); }
@@ -46,6 +46,7 @@ class BoundPath {
   std::string path_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  int remembered_ = -1;
 };
 
 /// Binds and listens. A socket file that nobody listens on is replaced; -EADDRINUSE when a live server

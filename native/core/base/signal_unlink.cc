@@ -1,0 +1,92 @@
+#include "core/base/signal_unlink.h"
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <iterator>
+#include <mutex>
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/base/limits.h"
+
+namespace rxvhost {
+
+namespace {
+
+constexpr int kEndings[] = {SIGHUP, SIGINT, SIGTERM};
+
+// Written under the mutex, read by the handler without it: `owner` is stored last and cleared first. A forked
+// child has this table too, and its parent's sockets are not its own: hence a process id and not a flag.
+struct Entry {
+  std::atomic<pid_t> owner;
+  dev_t device;
+  ino_t inode;
+  char path[kMaxSocketPath + 1];
+};
+
+Entry entries[kMaxSocketFiles];
+std::atomic<uint32_t> entries_used;  // high-water mark: what the handler scans
+std::mutex table_mutex;
+struct sigaction former[std::size(kEndings)];
+
+void on_ending(int signal) {
+  const int saved_errno = errno;
+  const uint32_t used = entries_used.load(std::memory_order_acquire);
+  for (uint32_t i = 0; i < used; i++) {
+    const Entry& entry = entries[i];
+    struct stat now;
+    if (entry.owner.load(std::memory_order_acquire) == getpid() && lstat(entry.path, &now) == 0 &&
+        now.st_dev == entry.device && now.st_ino == entry.inode)
+      unlink(entry.path);
+  }
+  for (size_t i = 0; i < std::size(kEndings); i++)
+    if (kEndings[i] == signal) sigaction(signal, &former[i], nullptr);
+  errno = saved_errno;
+  raise(signal);  // blocked until this returns, and then the former action's
+}
+
+// Each time, not once: libuv puts the default back when a program removes its last listener of a signal.
+void install_locked() {
+  for (size_t i = 0; i < std::size(kEndings); i++) {
+    struct sigaction now {};
+    if (sigaction(kEndings[i], nullptr, &now) != 0) continue;
+    const bool ends = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
+    if (!ends && !(now.sa_flags & SA_RESETHAND)) continue;  // handled, ignored, or ours already
+    former[i] = now;
+    struct sigaction action {};
+    action.sa_handler = on_ending;
+    sigfillset(&action.sa_mask);
+    sigaction(kEndings[i], &action, nullptr);
+  }
+}
+
+}  // namespace
+
+int remember_socket_file(const std::string& path, dev_t device, ino_t inode) {
+  if (path.size() > kMaxSocketPath) return -1;
+  std::lock_guard lock(table_mutex);
+  install_locked();
+  for (uint32_t i = 0; i < kMaxSocketFiles; i++) {
+    Entry& entry = entries[i];
+    if (entry.owner.load(std::memory_order_relaxed) != 0) continue;
+    memcpy(entry.path, path.c_str(), path.size() + 1);
+    entry.device = device;
+    entry.inode = inode;
+    entry.owner.store(getpid(), std::memory_order_release);
+    if (i >= entries_used.load(std::memory_order_relaxed))
+      entries_used.store(i + 1, std::memory_order_release);
+    return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void forget_socket_file(int entry) {
+  if (entry < 0) return;
+  std::lock_guard lock(table_mutex);
+  entries[entry].owner.store(0, std::memory_order_release);
+}
+
+}  // namespace rxvhost
