@@ -1,93 +1,11 @@
-// A burst as JavaScript sees it: a list of slot ids behind a handle. The list (`BurstCore`) is pooled, the handle is
-// fresh, so that a late use of a borrowed burst always throws. Below every operator; it knows packets and no queue.
-//
-// Where a burst stops half-way (a predicate that throws, an unsubscription from inside one) the operator marks it in
-// the core that the queue gave out, its *origin*; the queue keeps what nobody was given (DESIGN §5.5).
-//
-// Over budget (200 lines): the borrowed and the held form share private members, which only one file can.
+// A burst as JavaScript sees it: a handle on a list of slot ids. The list (burst-core.ts) is pooled, the handle is fresh,
+// so that a late use of a borrowed burst always throws. Below every operator; it knows packets and no queue. Both forms
+// of a burst are here, since they share private members.
+import { type BurstCore, giveCore, packetAt, takeCore } from './burst-core.js'
 import { VhostError } from './errors.js'
-import { borrowPacket, endPacket, type Packet, SLOT_LENGTH, SLOT_WORDS, type Slots } from './packet.js'
+import { endPacket, type Packet, SLOT_LENGTH, SLOT_WORDS } from './packet.js'
 
-/**
- * Packets of one burst, unless asked otherwise: few enough to stay in the cache, enough to pay for a native call and for
- * the handles. A handle is 32 bytes, and a filter needs a second: at 32 packets that alone would be 2 bytes a packet.
- */
-export const BURST_PACKETS = 64
-
-/** @internal */
-export class BurstCore {
-  length = 0
-  /** What the queue gave out, when this is what an operator made of it. */
-  origin: BurstCore | null = null
-  /** In an origin: the first packet that nobody was given, or -1. */
-  cut = -1
-  /** In an origin: packets that an operator threw at. */
-  failed = 0
-  /** In strict mode: packets that were given out and end with the borrow. */
-  readonly given: Packet[] = []
-
-  constructor(
-    public slots: Slots,
-    readonly ids: Uint32Array,
-  ) {}
-}
-
-// Cores of ended leases, for the next ones.
-const spares: BurstCore[] = []
-const MOST_SPARES = 64
-
-/** @internal */
-export function takeCore(slots: Slots, capacity: number): BurstCore {
-  const spare = capacity <= BURST_PACKETS ? spares.pop() : undefined
-  if (spare === undefined) return new BurstCore(slots, new Uint32Array(Math.max(BURST_PACKETS, capacity)))
-  spare.slots = slots
-  spare.origin = null
-  return spare
-}
-
-/** @internal */
-export function giveCore(core: BurstCore): void {
-  core.length = 0
-  if (core.ids.length === BURST_PACKETS && spares.length < MOST_SPARES) spares.push(core)
-}
-
-/** An operator's own core for what it makes of `input`; reuses `spare` if that is large enough. @internal */
-export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {
-  const core =
-    spare !== null && spare.ids.length >= input.length ? spare : takeCore(input.slots, input.length)
-  core.slots = input.slots
-  core.origin = input.origin ?? input
-  core.length = 0
-  return core
-}
-
-/** The borrowed packet at `index`, unchecked. @internal */
-export function packetAt(core: BurstCore, index: number): Packet {
-  const packet = borrowPacket(core.slots, core.ids[index])
-  if (core.slots.strict) core.given.push(packet)
-  return packet
-}
-
-// Where packet `index` of `core` is in the burst that the queue gave out.
-function originIndex(core: BurstCore, index: number): number {
-  return core.origin === null ? index : core.origin.ids.indexOf(core.ids[index])
-}
-
-/** An operator threw at packet `index`: it is lost, and what follows was not given to anyone. @internal */
-export function failAt(core: BurstCore, index: number): void {
-  const origin = core.origin ?? core
-  origin.failed++
-  origin.cut = Math.max(origin.cut, originIndex(core, index) + 1)
-}
-
-/** The subscription ended before packet `index` was given to anyone. @internal */
-export function cutBefore(core: BurstCore, index: number): void {
-  const origin = core.origin ?? core
-  if (origin.cut < 0) origin.cut = index >= core.length ? origin.length : originIndex(core, index)
-}
-
-/** Packets that an operator on single packets threw at; the queue compares it before and after. @internal */
-export const packetFaults = { count: 0 }
+export * from './burst-core.js'
 
 /** A borrowed handle on `core`. @internal */
 export const borrow = (core: BurstCore): Burst => new Burst(core)

@@ -1,5 +1,5 @@
 // Lease accounts: how many packets and bytes of the pool a queue has out, how many it may have, and what is kept back
-// for it alone. The counting itself is in pool.ts and in the addon; here is opening, closing, and who waits for credit.
+// for it alone. The addon counts in the same words. pool.ts says what was taken and given back.
 // Two thresholds (stop at the limit, resume at half), so that kicks don't flap.
 import { VhostError } from '../errors.js'
 import {
@@ -108,6 +108,30 @@ export class Accounts {
     const out = this.#words[at + ACCOUNT_SMALL]
     const reserve = this.#words[at + ACCOUNT_RESERVE]
     return out < reserve ? reserve - out : 0
+  }
+
+  /** The account has one slot more, with `length` bytes. */
+  charge(account: number, large: number, length: number): void {
+    const words = this.#words
+    const at = account * ACCOUNT_WORDS
+    const out = words[at + ACCOUNT_SMALL + large]
+    if (out < words[at + ACCOUNT_RESERVE + large]) this.#cursors[RESERVED + large]--
+    words[at + ACCOUNT_PACKETS]++
+    words[at + ACCOUNT_BYTES] += length
+    words[at + ACCOUNT_SMALL + large] = out + 1
+  }
+
+  /** It gave back `packets` slots of one class, with `bytes` bytes in all. */
+  discharge(account: number, large: number, bytes: number, packets: number): void {
+    const words = this.#words
+    const at = account * ACCOUNT_WORDS
+    words[at + ACCOUNT_PACKETS] -= packets
+    words[at + ACCOUNT_BYTES] -= bytes
+    const out = words[at + ACCOUNT_SMALL + large]
+    const reserve = words[at + ACCOUNT_RESERVE + large]
+    words[at + ACCOUNT_SMALL + large] = out - packets
+    if (out - packets < reserve) this.#cursors[RESERVED + large] += Math.min(out, reserve) - (out - packets)
+    if (this.watched[account] !== 0) this.settle(account)
   }
 
   /** The account was found exhausted: calls `resume` once, when it is back at half. */

@@ -1,9 +1,7 @@
 // The packet pool from JavaScript's side: leases are counted and slots given back here, in the typed arrays that the
 // addon shares (native/core/net/pool.h is the other half of the layout), so that a release makes no native call. It
-// works as well on plain arrays (pool-arrays.ts). One thread owns it. It knows no queue: who waits for credit is a
-// callback (accounts.ts).
-//
-// Over budget (200 lines): taking, lending and giving back touch the same arrays, and are the hot path.
+// works as well on plain arrays (pool-arrays.ts). One thread owns it. The free slots are in free-list.ts, who pays in
+// accounts.ts. It knows no queue: who waits for credit is a callback.
 import { Buffer } from 'node:buffer'
 import {
   type Packet,
@@ -17,24 +15,8 @@ import {
   type Slots,
 } from '../packet.js'
 import { Accounts } from './accounts.js'
-import {
-  ACCOUNT_BYTES,
-  ACCOUNT_PACKETS,
-  ACCOUNT_RESERVE,
-  ACCOUNT_SMALL,
-  ACCOUNT_WORDS,
-  GROWN,
-  HEAD,
-  HEADROOM,
-  LARGE_SLAB,
-  LARGE_SLOT,
-  type PoolArrays,
-  RESERVED,
-  SLOTS,
-  SMALL_SLAB,
-  SMALL_SLOT,
-  TAIL,
-} from './pool-arrays.js'
+import { FreeList } from './free-list.js'
+import { HEADROOM, LARGE_SLOT, type PoolArrays, SLOTS, SMALL_SLOT, TAIL } from './pool-arrays.js'
 
 /** What freed bytes read as in strict mode. */
 const POISON = 0xdb
@@ -49,11 +31,8 @@ export class Pool implements Slots {
   readonly holders: Map<object, string> | null
   readonly packets: (Packet | undefined)[]
   readonly accounts: Accounts
-  readonly #freeSmall: Uint32Array
-  readonly #freeLarge: Uint32Array
-  readonly #cursors: Uint32Array
-  readonly #accounts: Uint32Array
-  readonly #watched: Uint8Array
+  readonly #freeSmall: FreeList
+  readonly #freeLarge: FreeList
   /** Per slot: how many leases are lent, and who pays again when the last of them ends. */
   readonly #lent: Uint16Array
   readonly #home: Uint16Array
@@ -67,10 +46,8 @@ export class Pool implements Slots {
     this.meta = arrays.meta
     this.bytes = Buffer.from(arrays.bytes)
     this.exchange = arrays.exchange
-    this.#freeSmall = arrays.freeSmall
-    this.#freeLarge = arrays.freeLarge
-    this.#cursors = arrays.cursors
-    this.#accounts = arrays.accounts
+    this.#freeSmall = new FreeList(0, arrays.freeSmall, arrays.cursors)
+    this.#freeLarge = new FreeList(1, arrays.freeLarge, arrays.cursors)
     this.#small = arrays.cursors[SLOTS]
     this.strict = strict
     this.holders = names ? new Map() : null
@@ -78,12 +55,11 @@ export class Pool implements Slots {
     this.#lent = new Uint16Array(this.packets.length)
     this.#home = new Uint16Array(this.packets.length)
     this.accounts = new Accounts(arrays.accounts, arrays.cursors)
-    this.#watched = this.accounts.watched
   }
 
   /** Slots that are leased, by anyone. */
   get leases(): number {
-    return this.#out(0) + this.#out(1)
+    return this.#freeSmall.out + this.#freeLarge.out
   }
 
   /** How many packets the holder named so has, in debug and strict mode. */
@@ -115,25 +91,15 @@ export class Pool implements Slots {
 
   /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NONE. */
   alloc(length: number, account = 0): number {
-    const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
     if (length > LARGE_SLOT - HEADROOM) throw new RangeError(`a packet of ${length} bytes is too long`)
-    const cursors = this.#cursors
-    const own = this.accounts.unusedReserve(account, large)
-    const left =
-      ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0) +
-      cursors[SLOTS + large] -
-      cursors[GROWN + large]
-    if (left <= cursors[RESERVED + large] - own) return NONE
-    const list = large === 1 ? this.#freeLarge : this.#freeSmall
-    if (cursors[HEAD + 2 * large] === cursors[TAIL + 2 * large]) this.#grow(large, list)
-    const slot = list[cursors[HEAD + 2 * large]++ & (list.length - 1)]
-    if (own > 0) cursors[RESERVED + large]--
-    this.#charge(account, large, length)
+    const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
+    const free = large === 1 ? this.#freeLarge : this.#freeSmall
+    if (free.left(this.accounts.unusedReserve(account, large)) <= 0) return NONE
+    const slot = free.take()
+    this.accounts.charge(account, large, length)
     const { meta } = this
     const at = slot * SLOT_WORDS
-    const index = large === 1 ? slot - this.#small : slot
-    const start = large === 1 ? this.#small * SMALL_SLOT + index * LARGE_SLOT : index * SMALL_SLOT
-    meta[at + SLOT_OFFSET] = start + HEADROOM
+    meta[at + SLOT_OFFSET] = free.start(slot)
     meta[at + SLOT_LENGTH] = length
     meta[at + SLOT_REFERENCES] = 1
     meta[at + SLOT_ACCOUNT] = account
@@ -171,15 +137,9 @@ export class Pool implements Slots {
     const at = slot * SLOT_WORDS
     const large = slot < this.#small ? 0 : 1
     const length = this.meta[at + SLOT_LENGTH]
-    this.#discharge(this.meta[at + SLOT_ACCOUNT], large, length)
+    this.accounts.discharge(this.meta[at + SLOT_ACCOUNT], large, length, 1)
     this.meta[at + SLOT_ACCOUNT] = account
-    if (this.accounts.unusedReserve(account, large) > 0) this.#cursors[RESERVED + large]--
-    this.#charge(account, large, length)
-  }
-
-  #out(large: number): number {
-    const cursors = this.#cursors
-    return cursors[GROWN + large] - ((cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0)
+    this.accounts.charge(account, large, length)
   }
 
   #free(slot: number): void {
@@ -190,9 +150,9 @@ export class Pool implements Slots {
     if (this.strict) this.bytes.fill(POISON, meta[at + SLOT_OFFSET], meta[at + SLOT_OFFSET] + length)
     meta[at + SLOT_REFERENCES] = 0
     meta[at + SLOT_GENERATION]++
-    if (small) this.#freeSmall[this.#cursors[TAIL]++ & (this.#freeSmall.length - 1)] = slot
-    else this.#freeLarge[this.#cursors[TAIL + 2]++ & (this.#freeLarge.length - 1)] = slot
-    this.#discharge(meta[at + SLOT_ACCOUNT], small ? 0 : 1, length)
+    if (small) this.#freeSmall.put(slot)
+    else this.#freeLarge.put(slot)
+    this.accounts.discharge(meta[at + SLOT_ACCOUNT], small ? 0 : 1, length, 1)
     if (this.#waiting.length > 0) this.#wake()
   }
 
@@ -200,11 +160,11 @@ export class Pool implements Slots {
   // usual case, with the bookkeeping of the whole run done once. The number of them.
   #freeRun(ids: Uint32Array, from: number, to: number): number {
     if (this.strict) return 0
-    const list = this.#freeSmall
+    const { list, cursors } = this.#freeSmall
     const mask = list.length - 1
     const { meta } = this
     const account = meta[ids[from] * SLOT_WORDS + SLOT_ACCOUNT]
-    let tail = this.#cursors[TAIL]
+    let tail = cursors[TAIL]
     let bytes = 0
     let freed = 0
     let i = from
@@ -226,43 +186,15 @@ export class Pool implements Slots {
       freed++
     }
     if (freed === 0) return i - from
-    this.#cursors[TAIL] = tail
-    this.#discharge(account, 0, bytes, freed)
+    cursors[TAIL] = tail
+    this.accounts.discharge(account, 0, bytes, freed)
     if (this.#waiting.length > 0) this.#wake()
     return i - from
-  }
-
-  #charge(account: number, large: number, length: number): void {
-    const at = account * ACCOUNT_WORDS
-    this.#accounts[at + ACCOUNT_PACKETS]++
-    this.#accounts[at + ACCOUNT_BYTES] += length
-    this.#accounts[at + ACCOUNT_SMALL + large]++
-  }
-
-  #discharge(account: number, large: number, bytes: number, packets = 1): void {
-    const accounts = this.#accounts
-    const at = account * ACCOUNT_WORDS
-    accounts[at + ACCOUNT_PACKETS] -= packets
-    accounts[at + ACCOUNT_BYTES] -= bytes
-    const out = accounts[at + ACCOUNT_SMALL + large]
-    const reserve = accounts[at + ACCOUNT_RESERVE + large]
-    accounts[at + ACCOUNT_SMALL + large] = out - packets
-    if (out - packets < reserve) this.#cursors[RESERVED + large] += Math.min(out, reserve) - (out - packets)
-    if (this.#watched[account] !== 0) this.accounts.settle(account)
   }
 
   #wake(): void {
     const waiting = this.#waiting
     this.#waiting = []
     for (const callback of waiting) callback()
-  }
-
-  #grow(large: number, list: Uint32Array): void {
-    const cursors = this.#cursors
-    const grown = cursors[GROWN + large]
-    const count = Math.min(large === 1 ? LARGE_SLAB : SMALL_SLAB, cursors[SLOTS + large] - grown)
-    const first = (large === 1 ? this.#small : 0) + grown
-    for (let i = 0; i < count; i++) list[cursors[TAIL + 2 * large]++ & (list.length - 1)] = first + i
-    cursors[GROWN + large] = grown + count
   }
 }

@@ -5,7 +5,7 @@
 // Waiting. Only a *running* ring without room is waited for; one that is stopped, disabled or gone drops (DESIGN §5.6),
 //   unless the sink was made with whileAbsent: 'block'.
 //
-// Over budget (200 lines): one state machine, whose parts would have to know each other's fields.
+// Over budget: one state machine, whose parts would have to know each other's fields.
 import { Burst, coreOf, type HeldBurst } from '../burst.js'
 import { VhostError } from '../errors.js'
 import { type Packet, SLOT_LENGTH, SLOT_WORDS, slotOf } from '../packet.js'

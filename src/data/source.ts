@@ -7,7 +7,7 @@
 //   credit is back. All work is done in serve(), which only the scheduler calls: a release(), a kick or a subscribe()
 //   never emits.
 //
-// Over budget (200 lines): one state machine, whose parts would have to know each other's fields.
+// Over budget: one state machine, whose parts would have to know each other's fields.
 import { BURST_PACKETS, type Burst, type BurstCore } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'

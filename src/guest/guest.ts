@@ -1,7 +1,7 @@
 // GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
 // what any VM does, a Unix socket and the memory, so it drives any back end. Joins the messages (session.ts) with the
-// rings (sender.ts, receiver.ts); native/guest does the work on the rings. Over budget of lines since it is the
-// public face: each method is a line or two and its documentation.
+// rings (sender.ts, receiver.ts); native/guest does the work on the rings.
+// Over budget: it is the public face, each method a line or two and its documentation.
 import type { Observable } from 'rxjs'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'

@@ -1,0 +1,81 @@
+// The free slots of one class, small or large: a power-of-two ring of slot ids, first in first out, in arrays that the
+// addon shares (native/core/net/pool.h). It grows by slabs when it is empty, so that untouched memory costs nothing. It
+// knows no references and no accounts: pool.ts says when a slot is free.
+import {
+  GROWN,
+  HEAD,
+  HEADROOM,
+  LARGE_SLAB,
+  LARGE_SLOT,
+  RESERVED,
+  SLOTS,
+  SMALL_SLAB,
+  SMALL_SLOT,
+  TAIL,
+} from './pool-arrays.js'
+
+export class FreeList {
+  /** Slot ids from here on are of this class, and where their bytes begin. */
+  readonly #first: number
+  readonly #bytes: number
+  readonly #slotBytes: number
+  readonly #slab: number
+  readonly #head: number
+  readonly #tail: number
+  readonly #mask: number
+
+  /** `large`: 0 for the class of small slots, 1 for the large ones. */
+  constructor(
+    readonly large: 0 | 1,
+    readonly list: Uint32Array,
+    readonly cursors: Uint32Array,
+  ) {
+    const small = cursors[SLOTS]
+    this.#first = large * small
+    this.#bytes = large * small * SMALL_SLOT
+    this.#slotBytes = large === 1 ? LARGE_SLOT : SMALL_SLOT
+    this.#slab = large === 1 ? LARGE_SLAB : SMALL_SLAB
+    this.#head = HEAD + 2 * large
+    this.#tail = TAIL + 2 * large
+    this.#mask = list.length - 1
+  }
+
+  /** Slots that are leased. */
+  get out(): number {
+    return this.cursors[GROWN + this.large] - this.#listed
+  }
+
+  /** Slots that are left for who may use `own` of those that are reserved. */
+  left(own: number): number {
+    const { cursors, large } = this
+    return this.#listed + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
+  }
+
+  /** Takes the oldest free slot. The caller has asked `left`. */
+  take(): number {
+    const { cursors } = this
+    if (this.#listed === 0) this.#grow()
+    return this.list[cursors[this.#head]++ & this.#mask]
+  }
+
+  put(slot: number): void {
+    this.list[this.cursors[this.#tail]++ & this.#mask] = slot
+  }
+
+  /** Where the frame of a fresh slot begins in the pool's bytes. */
+  start(slot: number): number {
+    return this.#bytes + (slot - this.#first) * this.#slotBytes + HEADROOM
+  }
+
+  get #listed(): number {
+    return (this.cursors[this.#tail] - this.cursors[this.#head]) >>> 0
+  }
+
+  #grow(): void {
+    const { cursors, large } = this
+    const grown = cursors[GROWN + large]
+    const count = Math.min(this.#slab, cursors[SLOTS + large] - grown)
+    for (let i = 0; i < count; i++) this.put(this.#first + grown + i)
+    cursors[GROWN + large] = grown + count
+  }
+}

@@ -1,0 +1,123 @@
+// What every form of a packet can do: give numbers read out of its slot, and copies. It knows the layout of a slot's
+// metadata (slots.ts) and no queue. Nothing here gives out a view of the pool: its bytes change owners.
+import { PacketHeader } from './packet-header.js'
+import { SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_REFERENCES, SLOT_WORDS, type Slots } from './slots.js'
+
+/** The slot of a packet that has ended: outside the metadata, so that no check passes. */
+const ENDED = -SLOT_WORDS
+
+// What the rest of the library may do with a packet and its users may not.
+/** The slot of a live packet; throws if the packet has ended. @internal */
+export let slotOf: (packet: PacketView) => number
+/** @internal */
+export let slotsOf: (packet: PacketView) => Slots
+/** Every later use throws. @internal */
+export let endPacket: (packet: PacketView) => void
+/** Was it not released yet? @internal */
+export let isOpenPacket: (packet: PacketView) => boolean
+
+/** @internal */
+export abstract class PacketView {
+  readonly #slots: Slots
+  readonly #meta: Uint32Array
+  readonly #bytes: Buffer
+  /** Where the slot's metadata begin, or ENDED. */
+  #base: number
+  #header: PacketHeader | null = null
+
+  static {
+    slotOf = packet => {
+      packet.#check()
+      return packet.#base / SLOT_WORDS
+    }
+    slotsOf = packet => packet.#slots
+    isOpenPacket = packet => packet.#base !== ENDED
+    endPacket = packet => {
+      packet.#base = ENDED
+    }
+  }
+
+  constructor(slots: Slots, slot: number) {
+    this.#slots = slots
+    this.#meta = slots.meta
+    this.#bytes = slots.bytes
+    this.#base = slot * SLOT_WORDS
+  }
+
+  /** Length of the frame in bytes, without the virtio-net header. */
+  get length(): number {
+    this.#check()
+    return this.#meta[this.#base + SLOT_LENGTH]
+  }
+
+  /** The byte at `offset`. */
+  uint8(offset: number): number {
+    return this.#bytes[this.#at(offset, 1)]
+  }
+
+  /** The two bytes at `offset`, in network byte order: `uint16(12)` is the EtherType. */
+  uint16(offset: number): number {
+    const at = this.#at(offset, 2)
+    return (this.#bytes[at] << 8) | this.#bytes[at + 1]
+  }
+
+  /** The four bytes at `offset`, in network byte order. */
+  uint32(offset: number): number {
+    const at = this.#at(offset, 4)
+    const bytes = this.#bytes
+    return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+  }
+
+  /** Copies the frame into `target` from `offset` on and returns its length. */
+  copyTo(target: Uint8Array, offset = 0): number {
+    const length = this.length
+    if (!(offset >= 0 && offset + length <= target.length))
+      throw new RangeError(`a packet of ${length} bytes does not fit at ${offset} of ${target.length}`)
+    const from = this.#meta[this.#base + SLOT_OFFSET]
+    this.#bytes.copy(target, offset, from, from + length)
+    return length
+  }
+
+  /** A copy of the frame that is yours. */
+  toBuffer(): Buffer {
+    const copy = Buffer.allocUnsafe(this.length)
+    this.copyTo(copy)
+    return copy
+  }
+
+  /** Are these the bytes of the frame? */
+  equals(bytes: Uint8Array): boolean {
+    const length = this.length
+    const from = this.#meta[this.#base + SLOT_OFFSET]
+    return bytes.length === length && this.#bytes.compare(bytes, 0, length, from, from + length) === 0
+  }
+
+  /** The virtio-net header: checksum and segmentation offload, as the guest asked for it. Ends with the packet. */
+  get header(): PacketHeader {
+    this.#check()
+    if (this.#header === null) this.#header = new PacketHeader(word => this.#headerWord(word))
+    return this.#header
+  }
+
+  #headerWord(word: number): number {
+    this.#check()
+    return this.#meta[this.#base + SLOT_HEADER + word]
+  }
+
+  #at(offset: number, width: number): number {
+    const meta = this.#meta
+    const base = this.#base
+    if (!(meta[base + SLOT_REFERENCES] > 0)) this.late()
+    if ((offset | 0) !== offset || offset < 0 || offset + width > meta[base + SLOT_LENGTH])
+      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${meta[base + SLOT_LENGTH]}`)
+    return meta[base + SLOT_OFFSET] + offset
+  }
+
+  // A slot that nobody leases has no packet. Who held a lease and gave it back has ENDED instead of the slot.
+  #check(): void {
+    if (!(this.#meta[this.#base + SLOT_REFERENCES] > 0)) this.late()
+  }
+
+  /** @internal */
+  protected abstract late(): never
+}

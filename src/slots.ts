@@ -1,0 +1,28 @@
+// The layout of a slot's metadata (shared with native/core/net/pool.h), and what packets and bursts need of the pool that
+// the slots are in. Implemented by src/data/pool.ts.
+import type { Packet } from './packet.js'
+
+/** Words of metadata per slot, and what each is. */
+export const SLOT_WORDS = 8
+export const SLOT_OFFSET = 0
+export const SLOT_LENGTH = 1
+export const SLOT_GENERATION = 2
+export const SLOT_REFERENCES = 3
+export const SLOT_ACCOUNT = 4
+export const SLOT_HEADER = 5
+
+/** What a packet needs of the pool (src/data/pool.ts). */
+export interface Slots {
+  readonly meta: Uint32Array
+  readonly bytes: Buffer
+  /** RX_VHOST_LEASES=strict: fresh packet objects, so that every late use throws. */
+  readonly strict: boolean
+  /** One borrowed packet per slot, made on first use. */
+  readonly packets: (Packet | undefined)[]
+  /** In debug and strict mode: who holds leases. */
+  readonly holders: Map<object, string> | null
+  retain(slot: number): void
+  release(slot: number): void
+  /** Of `ids`, from `from` on, before `to`. */
+  releaseAll(ids: Uint32Array, from: number, to: number): void
+}

@@ -1,0 +1,95 @@
+// One operator between a guest that sends and someone who notes what comes out, on rings in memory with strict leases.
+// What each check of the suite starts from.
+import assert from 'node:assert/strict'
+import type { Observable, OperatorFunction } from 'rxjs'
+import { Burst, HeldBurst } from '../../burst.js'
+import { HeldPacket, type Packet } from '../../packet.js'
+import { fakeFromGuest, fakePlane, fakeToGuest } from '../fake-queues.js'
+import { frames, numberOf } from '../frames.js'
+
+export type Item = Burst | Packet
+
+export interface ComplianceKit {
+  /** For an operator that takes a function: call it with each packet. It may throw or unsubscribe. */
+  each: (packet: Packet) => void
+  /** For an operator that takes a sink. Its guest has room for all. */
+  sink: ReturnType<typeof fakeToGuest>['sink']
+}
+
+export interface ComplianceRow {
+  name: string
+  /** The operator, set up so that every packet passes it. */
+  make(kit: ComplianceKit): OperatorFunction<Item, unknown>
+  /** Does it call `kit.each`? */
+  calls?: boolean
+  /** Where its packets come out: as its result (default), or in `kit.sink`. */
+  into?: 'result' | 'sink'
+}
+
+export interface ComplianceCheck {
+  name: string
+  run(row: ComplianceRow): void
+}
+
+type Form = 'bursts' | 'packets'
+
+// One operator between a guest that sends and someone who notes the numbers of the packets that come out.
+export class Bench {
+  readonly plane = fakePlane()
+  readonly from = fakeFromGuest(this.plane, { burst: 8 })
+  readonly to = fakeToGuest(this.plane, { room: 256 })
+  each: (packet: Packet) => void = () => {}
+  readonly #results: number[] = []
+  readonly operator: OperatorFunction<Item, unknown>
+
+  constructor(
+    readonly row: ComplianceRow,
+    readonly form: Form,
+  ) {
+    this.operator = row.make({ each: packet => this.each(packet), sink: this.to.sink })
+  }
+
+  get source(): Observable<Item> {
+    return this.form === 'bursts' ? this.from.queue : this.from.queue.packets
+  }
+
+  get out(): Observable<unknown> {
+    return this.source.pipe(this.operator)
+  }
+
+  /** Notes a result, and releases it if it is a lease. */
+  readonly note = (value: unknown): void => {
+    if (value instanceof Burst || value instanceof HeldBurst)
+      for (const packet of value) this.#results.push(numberOf(packet))
+    else this.#results.push(numberOf(value as Packet))
+    if (value instanceof HeldBurst || value instanceof HeldPacket) value.release()
+  }
+
+  get seen(): number[] {
+    return this.row.into === 'sink' ? this.to.port.received.map(numberOf) : this.#results
+  }
+
+  send(count: number, first = 0): void {
+    assert.equal(this.from.port.send(...frames(count, first)), count)
+  }
+
+  settled(): void {
+    this.plane.loop.drain()
+    assert.equal(this.plane.pool.leases, 0, 'leases are left')
+  }
+}
+
+export const upTo = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i)
+
+export function check(
+  name: string,
+  run: (bench: Bench) => void,
+  applies: (row: ComplianceRow) => boolean = () => true,
+) {
+  return {
+    name,
+    run(row: ComplianceRow): void {
+      if (applies(row)) for (const form of ['bursts', 'packets'] as const) run(new Bench(row, form))
+    },
+  }
+}
