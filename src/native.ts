@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { VhostError } from './errors.js'
-import type { AddonGuest } from './guest/native-guest.js'
+import type { AddonGuest, AddonRawFds } from './guest/native-guest.js'
 
 export type FdToken = number
 
@@ -106,7 +106,7 @@ export interface AddonPool {
   exchange: Uint32Array
 }
 
-export interface Addon extends AddonSockets, AddonWakeup, AddonDevices, AddonQueues, AddonGuest {}
+export interface Addon extends AddonSockets, AddonWakeup, AddonDevices, AddonQueues, AddonGuest, AddonRawFds {}
 
 let loaded: Addon | undefined
 
@@ -117,7 +117,9 @@ export function native(): Addon {
 }
 
 function load(): Addon {
-  const path = fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
+  // Another build of the same addon, for instance one with sanitizers.
+  const { RX_VHOST_ADDON } = process.env
+  const path = RX_VHOST_ADDON ?? fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
   try {
     return createRequire(import.meta.url)(path) as Addon
   } catch (cause) {

@@ -22,6 +22,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_devices(env, exports);
   register_queues(env, exports);
   register_guest(env, exports);
+  register_raw_fds(env, exports);
   return exports;
 }
 

@@ -38,5 +38,6 @@ void register_wakeup(Napi::Env env, Napi::Object exports);
 void register_devices(Napi::Env env, Napi::Object exports);
 void register_queues(Napi::Env env, Napi::Object exports);
 void register_guest(Napi::Env env, Napi::Object exports);
+void register_raw_fds(Napi::Env env, Napi::Object exports);
 
 }  // namespace rxvhost::addon

@@ -60,6 +60,20 @@ export interface AddonGuest {
   guestTruncate(handle: number, length: number): number
 }
 
+/** fds for tests that play a hostile front end, as tokens that the caller closes; see native/addon/raw_fds.cc. */
+export interface AddonRawFds {
+  /** A memory file of that length. */
+  rawMemory(bytes: number): number
+  /** An eventfd with count 0, not blocking. */
+  rawEventfd(): number
+  /** A duplicate of any fd of this process. */
+  rawAdopt(fd: number): number
+  /** The number behind a token, for node:fs. */
+  rawNumber(token: number): number
+  /** Sets whether reads and writes wait: of the file description, so for whoever else was given it too. */
+  rawBlocking(token: number, on: boolean): number
+}
+
 export const LAYOUT_FIELDS = 18
 export const REPORT_FIELDS = 7
 export const MAX_SOURCES = 64

@@ -1,0 +1,78 @@
+// fds for tests that play a hostile front end, which Node has no call for: a memory file that nobody has
+// mapped on this side, an eventfd with any count, any fd of the process under a token, and the one flag that
+// a peer can change behind our back. Nothing in src/ but the guest's types knows these functions; see
+// src/guest/native-guest.ts.
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "addon/args.h"
+#include "addon/env.h"
+
+namespace rxvhost::addon {
+
+namespace {
+
+Napi::Value number(const Napi::CallbackInfo& info, double value) {
+  return Napi::Number::New(info.Env(), value);
+}
+
+Napi::Value token(const Napi::CallbackInfo& info, Fd fd) {
+  if (!fd) return number(info, -errno);
+  return number(info, env_of(info.Env()).fds.add(std::move(fd)));
+}
+
+// rawMemory(bytes): a memfd of that length, which is sparse until written
+Napi::Value raw_memory(const Napi::CallbackInfo& info) {
+  if (!info[0].IsNumber()) return number(info, -EINVAL);
+  const int64_t bytes = info[0].As<Napi::Number>().Int64Value();
+  Fd fd(memfd_create("hostile-guest", MFD_CLOEXEC));
+  if (fd && ftruncate(fd.get(), bytes) != 0) fd.reset();
+  return token(info, std::move(fd));
+}
+
+// rawEventfd(): an eventfd with count 0, blocking or not by rawBlocking
+Napi::Value raw_eventfd(const Napi::CallbackInfo& info) {
+  return token(info, Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
+}
+
+// rawAdopt(number): a token for a duplicate of any fd of this process
+Napi::Value raw_adopt(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const int fd = args.i32(0);
+  if (!args.ok()) return info.Env().Undefined();
+  return token(info, Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
+}
+
+// rawNumber(token): the fd's number, for Node's fs functions; -1 for a token that names nothing
+Napi::Value raw_number(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const FdToken token = args.u32(0);
+  if (!args.ok()) return info.Env().Undefined();
+  return number(info, env_of(info.Env()).fds.get(token));
+}
+
+// rawBlocking(token, on): sets or clears O_NONBLOCK of the description, which whoever has a duplicate shares
+Napi::Value raw_blocking(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const FdToken token = args.u32(0);
+  const bool on = args.boolean(1);
+  if (!args.ok()) return info.Env().Undefined();
+  const int fd = env_of(info.Env()).fds.get(token);
+  return number(info, ::fcntl(fd, F_SETFL, O_RDWR | (on ? 0 : O_NONBLOCK)) == 0 ? 0 : -errno);
+}
+
+}  // namespace
+
+void register_raw_fds(Napi::Env env, Napi::Object exports) {
+  exports["rawMemory"] = Napi::Function::New(env, raw_memory, "rawMemory");
+  exports["rawEventfd"] = Napi::Function::New(env, raw_eventfd, "rawEventfd");
+  exports["rawAdopt"] = Napi::Function::New(env, raw_adopt, "rawAdopt");
+  exports["rawNumber"] = Napi::Function::New(env, raw_number, "rawNumber");
+  exports["rawBlocking"] = Napi::Function::New(env, raw_blocking, "rawBlocking");
+}
+
+}  // namespace rxvhost::addon

@@ -1,0 +1,176 @@
+// Runs the cases of the catalogue: each against the stage of its test file, with a sibling device under traffic, and
+// with what must hold after every case (the invariants): the process is alive, no fd, token, device or mapping is left,
+// no canary was written, the next connection works. Then the same many times over, where a leak would add up.
+import { readdirSync, readFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import type { DeviceEvent, VhostError } from 'rx-vhost'
+import { native } from '../../../src/native.js'
+import { until } from './conditions.js'
+import { frameOf, HEADER, postGood, sendGood } from './frames.js'
+import type { FrontEndOptions, HostileFrontEnd } from './front-end.js'
+import { Sibling, Stage } from './stage.js'
+
+/** How often a case is repeated; fewer with a sanitizer, which finds in one what a count finds in a thousand. */
+const REPEATS = Number(process.env.RX_VHOST_REPEATS ?? 1000)
+/** A variant of a case that was repeated so often before. */
+const REPEATS_OF_VARIANT = Math.min(REPEATS, 10)
+const repeated = new Set<string>()
+/** Lines of /proc/self/maps that our own heap may add: a leak adds one a repeat. */
+const heapLines = (times: number): number => Math.max(100, times / 4)
+
+export type Fault = DeviceEvent & { type: 'fault' }
+
+export class Scene {
+  readonly #fronts: HostileFrontEnd[] = []
+  readonly #dropsBefore: Stage['drops']
+
+  constructor(
+    readonly t: ExecutionContext,
+    readonly stage: Stage,
+    readonly sibling: Sibling,
+  ) {
+    stage.events.length = 0
+    stage.delivered.length = 0
+    this.#dropsBefore = stage.drops
+  }
+
+  /** A front end that has connected and said nothing. */
+  async connect(options?: FrontEndOptions): Promise<HostileFrontEnd> {
+    const front = await this.stage.connect(options)
+    this.#fronts.push(front)
+    return front
+  }
+
+  /** One whose two rings run. */
+  async run(options?: FrontEndOptions): Promise<HostileFrontEnd> {
+    return (await this.connect(options)).run()
+  }
+
+  readonly events = <T extends DeviceEvent['type']>(type: T): (DeviceEvent & { type: T })[] =>
+    this.stage.events.filter((event): event is DeviceEvent & { type: T } => event.type === type)
+
+  get faults(): VhostError[] {
+    return this.events('fault').map(({ error }) => error)
+  }
+
+  drops(way: 'fromGuest' | 'toGuest', reason: string): number {
+    return (this.stage.drops[way][reason] ?? 0) - (this.#dropsBefore[way][reason] ?? 0)
+  }
+
+  async end(): Promise<void> {
+    for (const front of this.#fronts) {
+      if (!front.memory.canariesIntact()) throw new Error('a byte outside the shared memory was written')
+      front.dispose()
+    }
+    await this.stage.idle()
+    this.stage.onBurst = undefined
+  }
+}
+
+interface Census {
+  tokens: number
+  fds: number
+  devices: number
+  guestMappings: number
+}
+
+function census(): Census {
+  const maps = readFileSync('/proc/self/maps', 'utf8')
+  return {
+    tokens: native().fdCount(),
+    fds: readdirSync('/proc/self/fd').length,
+    devices: native().deviceCount(),
+    guestMappings: maps.split('hostile-guest').length - 1,
+  }
+}
+
+function mapLines(): number {
+  globalThis.gc?.()
+  return readFileSync('/proc/self/maps', 'utf8').split('\n').length
+}
+
+/** A front end that behaves connects to the same path, and frames pass both ways. */
+export async function worksStill(stage: Stage): Promise<void> {
+  const front = await stage.connect()
+  await front.run()
+  await passesBothWays(stage, front)
+  front.dispose()
+  await stage.idle()
+}
+
+export async function passesBothWays(stage: Stage, front: HostileFrontEnd): Promise<void> {
+  await passesFromGuest(stage, front)
+  await passesToGuest(stage, front)
+}
+
+let passed = 1000
+
+export async function passesFromGuest(stage: Stage, front: HostileFrontEnd): Promise<void> {
+  const frame = frameOf(++passed)
+  sendGood(front, passed)
+  await until('a good frame out of the guest', () =>
+    stage.delivered.some(got => Buffer.compare(got, frame) === 0),
+  )
+}
+
+export async function passesToGuest(stage: Stage, front: HostileFrontEnd): Promise<void> {
+  const frame = frameOf(++passed)
+  const at = postGood(front)
+  stage.feed(frame)
+  await until('a good frame into the guest', () => front.memory.read(at + HEADER, frame.length).equals(frame))
+}
+
+export interface CaseOptions {
+  /** Of the case as a whole. By default 1,000 for the first with this id, a few for its variants; 1 if not cheap. */
+  repeats?: number
+  /** Frames that the sibling moves meanwhile. */
+  siblingFrames?: number
+}
+
+export type Body = (scene: Scene) => Promise<void>
+
+let open: Promise<[Stage, Sibling]> | undefined
+const stageOfThisFile = () => {
+  open ??= Promise.all([new Stage().open(), new Sibling().open()])
+  return open
+}
+
+test.after.always(async () => {
+  if (!open) return
+  for (const it of await open) it.close()
+})
+
+async function once(t: ExecutionContext, stage: Stage, sibling: Sibling, body: Body): Promise<void> {
+  const scene = new Scene(t, stage, sibling)
+  await body(scene)
+  await scene.end()
+}
+
+/** A case of the catalogue, by its id. */
+export function hostile(id: string, title: string, body: Body, options: CaseOptions = {}): void {
+  const { repeats = repeated.has(id) ? REPEATS_OF_VARIANT : REPEATS, siblingFrames = 500 } = options
+  repeated.add(id)
+  test.serial(`${id}: ${title}`, async t => {
+    const [stage, sibling] = await stageOfThisFile()
+    await worksStill(stage)
+    const before = census()
+    const moving = sibling.move(siblingFrames)
+    await once(t, stage, sibling, body)
+    await moving
+    t.deepEqual(census(), before, 'nothing is left of it')
+    await worksStill(stage)
+
+    const times = Math.min(repeats, REPEATS)
+    if (times > 1) {
+      const lines = mapLines()
+      const movingOn = sibling.move(siblingFrames)
+      for (let i = 1; i < times; i++) await once(t, stage, sibling, body)
+      await movingOn
+      t.deepEqual(census(), before, `nothing is left of ${times} times`)
+      const grown = mapLines() - lines
+      t.true(grown < heapLines(times), `mappings do not grow: ${grown}`)
+      await worksStill(stage)
+    }
+    t.pass()
+  })
+}

@@ -1,0 +1,21 @@
+// The front end's side of the messages, as src/guest has it, and what only a hostile one needs.
+import { REQUEST as KNOWN } from '../../../src/guest/wire.js'
+
+export * from '../../../src/guest/wire.js'
+export const REQUEST = { ...KNOWN, RESET_OWNER: 4, GET_QUEUE_NUM: 17 } as const
+
+/** VHOST_USER_PROTOCOL_F_REPLY_ACK alone: rings then run without a status. */
+export const PROTOCOL_ACK = 1n << 3n
+
+const bit = (n: number): bigint => 1n << BigInt(n)
+const plain = bit(30) | bit(32)
+export const FEATURE_BITS = {
+  MRG_RXBUF: bit(15),
+  INDIRECT: bit(28),
+  EVENT_IDX: bit(29),
+  CSUM: bit(0),
+  /** VERSION_1 and PROTOCOL_FEATURES. */
+  plain,
+  /** And indirect descriptors; no event index: every kick is wanted, and every call made. */
+  usual: plain | bit(28),
+}
