@@ -106,7 +106,13 @@ export interface AddonPool {
   exchange: Uint32Array
 }
 
-export interface Addon extends AddonSockets, AddonWakeup, AddonDevices, AddonQueues, AddonGuest, AddonRawFds {}
+export interface Addon
+  extends AddonSockets,
+    AddonWakeup,
+    AddonDevices,
+    AddonQueues,
+    AddonGuest,
+    AddonRawFds {}
 
 let loaded: Addon | undefined
 
@@ -119,7 +125,8 @@ export function native(): Addon {
 function load(): Addon {
   // Another build of the same addon, for instance one with sanitizers.
   const { RX_VHOST_ADDON } = process.env
-  const path = RX_VHOST_ADDON ?? fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
+  const path =
+    RX_VHOST_ADDON ?? fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
   try {
     return createRequire(import.meta.url)(path) as Addon
   } catch (cause) {

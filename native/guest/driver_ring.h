@@ -10,8 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/base/virtio.h"
 #include "guest/memory.h"
-#include "guest/virtio.h"
 
 namespace rxvhost::guest {
 

@@ -13,10 +13,10 @@
 #include <span>
 #include <vector>
 
+#include "core/base/virtio.h"
 #include "guest/driver_ring.h"
 #include "guest/memory.h"
 #include "guest/numbered.h"
-#include "guest/virtio.h"
 
 namespace rxvhost::guest {
 

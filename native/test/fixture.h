@@ -1,5 +1,5 @@
-// A guest's port and the back end's two rings on its memory, without a socket: what SET_MEM_TABLE and the vring
-// messages would have set up.
+// A guest's port and the back end's two rings on its memory, without a socket: what SET_MEM_TABLE and the
+// vring messages would have set up.
 #pragma once
 
 #include <fcntl.h>
@@ -17,9 +17,11 @@
 
 namespace rxvhost::test {
 
-inline constexpr uint64_t kUser = 0x7f00'0000'0000;  // of the front end; anything, so long as it is not an address here
+inline constexpr uint64_t kUser =
+    0x7f00'0000'0000;  // of the front end; anything, so long as it is not an address here
 
-inline std::shared_ptr<const MemorySnapshot> share(int memfd, uint64_t guest, uint64_t size, uint64_t offset = 0) {
+inline std::shared_ptr<const MemorySnapshot> share(int memfd, uint64_t guest, uint64_t size,
+                                                   uint64_t offset = 0) {
   std::vector<Fd> fds;
   fds.emplace_back(fcntl(memfd, F_DUPFD_CLOEXEC, 3));
   const RegionSpec spec{guest, size, kUser + offset, offset};
@@ -46,8 +48,10 @@ struct Machine {
     check(port.start(features) == 0, "the port starts");
     auto memory = share(port.memory().fd(), guest::Port::kGuestAddress, port.memory().size());
     const auto& rings = port.plan().rings;
-    check(to_guest.start(config_of(rings[0], options.queue_size, features), memory) == Reason::none, "ring 0 starts");
-    check(from_guest.start(config_of(rings[1], options.queue_size, features), memory) == Reason::none, "ring 1 starts");
+    check(to_guest.start(config_of(rings[0], options.queue_size, features), memory) == Reason::none,
+          "ring 0 starts");
+    check(from_guest.start(config_of(rings[1], options.queue_size, features), memory) == Reason::none,
+          "ring 1 starts");
   }
 };
 

@@ -1,5 +1,5 @@
-// The smallest test runner: named cases in one table, a check that says where it failed. No framework, since what runs
-// here runs under the sanitizers, which are the point.
+// The smallest test runner: named cases in one table, a check that says where it failed. No framework, since
+// what runs here runs under the sanitizers, which are the point.
 #pragma once
 
 #include <cstdio>

@@ -1,6 +1,6 @@
-// Random rings: descriptors, indices and indirect tables of random bytes, rewritten between bursts. Nothing of it may
-// crash us, run for long, or write outside of the guest's memory; the sanitizers and two canary pages watch.
-// The entries of the catalogue of bad inputs, one by one, are in test/hostile.
+// Random rings: descriptors, indices and indirect tables of random bytes, rewritten between bursts. Nothing
+// of it may crash us, run for long, or write outside of the guest's memory; the sanitizers and two canary
+// pages watch. The entries of the catalogue of bad inputs, one by one, are in test/hostile.
 #include <sys/mman.h>
 
 #include <cstring>
@@ -56,8 +56,8 @@ void torture() {
   constexpr uint32_t kSize = 64;
   for (int round = 0; round < 3000; round++) {
     uint64_t features = feature(VIRTIO_RING_F_INDIRECT_DESC);
-    for (unsigned bit : {VIRTIO_RING_F_EVENT_IDX, VIRTIO_F_VERSION_1, VIRTIO_NET_F_MRG_RXBUF, VIRTIO_NET_F_CSUM,
-                         VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_GUEST_CSUM})
+    for (unsigned bit : {VIRTIO_RING_F_EVENT_IDX, VIRTIO_F_VERSION_1, VIRTIO_NET_F_MRG_RXBUF,
+                         VIRTIO_NET_F_CSUM, VIRTIO_NET_F_HOST_TSO4, VIRTIO_NET_F_GUEST_CSUM})
       if (random() & 1) features |= feature(bit);
     for (uint64_t i = 0; i < kMemory; i += 8) {
       const uint64_t word = random();
@@ -68,7 +68,8 @@ void torture() {
     fds.emplace_back(fcntl(arena.memfd.get(), F_DUPFD_CLOEXEC, 3));
     const RegionSpec spec{kGuest, kMemory, kUser, kPage};
     std::shared_ptr<const MemorySnapshot> memory;
-    check(MemorySnapshot::map({&spec, 1}, std::move(fds), &memory) == Reason::none, "the arena is a memory table");
+    check(MemorySnapshot::map({&spec, 1}, std::move(fds), &memory) == Reason::none,
+          "the arena is a memory table");
     auto* avail = reinterpret_cast<vring_avail*>(arena.guest() + 2048);
     auto* used = reinterpret_cast<vring_used*>(arena.guest() + 4096);
     const RingConfig config{kSize, used->idx, kUser, kUser + 4096, kUser + 2048, features};
@@ -126,7 +127,8 @@ void stuck_call() {
   check(write(call.get(), &full, sizeof full) == sizeof full, "the counter is full");
   fcntl(call.get(), F_SETFL, O_RDWR);
   machine.port.generate(1);
-  auto* avail = reinterpret_cast<vring_avail*>(machine.port.memory().at(machine.port.plan().rings[1].available));
+  auto* avail =
+      reinterpret_cast<vring_avail*>(machine.port.memory().at(machine.port.plan().rings[1].available));
   avail->flags = 0;  // it wants to be called
   uint32_t slots[kMaxBurst];
   const uint32_t result = dequeue_burst(machine.from_guest, pool, 1, 32, slots);
@@ -134,7 +136,8 @@ void stuck_call() {
   check(machine.from_guest.fault() == Reason::call_stuck, "the ring says why");
 }
 
-const Register random_rings("hostile: random rings neither crash nor write outside the memory table", torture);
+const Register random_rings("hostile: random rings neither crash nor write outside the memory table",
+                            torture);
 const Register c7("hostile C7: a truncated memory file faults its own device only", truncation);
 const Register d15("hostile D15: a notification that blocks is interrupted and latches its ring", stuck_call);
 

@@ -1,5 +1,5 @@
-// Numbered frames from one guest to another through the pool, over every combination of what a driver may negotiate:
-// every byte is checked by the receiver, and nothing is lost, reordered or left behind.
+// Numbered frames from one guest to another through the pool, over every combination of what a driver may
+// negotiate: every byte is checked by the receiver, and nothing is lost, reordered or left behind.
 #include <algorithm>
 
 #include "test/fixture.h"
@@ -37,7 +37,8 @@ void exchange(const Variant& v, uint32_t frames, uint32_t length_from, uint32_t 
   Pool pool;
   check(pool.open(8 << 20), "the pool opens");
   open_account(pool, 1);
-  check(a.port.generator().configure({.lengths = guest::Lengths::sweep, .minimum = length_from, .maximum = length_to}),
+  check(a.port.generator().configure(
+            {.lengths = guest::Lengths::sweep, .minimum = length_from, .maximum = length_to}),
         "the generator takes the lengths");
   b.port.checker().reset(false);
   uint32_t held[kMaxBurst], count = 0;
@@ -57,7 +58,8 @@ void exchange(const Variant& v, uint32_t frames, uint32_t length_from, uint32_t 
   }
   const auto report = b.port.checker().report(0);
   check(report.received == frames, "all frames arrived");
-  check(report.lost == 0 && report.reordered == 0 && report.corrupted == 0 && report.duplicated == 0, "intact");
+  check(report.lost == 0 && report.reordered == 0 && report.corrupted == 0 && report.duplicated == 0,
+        "intact");
   check(pool.account(1).packets == 0 && pool.account(1).bytes == 0, "no lease is left");
   check(a.from_guest.fault() == Reason::none && b.to_guest.fault() == Reason::none, "no fault");
 }

@@ -64,7 +64,12 @@ for (const poll of ['adaptive', 'interrupt', 'busy'] as const)
   })
 
 test.serial('frames longer than a small slot take a large one, and mergeable buffers', async t => {
-  await exchange(t, { transmitBuffer: 65535, layout: 'split', segments: 16, receiveBuffer: 8192 }, 500, [1900, 65000])
+  await exchange(
+    t,
+    { transmitBuffer: 65535, layout: 'split', segments: 16, receiveBuffer: 8192 },
+    500,
+    [1900, 65000],
+  )
 })
 
 test.serial('memory of five regions: buffers that lie across two of them', async t => {

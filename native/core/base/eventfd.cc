@@ -1,8 +1,5 @@
 #include "core/base/eventfd.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,14 +16,5 @@ bool is_eventfd(int fd) {
 }
 
 Fd make_eventfd() { return Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
-
-Signal signal_eventfd(int fd) {
-  pollfd room{fd, POLLOUT, 0};
-  if (::poll(&room, 1, 0) < 0) return errno == EINTR ? Signal::full : Signal::failed;
-  if (!(room.revents & POLLOUT)) return room.revents == 0 ? Signal::full : Signal::failed;
-  const uint64_t one = 1;
-  if (::write(fd, &one, sizeof one) == sizeof one) return Signal::sent;
-  return errno == EAGAIN || errno == EINTR ? Signal::full : Signal::failed;
-}
 
 }  // namespace rxvhost
