@@ -69,6 +69,16 @@ struct Watchdog {
       }
   }
 
+  // Under the mutex: between the watchdog's look at `asleep` and its sleep, a notification without it would
+  // be lost, and nobody would send another.
+  void rouse() {
+    {
+      std::lock_guard lock(mutex);
+      asleep.store(false);
+    }
+    wake.notify_one();
+  }
+
   void watch() {
     std::unique_lock lock(mutex);
     for (;;) {
@@ -103,10 +113,7 @@ NotifyResult notify(const Fd& eventfd) {
   thread_local ThreadCaller caller;
   Watchdog& watchdog = Watchdog::get();
   caller.started.fetch_add(1);
-  if (watchdog.asleep.load()) {
-    watchdog.asleep.store(false);
-    watchdog.wake.notify_one();
-  }
+  if (watchdog.asleep.load()) watchdog.rouse();
   const uint64_t one = 1;
   const ssize_t n = write(eventfd.get(), &one, sizeof one);
   const int error = errno;
