@@ -20,6 +20,10 @@ export class FakePort implements QueuePort {
   /** What the guest received, if recorded, and how many packets. */
   readonly received: Buffer[] = []
   receivedCount = 0
+  /** Told of each call that moved frames to the guest. */
+  onReceived: ((frames: Buffer[]) => void) | null = null
+  /** Told when the guest's last waiting frame was dequeued. */
+  onDrained: (() => void) | null = null
   /** Native calls so far. */
   readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0 }
   readonly size: number
@@ -117,6 +121,7 @@ export class FakePort implements QueuePort {
       if (this.#sameLeft > 0) this.#sameLeft--
       else this.#sent.shift()
     }
+    if (count > 0 && this.waiting === 0) this.onDrained?.()
     return count | why | (this.waiting > 0 ? MORE : 0)
   }
 
@@ -126,13 +131,16 @@ export class FakePort implements QueuePort {
     const taken = Math.min(count, this.#room)
     this.#room -= taken
     this.receivedCount += taken
-    if (this.#record) {
+    if (this.#record && taken > 0) {
       const { meta, bytes } = this.#pool
+      const frames: Buffer[] = []
       for (let i = 0; i < taken; i++) {
         const at = this.exchange[i] * SLOT_WORDS
         const from = meta[at + SLOT_OFFSET]
-        this.received.push(Buffer.from(bytes.subarray(from, from + meta[at + SLOT_LENGTH])))
+        frames.push(Buffer.from(bytes.subarray(from, from + meta[at + SLOT_LENGTH])))
       }
+      this.received.push(...frames)
+      this.onReceived?.(frames)
     }
     return taken | (taken < count ? MORE : 0)
   }

@@ -1,5 +1,5 @@
 // Queues on rings in memory, with leases in strict mode: what a pipeline needs to be tested without a guest or an addon.
-import type { DataPlane, SourceOptions } from '../data/plane.js'
+import { CREDIT_PACKETS, type DataPlane, type SourceOptions } from '../data/plane.js'
 import { Pool } from '../data/pool.js'
 import { plainPoolArrays } from '../data/pool-arrays.js'
 import { Scheduler } from '../data/scheduler.js'
@@ -9,9 +9,26 @@ import { Turn } from '../data/turn.js'
 import { VhostQueue, VhostSink } from '../queue.js'
 import { FakeLoop } from './fake-loop.js'
 import { FakePort, type FakePortOptions } from './fake-port.js'
+import type { VirtualTime } from './virtual-time.js'
 
 export interface FakePlane extends DataPlane {
   readonly loop: FakeLoop
+}
+
+/** A from-guest queue, what drives it, and the guest's side of its ring. */
+export interface FromGuest {
+  readonly queue: VhostQueue
+  readonly source: SourceQueue
+  readonly port: FakePort
+  /** Packets that may be under lease. */
+  readonly credit: number
+}
+
+/** A way into a guest, what drives it, and the guest's side of its ring. */
+export interface ToGuest {
+  readonly sink: VhostSink
+  readonly target: SinkQueue
+  readonly port: FakePort
 }
 
 /** A pool, a scheduler and an event loop of their own. `bytes`: of the pool. */
@@ -26,19 +43,29 @@ export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
   }
 }
 
+/** The same in virtual time, always strict. */
+export function virtualPlane(time: VirtualTime): DataPlane {
+  return {
+    timers: time,
+    pool: new Pool(plainPoolArrays(), { strict: true }),
+    scheduler: time.scheduler,
+    turn: new Turn(time.defer),
+  }
+}
+
 /** A from-guest queue; its guest sends by `port.send()`. */
-export function fakeFromGuest(plane: FakePlane, options: SourceOptions & FakePortOptions = {}) {
+export function fakeFromGuest(plane: DataPlane, options: SourceOptions & FakePortOptions = {}): FromGuest {
   const source = new SourceQueue(plane, options)
   const port = new FakePort(plane.pool, options)
   source.attach(port)
-  return { queue: new VhostQueue(source), source, port }
+  return { queue: new VhostQueue(source), source, port, credit: options.highWaterMark ?? CREDIT_PACKETS }
 }
 
 /** A to-guest queue; its guest makes room by `port.post()` and has what it got in `port.received`. */
 export function fakeToGuest(
-  plane: FakePlane,
+  plane: DataPlane,
   options: SinkOptions & FakePortOptions & { room?: number } = {},
-) {
+): ToGuest {
   const target = new SinkQueue(plane, options)
   const port = new FakePort(plane.pool, options)
   target.attach(port)

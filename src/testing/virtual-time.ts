@@ -1,0 +1,93 @@
+// The clock of marble tests: rxjs' TestScheduler, from which the data plane takes its turns, its clock and its timers,
+// since native callbacks and Node's own timers know no virtual time. One frame is one millisecond; all turns that lead
+// to no waiting happen within a frame. It knows no packets.
+import { TestScheduler } from 'rxjs/testing'
+import type { Timers } from '../data/kick-guard.js'
+import { Scheduler } from '../data/scheduler.js'
+
+/** A pipeline that is still busy after so many turns in one frame never gets idle. */
+const MOST_TURNS = 100_000
+
+/** A check that is done when the virtual time is over; it throws. */
+export type Check = () => void
+
+export class VirtualTime extends TestScheduler implements Timers {
+  readonly scheduler = new Scheduler({ now: () => this.now(), defer: run => this.defer(run) })
+  /** Why the test can't pass, whatever the diagrams say. */
+  refusal: Error | undefined
+  #checks: Check[] = []
+  #endOfFrame: (() => void)[] = []
+  #cleanUp: (() => void)[] = []
+  #turns = 0
+
+  constructor(equal: (actual: unknown, expected: unknown) => unknown) {
+    super((actual, expected) => void equal(actual, expected))
+    // rxjs tells nobody that a frame is over; it sets this property when the next one begins.
+    let frame = 0
+    Object.defineProperty(this, 'frame', {
+      get: () => frame,
+      set: (next: number) => {
+        if (next !== frame) this.#frameEnds()
+        frame = next
+      },
+    })
+  }
+
+  /** Compares as the test's assertion library does. */
+  equal(actual: unknown, expected: unknown): void {
+    this.assertDeepEqual(actual, expected)
+  }
+
+  /** Runs something in a later turn of this frame. */
+  readonly defer = (run: () => void): void => {
+    if (++this.#turns > MOST_TURNS)
+      throw new Error(`the pipeline is still busy after ${MOST_TURNS} turns in frame ${this.frame}`)
+    this.schedule(run, 0)
+  }
+
+  set(run: () => void, ms: number): unknown {
+    return this.schedule(run, ms)
+  }
+
+  clear(timer: unknown): void {
+    ;(timer as { unsubscribe(): void }).unsubscribe()
+  }
+
+  /** Looks at something when a frame is over. */
+  atEndOfFrame(look: () => void): void {
+    this.#endOfFrame.push(look)
+  }
+
+  /** Adds a check for the next flush(). */
+  check(check: Check): void {
+    this.#checks.push(check)
+  }
+
+  /** Runs when the test is over, passed or not. */
+  cleanUp(run: () => void): void {
+    this.#cleanUp.push(run)
+  }
+
+  /** Time passes until nothing is scheduled; then all expectations are checked. */
+  override flush(): void {
+    try {
+      super.flush()
+    } catch (error) {
+      throw this.refusal ?? error
+    }
+    if (this.refusal) throw this.refusal
+    this.#frameEnds()
+    const checks = this.#checks
+    this.#checks = []
+    for (const check of checks) check()
+  }
+
+  end(): void {
+    for (const run of this.#cleanUp.splice(0)) run()
+  }
+
+  #frameEnds(): void {
+    this.#turns = 0
+    for (const look of this.#endOfFrame) look()
+  }
+}

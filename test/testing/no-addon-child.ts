@@ -1,0 +1,37 @@
+// Run by no-addon.test.ts in a copy of the package that has no addon: an application's test of its pipeline.
+import assert from 'node:assert/strict'
+import { pathToFileURL } from 'node:url'
+import type * as Errors from '../../src/errors.js'
+import type * as Native from '../../src/native.js'
+import type * as Operators from '../../src/operators/index.js'
+import type * as Testing from '../../src/testing/index.js'
+
+const load = (file: string): Promise<unknown> => import(pathToFileURL(`${process.argv[2]}/src/${file}`).href)
+const { marbles } = (await load('testing/index.js')) as typeof Testing
+const { enqueue, filterPackets } = (await load('operators/index.js')) as typeof Operators
+const { native } = (await load('native.js')) as typeof Native
+const { VhostError } = (await load('errors.js')) as typeof Errors
+
+marbles(h => {
+  const from = h.fakeQueue('3')
+  const to = h.fakeSink('9')
+  h.expectBursts(
+    from.queue.pipe(
+      filterPackets(p => p.uint32(14) !== 1),
+      enqueue(to.sink),
+    ),
+  ).toBe('')
+  h.expectReceived(to).toBe('a', { a: [0, 2] })
+  h.expectLeases().toBe('0')
+})
+// The copy really has none.
+assert.throws(
+  native,
+  (error: unknown) => error instanceof VhostError && error.code === 'ERR_VHOST_ADDON_MISSING',
+)
+const report = process.report.getReport() as unknown as { sharedObjects: string[] }
+assert.deepEqual(
+  report.sharedObjects.filter(name => name.includes('rx_vhost')),
+  [],
+)
+console.log('passed without the addon')
