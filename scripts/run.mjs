@@ -124,6 +124,11 @@ const tasks = {
     build()
     process.exit(run(bin('ava'), ['--config', 'test/interop/ava.config.mjs', ...rest]))
   },
+  /** Ten minutes of full-rate traffic through a slow consumer; `-- --seconds N` for another time. */
+  soak() {
+    build()
+    process.exit(run(process.execPath, ['dist/bench/soak.js', ...rest]))
+  },
   asan() {
     install()
     compile()

@@ -1,0 +1,137 @@
+// A slow asynchronous consumer under full-rate traffic: two embedded guests send to each other as fast as the rings let
+// them, and each way goes through promises that take a millisecond. Nothing may be lost, reordered or altered, and
+// memory after a collection must not grow. `npm run soak` is ten minutes of it, test/risks/slow-consumer.test.ts less.
+//
+//   node dist/bench/soak.js [--seconds 600]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { concatMap, merge, type Observable, type OperatorFunction } from 'rxjs'
+import { dataPlane } from '../src/data/env.js'
+import { GuestPort } from '../src/guest/index.js'
+import { type Burst, VhostDriver, type VhostSink } from '../src/index.js'
+import { enqueue, release, retain } from '../src/operators/index.js'
+
+const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
+const SECONDS = Number(values.seconds)
+/** Memory is compared between this part of the time and the end. */
+const WARM = 0.4
+const MARKS = 20
+const LIMIT = { heap: 4, resident: 24 } // MiB: a collector's own noise, and far less than a leak of the traffic
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
+
+/** A burst at a time, each a millisecond later. */
+const slowly = (): OperatorFunction<Burst, Burst> => source =>
+  source.pipe(
+    retain(),
+    concatMap(async held => {
+      await pause(1)
+      return held
+    }),
+    release(),
+  )
+
+interface Way {
+  name: string
+  from: GuestPort
+  to: GuestPort
+  driver: VhostDriver
+  sink: VhostSink
+  run(source: VhostDriver, sink: VhostSink): Observable<never>
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'rx-vhost-soak-'))
+const drivers = ['a', 'b'].map(name => new VhostDriver(join(folder, `${name}.sock`)))
+const guests = drivers.map(({ path }, n) => new GuestPort(path, { mac: `02:00:00:00:00:0${n + 1}` }))
+const way = (name: string, from: number, run: Way['run']): Way => ({
+  name,
+  from: guests[from],
+  to: guests[1 - from],
+  driver: drivers[from],
+  sink: drivers[1 - from].toGuest(),
+  run,
+})
+const ways = [
+  way('retain, concatMap', 0, (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink))),
+  way('retain, concatMap, back', 1, (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink))),
+]
+
+interface Memory {
+  heap: number
+  resident: number
+}
+
+function memory(): Memory {
+  collect()
+  const { heapUsed, arrayBuffers, rss } = process.memoryUsage()
+  return { heap: (heapUsed + arrayBuffers) / 2 ** 20, resident: rss / 2 ** 20 }
+}
+
+async function soak(): Promise<boolean> {
+  const running = merge(...ways.map(({ run, driver, sink }) => run(driver, sink))).subscribe()
+  try {
+    await Promise.all(guests.map(guest => guest.connect()))
+    for (const guest of guests) guest.check()
+    const enough = new AbortController()
+    const sent = Promise.all(
+      ways.map(({ from }, n) => from.generate({ length: [64, 1514], source: n + 1, signal: enough.signal })),
+    )
+    const [warm, end] = await watch()
+    enough.abort()
+    return await summary(await sent, warm, end)
+  } finally {
+    for (const guest of guests) guest.close()
+    running.unsubscribe()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Looks at memory as the time passes; the least when it was warm, and at the end. */
+async function watch(): Promise<[Memory, Memory]> {
+  const marks: Memory[] = []
+  for (let n = 0; n < MARKS; n++) {
+    await pause((SECONDS * 1000) / MARKS)
+    const now = memory()
+    marks.push(now)
+    const received = guests.map(guest => guest.report.received).join(' and ')
+    console.log(
+      `${(((n + 1) * SECONDS) / MARKS).toFixed(0)} s: ${received} received, heap ${now.heap.toFixed(1)} MiB, resident ${now.resident.toFixed(1)} MiB`,
+    )
+  }
+  const from = Math.floor(WARM * MARKS)
+  return [lowest(marks.slice(from, from + 3)), lowest(marks.slice(-3))]
+}
+
+function lowest(marks: Memory[]): Memory {
+  return {
+    heap: Math.min(...marks.map(({ heap }) => heap)),
+    resident: Math.min(...marks.map(({ resident }) => resident)),
+  }
+}
+
+async function summary(sent: number[], warm: Memory, end: Memory): Promise<boolean> {
+  const reports = await Promise.all(ways.map(({ to }, n) => to.whenReceived(sent[n])))
+  const counts = ways.map(({ name, driver, sink }, n) => {
+    const { received, lost, reordered, duplicated, corrupted, foreign } = reports[n]
+    const dropped = { ...driver.fromGuest().stats.drops, ...sink.stats.drops }
+    return { name, sent: sent[n], received, lost, reordered, duplicated, corrupted, foreign, dropped }
+  })
+  const grown = { heap: end.heap - warm.heap, resident: end.resident - warm.resident }
+  const { leases } = dataPlane().pool
+  console.log(`result ${JSON.stringify({ ways: counts, leases, warm, end, grown })}`)
+  const intact = counts.every(
+    ({ sent, received, lost, reordered, duplicated, corrupted, foreign, dropped }) =>
+      sent === received &&
+      lost + reordered + duplicated + corrupted + foreign === 0 &&
+      Object.keys(dropped).length === 0,
+  )
+  return intact && leases === 0 && grown.heap < LIMIT.heap && grown.resident < LIMIT.resident
+}
+
+process.exitCode = (await soak()) ? 0 : 1
