@@ -16,10 +16,16 @@ export class BurstCore {
   length = 0
   /** What the queue gave out, when this is what an operator made of it. */
   origin: BurstCore | null = null
+  /** What this was made of, when an operator made it. */
+  input: BurstCore | null = null
+  /** Where an operator made copies: of which slot of `input` each is one. */
+  copied: Uint32Array | null = null
   /** In an origin: the first packet that nobody was given, or -1. */
   cut = -1
   /** In an origin: packets that an operator threw at. */
   failed = 0
+  /** In an origin: slots of packets that nobody was given, besides those from `cut` on. */
+  readonly skipped: number[] = []
   /** In strict mode: packets that were given out and end with the borrow. */
   readonly given: Packet[] = []
 
@@ -38,7 +44,7 @@ export function takeCore(slots: Slots, capacity: number): BurstCore {
   const spare = capacity <= BURST_PACKETS ? spares.pop() : undefined
   if (spare === undefined) return new BurstCore(slots, new Uint32Array(Math.max(BURST_PACKETS, capacity)))
   spare.slots = slots
-  spare.origin = null
+  spare.origin = spare.input = spare.copied = null
   return spare
 }
 
@@ -54,6 +60,7 @@ export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {
     spare !== null && spare.ids.length >= input.length ? spare : takeCore(input.slots, input.length)
   core.slots = input.slots
   core.origin = input.origin ?? input
+  core.input = input
   core.length = 0
   return core
 }
@@ -67,7 +74,9 @@ export function packetAt(core: BurstCore, index: number): Packet {
 
 // Where packet `index` of `core` is in the burst that the queue gave out.
 function originIndex(core: BurstCore, index: number): number {
-  return core.origin === null ? index : core.origin.ids.indexOf(core.ids[index])
+  let at = index
+  for (let of = core; of.input !== null; of = of.input) at = of.input.ids.indexOf((of.copied ?? of.ids)[at])
+  return at
 }
 
 /** An operator threw at packet `index`: it is lost, and what follows was not given to anyone. @internal */
@@ -81,6 +90,12 @@ export function failAt(core: BurstCore, index: number): void {
 export function cutBefore(core: BurstCore, index: number): void {
   const origin = core.origin ?? core
   if (origin.cut < 0) origin.cut = index >= core.length ? origin.length : originIndex(core, index)
+}
+
+/** The subscription ended before the packet at `index` was given to anyone, though packets behind it were. */
+export function skip(core: BurstCore, index: number): void {
+  const origin = core.origin ?? core
+  origin.skipped.push(origin.ids[originIndex(core, index)])
 }
 
 /** Packets that an operator on single packets threw at; the queue compares it before and after. @internal */

@@ -2,6 +2,7 @@
 export { Burst, HeldBurst } from './burst.js'
 export { configurePool } from './data/env.js'
 export type { PollMode } from './data/plane.js'
+export { DetachedPacket } from './detached-packet.js'
 export { VhostDevice } from './device.js'
 export { type SinkSettings, VhostDriver, type VhostDriverOptions } from './driver.js'
 export { VhostError, type VhostErrorCode, type VhostErrorDetail } from './errors.js'
@@ -9,3 +10,4 @@ export type { DeviceEvent, DriverEvent, MemoryRegion, RingInfo } from './events.
 export { HeldPacket, Packet } from './packet.js'
 export { type QueueStats, VhostQueue, VhostSink } from './queue.js'
 export type { DropReason, Overflow, PacketSink } from './sink.js'
+export { WritablePacket } from './writable-packet.js'

@@ -16,6 +16,9 @@ export let endPacket: (packet: PacketView) => void
 /** Was it not released yet? @internal */
 export let isOpenPacket: (packet: PacketView) => boolean
 
+/** Makes a packet of the same pool look at another slot. @internal */
+export let aim: (packet: PacketView, slot: number) => void
+
 /** @internal */
 export abstract class PacketView {
   readonly #slots: Slots
@@ -34,6 +37,9 @@ export abstract class PacketView {
     isOpenPacket = packet => packet.#base !== ENDED
     endPacket = packet => {
       packet.#base = ENDED
+    }
+    aim = (packet, slot) => {
+      packet.#base = slot * SLOT_WORDS
     }
   }
 

@@ -9,8 +9,21 @@ import type { Packet } from './packet.js'
  */
 export type Overflow = 'block' | 'drop-newest' | 'drop-oldest' | 'strict'
 
-/** Why packets were dropped on this side of the ring; a ring's own reasons come from native/core/virtqueue. */
-export type DropReason = 'pipeline-error' | 'overflow' | 'not-ready' | 'gone' | 'no-device'
+/**
+ * Why packets were dropped on this side of the ring; a ring's own reasons come from native/core/virtqueue. By sinks:
+ * `overflow`, `not-ready`, `gone`, `no-device`. By operators, counted at the queue that the packet came from:
+ * `pipeline-error` (a user's function threw at it), `dropped` (on request), `no-slot` (the pool had none for a copy) and
+ * `unsubscribed` (an operator that keeps packets for later was unsubscribed).
+ */
+export type DropReason =
+  | 'pipeline-error'
+  | 'overflow'
+  | 'not-ready'
+  | 'gone'
+  | 'no-device'
+  | 'dropped'
+  | 'no-slot'
+  | 'unsubscribed'
 
 /** Somewhere that packets can go: a device's or a driver's `toGuest()`. Also an Observer: `source.subscribe(sink)`. */
 export interface PacketSink {

@@ -11,6 +11,9 @@ export const SLOT_REFERENCES = 3
 export const SLOT_ACCOUNT = 4
 export const SLOT_HEADER = 5
 
+/** alloc: the class of slots is empty, but for other accounts' reserves. */
+export const NO_SLOT = -1
+
 /** What a packet needs of the pool (src/data/pool.ts). */
 export interface Slots {
   readonly meta: Uint32Array
@@ -23,6 +26,12 @@ export interface Slots {
   readonly holders: Map<object, string> | null
   retain(slot: number): void
   release(slot: number): void
+  /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NO_SLOT. */
+  alloc(length: number, account: number): number
+  /** Moves the bounds of the frame within its slot; false if they are outside. */
+  resize(slot: number, offset: number, length: number): boolean
+  /** Counts that an operator dropped packets of the queue that pays for this slot. */
+  dropped(slot: number, reason: string, count?: number): void
   /** Of `ids`, from `from` on, before `to`. */
   releaseAll(ids: Uint32Array, from: number, to: number): void
 }

@@ -23,6 +23,8 @@ export interface AccountLimits {
   /** Slots kept back for this account alone, as far as the pool has them. */
   smallReserve?: number
   largeReserve?: number
+  /** Where drops of its packets by operators are counted, by reason. */
+  drops?: Record<string, number>
 }
 
 /** A queue that has none. */
@@ -37,6 +39,7 @@ export class Accounts {
   readonly #words: Uint32Array
   readonly #cursors: Uint32Array
   readonly #open: boolean[]
+  readonly #drops: Record<string, number>[]
   readonly #resume = new Map<number, () => void>()
 
   constructor(words: Uint32Array, cursors: Uint32Array) {
@@ -46,11 +49,12 @@ export class Accounts {
     this.watched = new Uint8Array(count)
     this.#open = new Array(count).fill(false)
     this.#open[0] = true
+    this.#drops = this.#open.map(() => ({}))
     // Account 0 pays for copies that belong to no queue: the pool is its only limit.
     words[ACCOUNT_PACKET_LIMIT] = words[ACCOUNT_BYTE_LIMIT] = 0xffffffff
   }
 
-  open({ packets, bytes, smallReserve = 0, largeReserve = 0 }: AccountLimits): number {
+  open({ packets, bytes, smallReserve = 0, largeReserve = 0, drops = {} }: AccountLimits): number {
     // A packet that was lent elsewhere may have come back after the close: it must be gone before the count is anew.
     const account = this.#open.findIndex((open, i) => !open && this.packets(i) === 0)
     if (account < 0)
@@ -58,6 +62,7 @@ export class Accounts {
         fix: 'close devices, or put them on other threads',
       })
     this.#open[account] = true
+    this.#drops[account] = drops
     const at = account * ACCOUNT_WORDS
     this.#words.fill(0, at, at + ACCOUNT_WORDS)
     this.#words[at + ACCOUNT_PACKET_LIMIT] = packets
@@ -132,6 +137,18 @@ export class Accounts {
     words[at + ACCOUNT_SMALL + large] = out - packets
     if (out - packets < reserve) this.#cursors[RESERVED + large] += Math.min(out, reserve) - (out - packets)
     if (this.watched[account] !== 0) this.settle(account)
+  }
+
+  /** A packet of the account grew, or shrank. */
+  resize(account: number, bytes: number): void {
+    this.#words[account * ACCOUNT_WORDS + ACCOUNT_BYTES] += bytes
+    if (bytes < 0 && this.watched[account] !== 0) this.settle(account)
+  }
+
+  /** An operator dropped packets of the account. */
+  dropped(account: number, reason: string, count: number): void {
+    const drops = this.#drops[account]
+    drops[reason] = (drops[reason] ?? 0) + count
   }
 
   /** The account was found exhausted: calls `resume` once, when it is back at half. */

@@ -107,12 +107,27 @@ export class Delivery {
         core.cut = -1
         target.next(burst)
         // A cut below a subscriber that goes on (behind `share`) is that branch's own loss: the others saw the rest.
-        seen = Math.max(seen, target.closed && core.cut >= 0 ? core.cut : core.length)
+        const all = !target.closed || core.cut < 0
+        seen = Math.max(seen, all ? core.length : core.cut)
+        if (core.skipped.length === 0) continue
+        // Another subscriber saw them, or will.
+        if (target.closed && targets.length === 1) seen = this.#putBack(seen)
+        core.skipped.length = 0
       }
     } finally {
       endBorrow(burst)
     }
     return seen
+  }
+
+  // Puts what was skipped behind what was seen, in order; how many were seen.
+  #putBack(seen: number): number {
+    const { core } = this
+    const again = core.ids.slice(0, core.length).filter((id, i) => i >= seen || core.skipped.includes(id))
+    const done = core.ids.slice(0, seen).filter(id => !core.skipped.includes(id))
+    core.ids.set(done)
+    core.ids.set(again, done.length)
+    return done.length
   }
 
   #givePackets(): number {

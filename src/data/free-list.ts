@@ -67,6 +67,12 @@ export class FreeList {
     return this.#bytes + (slot - this.#first) * this.#slotBytes + HEADROOM
   }
 
+  /** Are these bytes, by their place in the pool, inside the slot? */
+  fits(slot: number, offset: number, length: number): boolean {
+    const begin = this.start(slot) - HEADROOM
+    return offset >= begin && length >= 0 && offset + length <= begin + this.#slotBytes
+  }
+
   get #listed(): number {
     return (this.cursors[this.#tail] - this.cursors[this.#head]) >>> 0
   }

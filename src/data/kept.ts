@@ -32,7 +32,7 @@ export class KeptPackets {
   push(slot: number, overflow: Overflow): void {
     const block = overflow === 'block'
     if (block) this.#pool.retain(slot)
-    else this.#pool.lend(slot)
+    else this.#pool.loans.lend(slot)
     this.#fifo.push(slot, block)
   }
 
@@ -40,7 +40,7 @@ export class KeptPackets {
   dropOldest(): boolean {
     const slot = this.#fifo.takeOldestDroppable()
     if (slot < 0) return false
-    this.#pool.unlend(slot)
+    this.#pool.loans.unlend(slot)
     this.#left(1)
     return true
   }
@@ -57,7 +57,7 @@ export class KeptPackets {
     const fifo = this.#fifo
     for (let i = 0; i < count; i++) {
       if (fifo.isKept(i)) this.#pool.release(fifo.at(i))
-      else this.#pool.unlend(fifo.at(i))
+      else this.#pool.loans.unlend(fifo.at(i))
     }
     fifo.drop(count)
     this.#left(count)

@@ -4,6 +4,7 @@
 // accounts.ts. It knows no queue: who waits for credit is a callback.
 import { Buffer } from 'node:buffer'
 import {
+  NO_SLOT,
   type Packet,
   SLOT_ACCOUNT,
   SLOT_GENERATION,
@@ -16,12 +17,13 @@ import {
 } from '../packet.js'
 import { Accounts } from './accounts.js'
 import { FreeList } from './free-list.js'
+import { Loans } from './loans.js'
 import { HEADROOM, LARGE_SLOT, type PoolArrays, SLOTS, SMALL_SLOT, TAIL } from './pool-arrays.js'
 
 /** What freed bytes read as in strict mode. */
 const POISON = 0xdb
-/** alloc: the class of slots is empty, but for other accounts' reserves. */
-export const NONE = -1
+
+export { NO_SLOT as NONE } from '../packet.js'
 
 export class Pool implements Slots {
   readonly meta: Uint32Array
@@ -31,11 +33,9 @@ export class Pool implements Slots {
   readonly holders: Map<object, string> | null
   readonly packets: (Packet | undefined)[]
   readonly accounts: Accounts
+  readonly loans: Loans
   readonly #freeSmall: FreeList
   readonly #freeLarge: FreeList
-  /** Per slot: how many leases are lent, and who pays again when the last of them ends. */
-  readonly #lent: Uint16Array
-  readonly #home: Uint16Array
   readonly #small: number
   #waiting: (() => void)[] = []
 
@@ -52,9 +52,8 @@ export class Pool implements Slots {
     this.strict = strict
     this.holders = names ? new Map() : null
     this.packets = new Array(arrays.cursors[SLOTS] + arrays.cursors[SLOTS + 1]).fill(undefined)
-    this.#lent = new Uint16Array(this.packets.length)
-    this.#home = new Uint16Array(this.packets.length)
     this.accounts = new Accounts(arrays.accounts, arrays.cursors)
+    this.loans = new Loans(this, this.accounts, this.#small)
   }
 
   /** Slots that are leased, by anyone. */
@@ -89,12 +88,12 @@ export class Pool implements Slots {
     }
   }
 
-  /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NONE. */
+  /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NO_SLOT. */
   alloc(length: number, account = 0): number {
     if (length > LARGE_SLOT - HEADROOM) throw new RangeError(`a packet of ${length} bytes is too long`)
     const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
     const free = large === 1 ? this.#freeLarge : this.#freeSmall
-    if (free.left(this.accounts.unusedReserve(account, large)) <= 0) return NONE
+    if (free.left(this.accounts.unusedReserve(account, large)) <= 0) return NO_SLOT
     const slot = free.take()
     this.accounts.charge(account, large, length)
     const { meta } = this
@@ -109,37 +108,23 @@ export class Pool implements Slots {
     return slot
   }
 
-  /**
-   * Takes a lease that account 0 pays for, not the queue that the packet came from: for who keeps packets, a bounded
-   * number of them, without slowing that queue. Given back with `unlend`.
-   */
-  lend(slot: number): void {
+  resize(slot: number, offset: number, length: number): boolean {
+    const free = slot < this.#small ? this.#freeSmall : this.#freeLarge
+    if (!free.fits(slot, offset, length)) return false
     const at = slot * SLOT_WORDS
-    this.meta[at + SLOT_REFERENCES]++
-    if (this.#lent[slot]++ > 0) return
-    this.#home[slot] = this.meta[at + SLOT_ACCOUNT]
-    this.#transfer(slot, 0)
+    this.accounts.resize(this.meta[at + SLOT_ACCOUNT], length - this.meta[at + SLOT_LENGTH])
+    this.meta[at + SLOT_OFFSET] = offset
+    this.meta[at + SLOT_LENGTH] = length
+    return true
   }
 
-  /** Gives back what `lend` took. If others still hold the packet, its queue pays for it again. */
-  unlend(slot: number): void {
-    if (--this.#lent[slot] === 0 && this.meta[slot * SLOT_WORDS + SLOT_REFERENCES] > 1)
-      this.#transfer(slot, this.#home[slot])
-    this.release(slot)
+  dropped(slot: number, reason: string, count = 1): void {
+    this.accounts.dropped(this.meta[slot * SLOT_WORDS + SLOT_ACCOUNT], reason, count)
   }
 
   /** Calls back once, soon after slots became free. */
   whenFreed(callback: () => void): void {
     if (!this.#waiting.includes(callback)) this.#waiting.push(callback)
-  }
-
-  #transfer(slot: number, account: number): void {
-    const at = slot * SLOT_WORDS
-    const large = slot < this.#small ? 0 : 1
-    const length = this.meta[at + SLOT_LENGTH]
-    this.accounts.discharge(this.meta[at + SLOT_ACCOUNT], large, length, 1)
-    this.meta[at + SLOT_ACCOUNT] = account
-    this.accounts.charge(account, large, length)
   }
 
   #free(slot: number): void {

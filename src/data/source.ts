@@ -210,6 +210,7 @@ export class SourceQueue implements Task, PortEvents {
       bytes: this.#options.highWaterBytes ?? CREDIT_BYTES,
       smallReserve: Math.min(this.#burst, packets),
       largeReserve: LARGE_RESERVE,
+      drops: this.#dropsBefore,
     })
   }
 

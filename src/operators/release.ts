@@ -9,7 +9,7 @@ import {
   slotOf,
   slotsOf,
 } from '../packet.js'
-import { operator } from './support.js'
+import { countLost, operator } from './support.js'
 
 /** The borrowed form of a lease. */
 export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? Burst : Packet
@@ -24,8 +24,8 @@ export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? B
  * ```
  *
  * **Leases.** Releases each exactly once; what it emits is valid for its `next`, as if it came from the queue. If
- * something downstream throws half-way through a burst, the rest of it is lost: filter before `retain()` where
- * predicates may throw.
+ * something downstream throws half-way through a burst, the rest of it is lost, counted as `unsubscribed`: filter before
+ * `retain()` where predicates may throw.
  */
 export function release<T extends HeldBurst | HeldPacket = HeldBurst>(): OperatorFunction<T, Borrowed<T>> {
   return operator<T, Borrowed<T>>(
@@ -46,10 +46,12 @@ class ReleaseSubscriber extends Subscriber<HeldBurst | HeldPacket> {
   #burst(held: HeldBurst): void {
     const core = coreOf(held)
     const burst = borrow(core)
+    core.cut = -1
     try {
       this.out.next(burst)
     } finally {
       endBorrow(burst)
+      countLost(core, this.out.closed)
       if (isOpen(held)) held.release()
     }
   }

@@ -68,6 +68,27 @@ export function failWith(
 
 /** The subscription ended inside a user's function: what was not yet handed on goes to the next one. */
 export function stopAt(input: BurstCore, at: number, core: BurstCore, output: Output): void {
-  cutBefore(input, core.length > 0 ? input.ids.indexOf(core.ids[0]) : at + 1)
+  cutBefore(input, core.length > 0 ? input.ids.indexOf((core.copied ?? core.ids)[0]) : at + 1)
   output.keep(core)
+}
+
+/** The first `count` packets of `input`, for those that handed nothing on yet. */
+export function firstOf(input: BurstCore, count: number, output: Output): BurstCore {
+  const core = output.take(input)
+  for (let i = 0; i < count; i++) core.ids[i] = input.ids[i]
+  core.length = count
+  return core
+}
+
+/**
+ * What an operator kept was emitted as a burst of its own, which no queue goes on with: what was marked as failed or not
+ * given is lost, and counted.
+ */
+export function countLost(core: BurstCore, ended: boolean): void {
+  const { slots, ids, cut, failed, length } = core
+  if (failed > 0) slots.dropped(ids[Math.max(0, cut - 1)], 'pipeline-error', failed)
+  if (ended && cut >= 0) for (let i = cut; i < length; i++) slots.dropped(ids[i], 'unsubscribed')
+  core.cut = -1
+  core.failed = 0
+  core.skipped.length = 0
 }

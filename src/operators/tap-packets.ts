@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
 import type { Packet } from '../packet.js'
-import { failWith, Output, operator, stopAt } from './support.js'
+import { failWith, firstOf, Output, operator, stopAt } from './support.js'
 
 /**
  * Calls `look` with each packet and hands everything on as it came.
@@ -49,19 +49,12 @@ class TapSubscriber extends Subscriber<Burst | Packet> {
     try {
       for (; at < input.length && !out.closed; at++) look(packetAt(input, at))
     } catch (error) {
-      failWith(error, input, at, this.#first(input, at), this.#output, out)
+      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
       return
     }
     // An unsubscription from inside `look`: nothing of the burst was handed on yet.
-    if (out.closed) stopAt(input, at - 1, this.#first(input, at), this.#output)
+    if (out.closed) stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
     else out.next(burst)
-  }
-
-  #first(input: ReturnType<typeof coreOf>, count: number): ReturnType<typeof coreOf> {
-    const core = this.#output.take(input)
-    for (let i = 0; i < count; i++) core.ids[i] = input.ids[i]
-    core.length = count
-    return core
   }
 
   #packet(packet: Packet): void {

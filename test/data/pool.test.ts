@@ -97,17 +97,17 @@ test('a lent packet is paid for by no queue, and by its queue again after the la
   const queue = pool.accounts.open(limits)
   const paid = () => [pool.accounts.packets(queue), pool.accounts.packets(0)]
   const slot = pool.alloc(64, queue)
-  pool.lend(slot)
-  pool.lend(slot)
+  pool.loans.lend(slot)
+  pool.loans.lend(slot)
   t.deepEqual(paid(), [0, 1])
-  pool.unlend(slot)
+  pool.loans.unlend(slot)
   t.deepEqual(paid(), [0, 1])
-  pool.unlend(slot)
+  pool.loans.unlend(slot)
   t.deepEqual(paid(), [1, 0])
-  pool.lend(slot)
+  pool.loans.lend(slot)
   pool.release(slot)
   t.deepEqual(paid(), [0, 1])
-  pool.unlend(slot)
+  pool.loans.unlend(slot)
   t.deepEqual([paid(), pool.leases], [[0, 0], 0])
 })
 
@@ -128,12 +128,12 @@ test('releasing many at once equals releasing one by one, whatever is among them
       pool.alloc(length, i === 4 ? b : a),
     )
     pool.retain(ids[1])
-    pool.lend(ids[3])
+    pool.loans.lend(ids[3])
     if (all) pool.releaseAll(ids, 0, ids.length)
     else for (const slot of ids) pool.release(slot)
     const left = [pool.leases, pool.accounts.packets(a), pool.accounts.bytes(a), pool.accounts.packets(b)]
     pool.release(ids[1])
-    pool.unlend(ids[3])
+    pool.loans.unlend(ids[3])
     return [
       left,
       pool.leases,

@@ -1,23 +1,95 @@
 // Every operator through the compliance suite. An operator file without a row fails here.
 import { readdirSync } from 'node:fs'
 import test from 'ava'
-import type { Observable } from 'rxjs'
+import { merge, type Observable, of } from 'rxjs'
 import type { Burst } from '../../src/burst.js'
 import * as operators from '../../src/operators/index.js'
 import type { Packet } from '../../src/packet.js'
-import { type ComplianceRow, complianceChecks } from '../../src/testing/index.js'
+import { type ComplianceRow, complianceChecks, numberOf } from '../../src/testing/index.js'
 
 type Any = Burst | Packet
-const { enqueue, filterPackets, mirror, release, retain, tapPackets } = operators
+const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
+const { partitionPackets, processPackets, rebatch, release, retain, tapPackets } = operators
 
-const rows: Record<string, ComplianceRow> = {
+type Rows = Record<string, ComplianceRow | ComplianceRow[]>
+const rows: Rows = {
+  'detach.js': { name: 'detach', copies: true, make: () => detach<Any>() },
+  'drop.js': {
+    name: 'mirror, drop',
+    into: 'sink',
+    make:
+      ({ sink }) =>
+      (source: Observable<Any>) =>
+        source.pipe(mirror<Any>(sink), drop()),
+  },
   'enqueue.js': { name: 'enqueue', into: 'sink', make: ({ sink }) => enqueue(sink) },
   'filter-packets.js': {
     name: 'filterPackets',
     calls: true,
     make: ({ each }) => filterPackets<Any>(packet => each(packet) === undefined),
   },
+  'map-packets.js': [
+    { name: 'mapPackets', calls: true, make: ({ each }) => mapPackets<Any>(each) },
+    {
+      name: 'mapPackets in place',
+      calls: true,
+      make: ({ each }) => mapPackets<Any>(each, { inPlace: true }),
+    },
+    {
+      name: 'mapPackets, filterPackets',
+      calls: true,
+      make:
+        ({ each }) =>
+        (source: Observable<Any>) =>
+          source.pipe(
+            mapPackets<Any>(() => {}),
+            filterPackets<Any>(packet => each(packet) === undefined),
+          ),
+    },
+  ],
+  'measure.js': { name: 'measure', make: () => measure<Any>(() => {}) },
   'mirror.js': { name: 'mirror', make: ({ sink }) => mirror<Any>(sink) },
+  'partition-packets.js': [0, 1].map(side => ({
+    name: `partitionPackets, ${['matching', 'others'][side]}`,
+    calls: true,
+    make:
+      ({ each }) =>
+      (source: Observable<Any>) =>
+        merge(
+          ...partitionPackets(source, packet => {
+            each(packet)
+            return side === 0
+          }),
+        ),
+  })),
+  'process-packets.js': [
+    { name: 'processPackets, at once', calls: true, make: ({ each }) => processPackets<Any>(each) },
+    {
+      name: 'processPackets, Observables',
+      calls: true,
+      make: ({ each }) =>
+        processPackets<Any>(packet => {
+          each(packet)
+          return of(true)
+        }),
+    },
+    {
+      name: 'processPackets, rewriting',
+      calls: true,
+      make: ({ each }) =>
+        processPackets<Any>(
+          packet => {
+            each(packet)
+            return numberOf(packet) % 2 > 0 ? packet.toBuffer() : () => {}
+          },
+          { ordered: false },
+        ),
+    },
+  ],
+  'rebatch.js': [
+    { name: 'rebatch(8)', regroups: true, make: () => rebatch(8) },
+    { name: 'rebatch(1)', regroups: true, make: () => rebatch(1) },
+  ],
   'release.js': {
     name: 'retain, release',
     make: () => (source: Observable<Any>) => source.pipe(retain<Any>(), release()),
@@ -26,7 +98,7 @@ const rows: Record<string, ComplianceRow> = {
   'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
 }
 
-const support = ['index.js', 'support.js']
+const support = ['index.js', 'process-jobs.js', 'support.js']
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
   file => file.endsWith('.js') && !support.includes(file),
 )
@@ -36,7 +108,7 @@ test('every operator has a row', t => {
   t.is(Object.keys(operators).length, files.length)
 })
 
-for (const row of Object.values(rows)) {
+for (const row of Object.values(rows).flat()) {
   for (const check of complianceChecks)
     test(`${row.name}: ${check.name}`, t => t.notThrows(() => check.run(row)))
 }

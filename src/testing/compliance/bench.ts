@@ -22,6 +22,10 @@ export interface ComplianceRow {
   make(kit: ComplianceKit): OperatorFunction<Item, unknown>
   /** Does it call `kit.each`? */
   calls?: boolean
+  /** Does it group packets into bursts of its own size? */
+  regroups?: boolean
+  /** Does it emit copies, or arrays of them, that are the subscriber's own and never end? */
+  copies?: boolean
   /** Where its packets come out: as its result (default), or in `kit.sink`. */
   into?: 'result' | 'sink'
 }
@@ -59,7 +63,7 @@ export class Bench {
 
   /** Notes a result, and releases it if it is a lease. */
   readonly note = (value: unknown): void => {
-    if (value instanceof Burst || value instanceof HeldBurst)
+    if (value instanceof Burst || Array.isArray(value) || value instanceof HeldBurst)
       for (const packet of value) this.#results.push(numberOf(packet))
     else this.#results.push(numberOf(value as Packet))
     if (value instanceof HeldBurst || value instanceof HeldPacket) value.release()

@@ -1,0 +1,50 @@
+import { type OperatorFunction, Subscriber } from 'rxjs'
+import { Burst, coreOf } from '../burst.js'
+import { type DetachedPacket, detachSlots } from '../detached-packet.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { operator } from './support.js'
+
+/** What {@link detach} makes of a burst, or of a packet. */
+export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedPacket[] : DetachedPacket
+
+/**
+ * Copies each packet out of the pool, to keep it for as long as you like.
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           detach()
+ * result:   --[1,2,3]--------[4]--|     plain objects of your own
+ * ```
+ *
+ * **Leases.** Takes none: the credit returns at once, so nothing slows the guest. What follows may pile up without
+ * bound; before something slow use `retain()` and `release()`, which are the bounded form.
+ *
+ * @example
+ * guest.fromGuest().pipe(detach(), bufferTime(1000)).subscribe(bursts => save(bursts.flat()))
+ */
+export function detach<T extends Burst | Packet = Burst>(): OperatorFunction<T, Detached<T>> {
+  return operator<T, Detached<T>>(
+    destination =>
+      new DetachSubscriber(
+        destination as Subscriber<DetachedPacket | DetachedPacket[]>,
+      ) as Subscriber<unknown>,
+  )
+}
+
+class DetachSubscriber extends Subscriber<Burst | Packet> {
+  readonly #one = new Uint32Array(1)
+
+  constructor(readonly out: Subscriber<DetachedPacket | DetachedPacket[]>) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) {
+      const { slots, ids, length } = coreOf(item)
+      this.out.next(detachSlots(slots, ids, length))
+    } else {
+      this.#one[0] = slotOf(item)
+      this.out.next(detachSlots(slotsOf(item), this.#one, 1)[0])
+    }
+  }
+}

@@ -1,0 +1,51 @@
+import { type OperatorFunction, Subscriber } from 'rxjs'
+import { Burst, coreOf } from '../burst.js'
+import { type Packet, SLOT_ACCOUNT, SLOT_WORDS, slotOf, slotsOf } from '../packet.js'
+import { operator } from './support.js'
+
+/**
+ * Drops every packet, counts it under `reason`, and emits nothing. The end of a branch that is not wanted.
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           drop('not-ip')
+ * result:   ----------------------|
+ * ```
+ *
+ * **Leases.** Takes none: the packets go back with their burst. They are counted in `stats.drops` of the queue that each
+ * came from.
+ *
+ * @param reason Shows in `stats.drops`. Default `dropped`.
+ * @example
+ * const [ip, others] = partitionPackets(guest.fromGuest(), p => p.uint16(12) === 0x0800)
+ * merge(ip.pipe(enqueue(other.toGuest())), others.pipe(drop('not-ip'))).subscribe()
+ */
+export function drop(reason = 'dropped'): OperatorFunction<Burst | Packet, never> {
+  return operator<Burst | Packet, never>(destination => new DropSubscriber(destination, reason))
+}
+
+class DropSubscriber extends Subscriber<Burst | Packet> {
+  constructor(
+    out: Subscriber<never>,
+    readonly reason: string,
+  ) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (!(item instanceof Burst)) {
+      slotsOf(item).dropped(slotOf(item), this.reason)
+      return
+    }
+    // Runs of packets of one queue, which usually is the whole burst, are counted at once.
+    const { slots, ids, length } = coreOf(item)
+    let begin = 0
+    for (let i = 1; i <= length; i++) {
+      if (i < length && accountOf(slots.meta, ids[i]) === accountOf(slots.meta, ids[begin])) continue
+      slots.dropped(ids[begin], this.reason, i - begin)
+      begin = i
+    }
+  }
+}
+
+const accountOf = (meta: Uint32Array, slot: number): number => meta[slot * SLOT_WORDS + SLOT_ACCOUNT]

@@ -1,0 +1,175 @@
+import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { Burst, type BurstCore, coreOf, packetFaults } from '../burst.js'
+import { borrowPacket, endPacket, NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
+import type { WritablePacket } from '../writable-packet.js'
+import { failWith, firstOf, Output, operator, stopAt } from './support.js'
+
+export interface MapPacketsOptions {
+  /**
+   * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no
+   * `mirror`, no second subscriber of the queue, no lease taken before.
+   */
+  inPlace?: boolean
+}
+
+/**
+ * Rewrites each packet by `write`.
+ *
+ * <span class="informal">Like rxjs `map`, but for the packets inside bursts; it edits instead of returning.</span>
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           mapPackets(p => p.setUint32(14, p.uint32(14) * 10))
+ * result:   --(10 20 30)-----(40)--|
+ * ```
+ *
+ * **Leases.** Makes a copy of each packet, which is paid by the queue that the packet came from and goes back when the
+ * `next` that it was emitted to returns, unless someone retains it. The packet itself stays as it was, and goes back with
+ * its burst. With `inPlace` there is no copy and no lease. A pool without a slot for the copy costs the packet, counted
+ * as `no-slot` at its queue: a burst in hand can't wait.
+ *
+ * If `write` throws, that packet is dropped and counted as `pipeline-error`, those before it are emitted, then the
+ * subscription fails; with `retry()` it goes on with the packet behind. After an unsubscription from inside `write` the
+ * whole burst goes to the next subscription: what was rewritten in place then is so again.
+ *
+ * @param write Called with each packet, which it may change until it returns.
+ * @example
+ * guest.fromGuest().pipe(mapPackets(p => p.set(gatewayMac)), enqueue(other.toGuest()))
+ */
+export function mapPackets<T extends Burst | Packet = Burst>(
+  write: (packet: WritablePacket) => void,
+  { inPlace = false }: MapPacketsOptions = {},
+): MonoTypeOperatorFunction<T> {
+  return operator<T, T>(destination => {
+    const out = destination as Subscriber<Burst | Packet>
+    const made = inPlace ? new InPlaceSubscriber(out, write) : new MapSubscriber(out, write)
+    return made as Subscriber<unknown>
+  })
+}
+
+class MapSubscriber extends Subscriber<Burst | Packet> {
+  readonly #output = new Output()
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly write: (packet: WritablePacket) => void,
+  ) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(coreOf(item))
+    else this.#packet(slotsOf(item), slotOf(item))
+  }
+
+  #burst(input: BurstCore): void {
+    const core = this.#output.take(input)
+    if (core.copied === null || core.copied.length < core.ids.length)
+      core.copied = new Uint32Array(core.ids.length)
+    const { out, write } = this
+    const { slots } = input
+    // Emitting empties the core. Its list of copies stays as it is until they are given back.
+    const made = this.#copy(input, core)
+    const list = writablesOf(slots)
+    let at = 0
+    try {
+      for (; at < made && !out.closed; at++) writeIn(slots, list, core.ids[at], write)
+      core.length = at
+    } catch (error) {
+      core.length = at
+      failWith(error, input, input.ids.indexOf(core.copied[at]), core, this.#output, out)
+      slots.releaseAll(core.ids, 0, made)
+      return
+    }
+    try {
+      if (out.closed) stopAt(input, at - 1, core, this.#output)
+      else this.#output.emit(core, out)
+    } finally {
+      slots.releaseAll(core.ids, 0, made)
+    }
+  }
+
+  // Copies all packets first, so that the addresses of a burst are near each other; those without a slot are dropped.
+  #copy(input: BurstCore, core: BurstCore): number {
+    const copied = core.copied as Uint32Array
+    let made = 0
+    for (let i = 0; i < input.length; i++) {
+      const clone = cloneSlot(input.slots, input.ids[i])
+      if (clone === NO_SLOT) {
+        input.slots.dropped(input.ids[i], 'no-slot')
+        continue
+      }
+      core.ids[made] = clone
+      copied[made++] = input.ids[i]
+    }
+    return made
+  }
+
+  #packet(slots: Slots, slot: number): void {
+    const clone = cloneSlot(slots, slot)
+    if (clone === NO_SLOT) {
+      slots.dropped(slot, 'no-slot')
+      return
+    }
+    try {
+      writeIn(slots, writablesOf(slots), clone, this.write)
+    } catch (error) {
+      packetFaults.count++
+      slots.release(clone)
+      this.out.error(error)
+      return
+    }
+    const packet = borrowPacket(slots, clone)
+    try {
+      this.out.next(packet)
+    } finally {
+      if (slots.strict) endPacket(packet)
+      slots.release(clone)
+    }
+  }
+}
+
+class InPlaceSubscriber extends Subscriber<Burst | Packet> {
+  readonly #output = new Output()
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly write: (packet: WritablePacket) => void,
+  ) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(item)
+    else this.#packet(item)
+  }
+
+  #burst(burst: Burst): void {
+    const input = coreOf(burst)
+    const { out, write } = this
+    const { slots } = input
+    const list = writablesOf(slots)
+    let at = 0
+    try {
+      for (; at < input.length && !out.closed; at++) writeIn(slots, list, input.ids[at], write)
+    } catch (error) {
+      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
+      return
+    }
+    if (out.closed) stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
+    else out.next(burst)
+  }
+
+  #packet(packet: Packet): void {
+    const slots = slotsOf(packet)
+    try {
+      writeIn(slots, writablesOf(slots), slotOf(packet), this.write)
+    } catch (error) {
+      packetFaults.count++
+      this.out.error(error)
+      return
+    }
+    this.out.next(packet)
+  }
+}

@@ -1,0 +1,165 @@
+import { Observable, Subscriber } from 'rxjs'
+import {
+  Burst,
+  type BurstCore,
+  borrow,
+  coreOf,
+  cutBefore,
+  endBorrow,
+  failAt,
+  packetAt,
+  packetFaults,
+  skip,
+} from '../burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { Output } from './support.js'
+
+/**
+ * Splits a stream of packets in two: those for which `predicate` says so, and the others.
+ *
+ * <span class="informal">Like rxjs `partition`, but for the packets inside bursts, and with one subscription to the
+ * source: `predicate` is called once a packet.</span>
+ *
+ * ```
+ * source:    --(1 2 3 4)-----(5 7)-----(6)--|
+ *            partitionPackets(source, p => p is even)
+ * matching:  --(2 4)-------------------(6)--|
+ * others:    --(1 3)---------(5 7)----------|
+ * ```
+ *
+ * The first subscription to either side subscribes the source, the last one that leaves unsubscribes it, and `merge` of
+ * both sides sees every packet, since a queue starts in a later turn. Of a burst the matching packets go first. Packets
+ * of a side that nobody is subscribed to are dropped, counted as `unsubscribed`.
+ *
+ * **Leases.** Takes none: both sides borrow from the same burst.
+ *
+ * A predicate that throws costs one packet, dropped and counted as `pipeline-error`. Those before it are emitted, then
+ * both sides fail; a `retry()` behind their `merge` goes on with the packet behind.
+ *
+ * @return The matching packets, and the others.
+ * @example
+ * const [ip, others] = partitionPackets(guest.fromGuest(), p => p.uint16(12) === 0x0800)
+ * merge(ip.pipe(enqueue(router.toGuest())), others.pipe(drop('not-ip'))).subscribe()
+ */
+export function partitionPackets<T extends Burst | Packet>(
+  source: Observable<T>,
+  predicate: (packet: Packet) => boolean,
+): [matching: Observable<T>, others: Observable<T>] {
+  let running: PartitionSubscriber | null = null
+  const side = (which: 0 | 1): Observable<T> =>
+    new Observable<T>(destination => {
+      const target = destination as Subscriber<Burst | Packet>
+      const first = running === null || running.closed
+      const mine: PartitionSubscriber = first
+        ? new PartitionSubscriber(predicate)
+        : (running as PartitionSubscriber)
+      running = mine
+      mine.join(which, target)
+      if (first) (source as Observable<Burst | Packet>).subscribe(mine)
+      return () => mine.leave(which, target)
+    })
+  return [side(0), side(1)]
+}
+
+type Targets = readonly Subscriber<Burst | Packet>[]
+
+// Like a Subject on either side; the lists are replaced, never altered, since `next` may subscribe and unsubscribe.
+class PartitionSubscriber extends Subscriber<Burst | Packet> {
+  readonly #sides: [Targets, Targets] = [[], []]
+  readonly #outputs = [new Output(), new Output()]
+
+  constructor(readonly predicate: (packet: Packet) => boolean) {
+    super()
+  }
+
+  join(which: 0 | 1, target: Subscriber<Burst | Packet>): void {
+    this.#sides[which] = [...this.#sides[which], target]
+  }
+
+  leave(which: 0 | 1, target: Subscriber<Burst | Packet>): void {
+    this.#sides[which] = this.#sides[which].filter(other => other !== target)
+    if (this.#sides[0].length + this.#sides[1].length === 0) this.unsubscribe()
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(coreOf(item))
+    else this.#packet(item)
+  }
+
+  protected override _error(error: unknown): void {
+    const targets = this.#end()
+    for (const target of targets) target.error(error)
+  }
+
+  protected override _complete(): void {
+    const targets = this.#end()
+    for (const target of targets) target.complete()
+  }
+
+  // Whoever subscribes from now on starts anew.
+  #end(): Targets {
+    const targets = [...this.#sides[0], ...this.#sides[1]]
+    this.unsubscribe()
+    return targets
+  }
+
+  #burst(input: BurstCore): void {
+    const [yes, no] = [this.#outputs[0].take(input), this.#outputs[1].take(input)]
+    const { ids, length } = input
+    let at = 0
+    let failure: { error: unknown } | undefined
+    let kept = 0
+    let left = 0
+    try {
+      for (; at < length && !this.closed; at++) {
+        if (this.predicate(packetAt(input, at))) yes.ids[kept++] = ids[at]
+        else no.ids[left++] = ids[at]
+      }
+    } catch (error) {
+      failure = { error }
+    }
+    yes.length = kept
+    no.length = left
+    // Ended inside the predicate: nothing of the burst was handed on.
+    if (this.closed) cutBefore(input, 0)
+    else {
+      this.#emit(0, yes)
+      if (!this.closed) this.#emit(1, no)
+      else for (let i = 0; i < left; i++) skip(no, i)
+      if (this.closed && at < length) cutBefore(input, at)
+      else if (failure !== undefined) failAt(input, at)
+    }
+    this.#outputs[0].keep(yes)
+    this.#outputs[1].keep(no)
+    if (failure !== undefined) this.error(failure.error)
+  }
+
+  #emit(which: 0 | 1, core: BurstCore): void {
+    if (core.length === 0) return
+    const targets = this.#sides[which]
+    if (targets.length === 0) {
+      for (let i = 0; i < core.length; i++) core.slots.dropped(core.ids[i], 'unsubscribed')
+      return
+    }
+    const burst = borrow(core)
+    try {
+      for (let i = 0; i < targets.length; i++) targets[i].next(burst)
+    } finally {
+      endBorrow(burst)
+    }
+  }
+
+  #packet(packet: Packet): void {
+    let which: 0 | 1
+    try {
+      which = this.predicate(packet) ? 0 : 1
+    } catch (error) {
+      packetFaults.count++
+      this.error(error)
+      return
+    }
+    const targets = this.#sides[which]
+    if (targets.length === 0) slotsOf(packet).dropped(slotOf(packet), 'unsubscribed')
+    for (let i = 0; i < targets.length; i++) targets[i].next(packet)
+  }
+}

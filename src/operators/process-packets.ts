@@ -1,0 +1,197 @@
+import { from, isObservable, type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { take } from 'rxjs/operators'
+import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { emitJobs, isLater, type Job, Jobs, type Later, settle, type Verdict } from './process-jobs.js'
+import { operator } from './support.js'
+
+export interface ProcessPacketsOptions {
+  /** Packets that are in work at once. Default 64. */
+  concurrency?: number
+  /** Emit in the order of arrival (default), or as they get done. */
+  ordered?: boolean
+}
+
+/**
+ * Has each packet worked on asynchronously, a bounded number at once, and emits them when that is done.
+ *
+ * ```
+ * source:   --(1 2 3)---------(4)------|
+ *           processPackets(p => lookUp(p), { concurrency: 2 })
+ * result:   -------(1 2)--(3)-------(4)|
+ * ```
+ *
+ * Those that get done together go on as one burst.
+ *
+ * **Leases.** Takes one on each packet from its arrival until the `next` that emits it returns. So a slow `work` uses up
+ * the queue's credit, and the guest slows down: that is the backpressure, and the bound. On an error or unsubscription
+ * every lease is released, once, and packets that were not emitted are counted as `unsubscribed`.
+ *
+ * If `work` throws or its promise is rejected, its packet is dropped and counted as `pipeline-error`, those that are done
+ * before it are emitted, and the subscription fails, which ends the work on all others. Catch in `work` what should cost
+ * one packet only.
+ *
+ * @param work Given each packet, which it may read until its promise is settled or its Observable has emitted.
+ * @example
+ * guest.fromGuest().pipe(processPackets(async p => (await allowed(p.uint32(26))), { concurrency: 32 }), enqueue(to))
+ */
+export function processPackets<T extends Burst | Packet = Burst>(
+  work: (packet: Packet) => Verdict | Later,
+  { concurrency = 64, ordered = true }: ProcessPacketsOptions = {},
+): MonoTypeOperatorFunction<T> {
+  if (!(concurrency >= 1)) throw new RangeError(`concurrency ${concurrency} lets no packet through`)
+  return operator<T, T>(
+    destination =>
+      new ProcessSubscriber(
+        destination as Subscriber<Burst | Packet>,
+        work,
+        concurrency,
+        ordered,
+      ) as Subscriber<unknown>,
+  )
+}
+
+interface Failure {
+  error: unknown
+}
+
+class ProcessSubscriber extends Subscriber<Burst | Packet> {
+  readonly #jobs = new Jobs()
+  #working = 0
+  #completed = false
+  /** Jobs from here on belong to the burst in hand, which its queue gives out again if the subscription ends now. */
+  #inHand = Number.POSITIVE_INFINITY
+  #flushSoon = false
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly work: (packet: Packet) => Verdict | Later,
+    readonly concurrency: number,
+    readonly ordered: boolean,
+  ) {
+    super(out)
+    this.add(() => this.#jobs.releaseAll(this.#inHand))
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(coreOf(item))
+    else this.#packet(item)
+  }
+
+  protected override _complete(): void {
+    // Not super: this subscription is in use until all are done.
+    this.#completed = true
+    this.#flush()
+  }
+
+  #burst(input: BurstCore): void {
+    let failure: Failure | undefined
+    let at = 0
+    this.#inHand = this.#jobs.size
+    for (; at < input.length && failure === undefined; at++) {
+      this.#jobs.admit(input.slots, input.ids[at], false)
+      failure = this.#start()
+      if (!this.out.closed) continue
+      cutBefore(input, 0)
+      return
+    }
+    this.#inHand = Number.POSITIVE_INFINITY
+    this.#flush()
+    if (failure === undefined) return
+    if (this.out.closed) cutBefore(input, at - 1)
+    else {
+      failAt(input, at - 1)
+      this.out.error(failure.error)
+    }
+  }
+
+  #packet(packet: Packet): void {
+    this.#jobs.admit(slotsOf(packet), slotOf(packet), true)
+    const failure = this.#start()
+    this.#flush()
+    if (failure === undefined) return
+    packetFaults.count++
+    this.out.error(failure.error)
+  }
+
+  // Starts what may be started. If `work` throws, its job is gone; `late`: and has to be counted here.
+  #start(late = false): Failure | undefined {
+    while (this.#working < this.concurrency && !this.out.closed) {
+      const job = this.#jobs.begin()
+      if (job === null) break
+      try {
+        const result = this.work(job.packet as Packet)
+        if (isLater(result)) this.#wait(job, result)
+        else if (!this.out.closed) settle(job, result)
+      } catch (error) {
+        if (late) job.slots.dropped(job.slot, 'pipeline-error')
+        this.#jobs.remove(job)
+        return { error }
+      }
+    }
+    return undefined
+  }
+
+  #wait(job: Job, result: Later): void {
+    // Promises that are settled in the same breath go on as one burst. Observables may keep virtual time: at once.
+    const together = !isObservable(result)
+    let working = true
+    this.#working++
+    const end = (how: () => void): void => {
+      if (!working) return
+      working = false
+      this.#working--
+      // Not if it was unsubscribed meanwhile.
+      if (job.packet === null) return
+      try {
+        how()
+      } catch (error) {
+        job.slots.dropped(job.slot, 'pipeline-error')
+        this.#jobs.remove(job)
+        this.#failWith(error)
+        return
+      }
+      this.#goOn(together)
+    }
+    const inner = from(result)
+      .pipe(take(1))
+      .subscribe({
+        next: verdict => end(() => settle(job, verdict)),
+        error: error =>
+          end(() => {
+            throw error
+          }),
+        complete: () => end(() => settle(job, undefined)),
+      })
+    this.add(inner)
+  }
+
+  #goOn(together: boolean): void {
+    const failure = this.#start(true)
+    if (failure !== undefined) this.#failWith(failure.error)
+    else if (!together) this.#flush()
+    else if (!this.#flushSoon) {
+      this.#flushSoon = true
+      queueMicrotask(() => {
+        this.#flushSoon = false
+        this.#flush()
+      })
+    }
+  }
+
+  #failWith(error: unknown): void {
+    this.#flush()
+    this.out.error(error)
+  }
+
+  // Emits what is done; in order, what is done before the first that is not.
+  #flush(): void {
+    // A burst in hand goes on as one.
+    if (this.out.closed || this.#inHand !== Number.POSITIVE_INFINITY) return
+    const ready = this.#jobs.takeReady(this.ordered)
+    for (let at = 0; at < ready.length; ) at = emitJobs(ready, at, this.out)
+    if (!this.#completed || this.#jobs.size > 0 || this.out.closed) return
+    this.out.complete()
+    this.unsubscribe()
+  }
+}

@@ -1,0 +1,158 @@
+import {
+  asyncScheduler,
+  type OperatorFunction,
+  type SchedulerLike,
+  Subscriber,
+  type Subscription,
+} from 'rxjs'
+import { Burst, BurstCore, borrow, coreOf, cutBefore, endBorrow } from '../burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { countLost, operator } from './support.js'
+
+export interface RebatchOptions {
+  /** Milliseconds after which a burst that is not full yet is emitted. Without it, waits for ever. */
+  maxWait?: number
+  /** Keeps the time. Default rxjs's `asyncScheduler`. */
+  scheduler?: SchedulerLike
+}
+
+/**
+ * Gathers packets into bursts of `size`.
+ *
+ * <span class="informal">Like rxjs `bufferCount`, but for the packets inside bursts. The inverse of `.packets`.</span>
+ *
+ * ```
+ * source:   --(1 2)---(3)------(4 5 6)--(7)--|
+ *           rebatch(3)
+ * result:   ----------(1 2 3)--(4 5 6)--(7|)
+ * ```
+ *
+ * What is left is emitted when the source completes or fails, or, with `maxWait`, that long after its first packet came.
+ * A burst that already has `size` packets passes as it is.
+ *
+ * **Leases.** Takes one on each packet that waits for others, until the `next` of the burst that it became part of
+ * returns. So `size` must be less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An
+ * unsubscription drops what waits, counted as `unsubscribed`. If something downstream throws half-way through a burst,
+ * the rest of that is lost: filter before.
+ *
+ * @param size Packets of a burst.
+ */
+export function rebatch(
+  size: number,
+  { maxWait, scheduler = asyncScheduler }: RebatchOptions = {},
+): OperatorFunction<Burst | Packet, Burst> {
+  if (!(Number.isInteger(size) && size > 0)) throw new RangeError(`a burst can not have ${size} packets`)
+  return operator<Burst | Packet, Burst>(
+    destination => new RebatchSubscriber(destination, size, maxWait, scheduler),
+  )
+}
+
+class RebatchSubscriber extends Subscriber<Burst | Packet> {
+  /** What waits; taken out while it is emitted. */
+  #waiting: BurstCore | null = null
+  #spare: BurstCore | null = null
+  #timer: Subscription | null = null
+  readonly #one = new Uint32Array(1)
+
+  constructor(
+    readonly out: Subscriber<Burst>,
+    readonly size: number,
+    readonly maxWait: number | undefined,
+    readonly scheduler: SchedulerLike,
+  ) {
+    super(out)
+    this.add(() => this.#drop())
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (!(item instanceof Burst)) {
+      const slots = slotsOf(item)
+      this.#one[0] = slotOf(item)
+      this.#gather(this.#coreFor(slots), this.#one, 0, 1)
+      return
+    }
+    const input = coreOf(item)
+    if (this.#waiting === null && input.length === this.size) {
+      this.out.next(item)
+      return
+    }
+    for (let at = 0; at < input.length; ) {
+      at = this.#gather(this.#coreFor(input.slots), input.ids, at, input.length)
+      if (!this.out.closed) continue
+      cutBefore(input, at)
+      return
+    }
+  }
+
+  protected override _error(error: unknown): void {
+    this.#flush()
+    super._error(error)
+  }
+
+  protected override _complete(): void {
+    this.#flush()
+    super._complete()
+  }
+
+  #coreFor(slots: BurstCore['slots']): BurstCore {
+    if (this.#waiting !== null) return this.#waiting
+    const core = this.#spare ?? new BurstCore(slots, new Uint32Array(this.size))
+    this.#spare = null
+    core.slots = slots
+    this.#waiting = core
+    slots.holders?.set(core, 'rebatch()')
+    if (this.maxWait !== undefined)
+      this.#timer = this.scheduler.schedule(() => {
+        this.#timer = null
+        this.#flush()
+      }, this.maxWait)
+    return core
+  }
+
+  // Takes leases on as many as fit, and emits a full burst. Where to go on.
+  #gather(core: BurstCore, ids: Uint32Array, from: number, to: number): number {
+    const end = Math.min(to, from + this.size - core.length)
+    for (let i = from; i < end; i++) {
+      core.slots.retain(ids[i])
+      core.ids[core.length++] = ids[i]
+    }
+    if (core.length === this.size) this.#flush()
+    return end
+  }
+
+  #flush(): void {
+    const core = this.#take()
+    if (core === null) return
+    const burst = borrow(core)
+    core.cut = -1
+    try {
+      this.out.next(burst)
+    } finally {
+      endBorrow(burst)
+      countLost(core, this.out.closed)
+      this.#giveBack(core)
+    }
+  }
+
+  #drop(): void {
+    const core = this.#take()
+    if (core === null) return
+    for (let i = 0; i < core.length; i++) core.slots.dropped(core.ids[i], 'unsubscribed')
+    this.#giveBack(core)
+  }
+
+  #take(): BurstCore | null {
+    const core = this.#waiting
+    this.#waiting = null
+    this.#timer?.unsubscribe()
+    this.#timer = null
+    return core
+  }
+
+  #giveBack(core: BurstCore): void {
+    core.slots.holders?.delete(core)
+    core.slots.releaseAll(core.ids, 0, core.length)
+    core.length = 0
+    this.#spare = core
+  }
+}

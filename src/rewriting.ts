@@ -1,0 +1,80 @@
+// Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
+// get (DESIGN §5.8): they never alter the burst that they were given, unless the user promised that nobody else looks.
+import { aim, endPacket } from './packet-view.js'
+import {
+  NO_SLOT,
+  SLOT_ACCOUNT,
+  SLOT_HEADER,
+  SLOT_LENGTH,
+  SLOT_OFFSET,
+  SLOT_WORDS,
+  type Slots,
+} from './slots.js'
+import { WritablePacket } from './writable-packet.js'
+
+// One object per slot, made on first use, as with borrowed packets.
+const pooled = new WeakMap<Slots, (WritablePacket | undefined)[]>()
+
+/** What gives out the writable packets of a pool, for one call each. @internal */
+export function writablesOf(slots: Slots): (WritablePacket | undefined)[] {
+  let list = pooled.get(slots)
+  if (list === undefined) {
+    list = new Array<WritablePacket | undefined>(slots.packets.length).fill(undefined)
+    pooled.set(slots, list)
+  }
+  return list
+}
+
+/** Calls `write` with the packet of `slot`, which ends with the call. @internal */
+export function writeIn(
+  slots: Slots,
+  list: (WritablePacket | undefined)[],
+  slot: number,
+  write: (packet: WritablePacket) => void,
+): void {
+  let packet = list[slot]
+  if (packet === undefined || slots.strict) {
+    packet = new WritablePacket(slots, slot)
+    list[slot] = packet
+  } else aim(packet, slot)
+  try {
+    write(packet)
+  } finally {
+    endPacket(packet)
+  }
+}
+
+/** A copy of a slot, paid by the same queue, so that a full sink behind it stalls that queue; or NO_SLOT. @internal */
+export function cloneSlot(slots: Slots, slot: number): number {
+  const { meta, bytes } = slots
+  const from = slot * SLOT_WORDS
+  const length = meta[from + SLOT_LENGTH]
+  const clone = slots.alloc(length, meta[from + SLOT_ACCOUNT])
+  if (clone === NO_SLOT) return NO_SLOT
+  const to = clone * SLOT_WORDS
+  bytes.copyWithin(meta[to + SLOT_OFFSET], meta[from + SLOT_OFFSET], meta[from + SLOT_OFFSET] + length)
+  for (let word = SLOT_HEADER; word < SLOT_WORDS; word++) meta[to + word] = meta[from + word]
+  return clone
+}
+
+/** A copy of `slot` rewritten by a function, or a frame of its own with no offload left to do; or NO_SLOT. @internal */
+export function rewriteSlot(
+  slots: Slots,
+  slot: number,
+  by: Uint8Array | ((packet: WritablePacket) => void),
+): number {
+  if (typeof by === 'function') {
+    const clone = cloneSlot(slots, slot)
+    if (clone === NO_SLOT) return NO_SLOT
+    try {
+      writeIn(slots, writablesOf(slots), clone, by)
+    } catch (error) {
+      slots.release(clone)
+      throw error
+    }
+    return clone
+  }
+  const fresh = slots.alloc(by.length, slots.meta[slot * SLOT_WORDS + SLOT_ACCOUNT])
+  if (fresh !== NO_SLOT) slots.bytes.set(by, slots.meta[fresh * SLOT_WORDS + SLOT_OFFSET])
+  return fresh
+}

@@ -1,0 +1,115 @@
+// A packet that may be written: a copy in a slot of its own, or, where the caller promised that nobody else looks, the
+// packet itself. Only mapPackets and processPackets hand one out, for the time of a call. Nothing here gives out a view
+// of the pool.
+
+import { Packet, slotOf, slotsOf } from './packet.js'
+import { WritableHeader } from './packet-header.js'
+import { SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from './slots.js'
+
+/** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
+const NEEDS_CHECKSUM = 1
+
+/**
+ * A packet to be rewritten, for the time of the call that it was given to. Numbers are in network byte order. Offsets
+ * outside the frame, and growth beyond its slot, throw a `RangeError`.
+ */
+export class WritablePacket extends Packet {
+  #writable: WritableHeader | null = null
+
+  /** The virtio-net header, to be written too. A checksum that the guest left to be done stays to be done. */
+  override get header(): WritableHeader {
+    slotOf(this)
+    this.#writable ??= new WritableHeader(
+      word => this.#words[this.#base + SLOT_HEADER + word],
+      (word, shift, mask, value) => {
+        const at = this.#base + SLOT_HEADER + word
+        this.#words[at] = (this.#words[at] & ~(mask << shift)) | ((value & mask) << shift)
+      },
+    )
+    return this.#writable
+  }
+
+  setUint8(offset: number, value: number): void {
+    slotsOf(this).bytes[this.#at(offset, 1)] = value
+  }
+
+  setUint16(offset: number, value: number): void {
+    const at = this.#at(offset, 2)
+    const { bytes } = slotsOf(this)
+    bytes[at] = value >>> 8
+    bytes[at + 1] = value
+  }
+
+  setUint32(offset: number, value: number): void {
+    const at = this.#at(offset, 4)
+    const { bytes } = slotsOf(this)
+    bytes[at] = value >>> 24
+    bytes[at + 1] = value >>> 16
+    bytes[at + 2] = value >>> 8
+    bytes[at + 3] = value
+  }
+
+  /** Writes these bytes over those from `offset` on. */
+  set(bytes: Uint8Array, offset = 0): void {
+    slotsOf(this).bytes.set(bytes, this.#at(offset, bytes.length))
+  }
+
+  /** Puts `count` zero bytes before the frame, out of the slot's headroom: 128 bytes in all. */
+  prepend(count: number): void {
+    const from = this.#words[this.#base + SLOT_OFFSET]
+    this.#resize(from - count, this.length + count, count)
+    slotsOf(this).bytes.fill(0, from - count, from)
+    this.#moveHeader(count)
+  }
+
+  /** Cuts `count` bytes off the front. If a checksum was to be done in them, it no longer is. */
+  trimFront(count: number): void {
+    this.#resize(this.#words[this.#base + SLOT_OFFSET] + count, this.length - count, count)
+    this.#moveHeader(-count)
+  }
+
+  /** Puts `count` zero bytes behind the frame. */
+  append(count: number): void {
+    const from = this.#words[this.#base + SLOT_OFFSET]
+    const end = from + this.length
+    this.#resize(from, end - from + count, count)
+    slotsOf(this).bytes.fill(0, end, end + count)
+  }
+
+  /** Cuts the frame off behind `length` bytes. */
+  truncate(length: number): void {
+    this.#resize(this.#words[this.#base + SLOT_OFFSET], length, this.length - length)
+  }
+
+  get #words(): Uint32Array {
+    return slotsOf(this).meta
+  }
+
+  get #base(): number {
+    return slotOf(this) * SLOT_WORDS
+  }
+
+  #at(offset: number, width: number): number {
+    const { meta } = slotsOf(this)
+    const base = this.#base
+    if ((offset | 0) !== offset || offset < 0 || offset + width > meta[base + SLOT_LENGTH])
+      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${meta[base + SLOT_LENGTH]}`)
+    return meta[base + SLOT_OFFSET] + offset
+  }
+
+  // `count`: by how much, to be a number of bytes.
+  #resize(offset: number, length: number, count: number): void {
+    if ((count | 0) !== count || count < 0 || !slotsOf(this).resize(slotOf(this), offset, length))
+      throw new RangeError(`a packet of ${this.length} bytes can not become one of ${length} in its slot`)
+  }
+
+  // The header counts from the start of the frame, which moved.
+  #moveHeader(by: number): void {
+    const { header } = this
+    if (header.flags & NEEDS_CHECKSUM) {
+      if (header.checksumStart + by < 0) header.flags &= ~NEEDS_CHECKSUM
+      else header.checksumStart += by
+    }
+    if (header.gsoType !== 0) header.headerLength = Math.max(0, header.headerLength + by)
+  }
+}
