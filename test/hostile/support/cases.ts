@@ -57,13 +57,15 @@ export class Scene {
     return (this.stage.drops[way][reason] ?? 0) - (this.#dropsBefore[way][reason] ?? 0)
   }
 
-  async end(): Promise<void> {
-    for (const front of this.#fronts) {
+  checkCanaries(): void {
+    for (const front of this.#fronts)
       if (!front.memory.canariesIntact()) throw new Error('a byte outside the shared memory was written')
-      front.dispose()
-    }
-    await this.stage.idle()
+  }
+
+  async end(): Promise<void> {
+    for (const front of this.#fronts) front.dispose()
     this.stage.onBurst = undefined
+    await this.stage.idle()
   }
 }
 
@@ -142,8 +144,12 @@ test.after.always(async () => {
 
 async function once(t: ExecutionContext, stage: Stage, sibling: Sibling, body: Body): Promise<void> {
   const scene = new Scene(t, stage, sibling)
-  await body(scene)
-  await scene.end()
+  try {
+    await body(scene)
+    scene.checkCanaries()
+  } finally {
+    await scene.end()
+  }
 }
 
 /** A case of the catalogue, by its id. */

@@ -29,17 +29,19 @@ export function place(
 /** A buffer for the back end to write. */
 export const room = (at: number, length = 2048): Descriptor => ({ at, length, flags: WRITE })
 
-/** Sends one good frame by descriptor `head` of ring 1, from the end of the memory. */
-export function sendGood(front: HostileFrontEnd, number: number, head = 0): void {
+/** Sends one good frame by the last descriptor of ring 1, from the end of the memory. */
+export function sendGood(front: HostileFrontEnd, number: number): void {
   const [, ring] = front.rings
+  const head = ring.size - 1
   ring.descriptor(head, place(front, front.memory.size - 4096, frameOf(number)))
   ring.offer(head)
   ring.kick()
 }
 
-/** Posts one good buffer by descriptor `head` of ring 0, at the end of the memory. */
-export function postGood(front: HostileFrontEnd, head = 0): number {
+/** Posts one good buffer by the last descriptor of ring 0, at the end of the memory. */
+export function postGood(front: HostileFrontEnd): number {
   const [ring] = front.rings
+  const head = ring.size - 1
   const at = front.memory.size - 8192
   ring.descriptor(head, room(at))
   ring.offer(head)

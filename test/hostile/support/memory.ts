@@ -14,6 +14,7 @@ export class HostileMemory {
   readonly size: number
   readonly token: number
   readonly fd: number
+  #truncated = false
 
   constructor(size = 64 * PAGE) {
     this.size = size
@@ -57,12 +58,22 @@ export class HostileMemory {
     this.write(offset, new Uint8Array(length))
   }
 
-  /** Only the first `length` bytes of what is shared are left of the file. */
+  /** Only the first `length` bytes of what is shared are left of the file, and no canary behind it. */
   truncate(length: number): void {
     ftruncateSync(this.fd, PAGE + length)
+    this.#truncated = true
+  }
+
+  /** As long as before, all zeroes where it was cut. */
+  restore(): void {
+    ftruncateSync(this.fd, PAGE + this.size + PAGE)
+    this.write(this.size, new Uint8Array(PAGE).fill(CANARY))
+    this.#truncated = false
   }
 
   canariesIntact(): boolean {
-    return [-PAGE, this.size].every(at => this.read(at, PAGE).every(byte => byte === CANARY))
+    return (this.#truncated ? [-PAGE] : [-PAGE, this.size]).every(at =>
+      this.read(at, PAGE).every(byte => byte === CANARY),
+    )
   }
 }
