@@ -98,5 +98,18 @@ export function skip(core: BurstCore, index: number): void {
   origin.skipped.push(origin.ids[originIndex(core, index)])
 }
 
+/**
+ * The subscription ended inside `core`, the last part that was made of the first `at` packets of `input`: those in front of
+ * `at` that belong to another part were given, wherever it was cut.
+ */
+export function skipRest(core: BurstCore, input: BurstCore, at: number): void {
+  const origin = input.origin ?? input
+  const { cut } = origin
+  if (cut < 0) return
+  for (let i = 0; i < core.length; i++) if (originIndex(core, i) >= cut) skip(core, i)
+  origin.cut = -1
+  cutBefore(input, at)
+}
+
 /** Packets that an operator on single packets threw at; the queue compares it before and after. @internal */
 export const packetFaults = { count: 0 }

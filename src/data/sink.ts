@@ -134,7 +134,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     if (this.#port === null || this.#kept.length > 0) return 0
     if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
-    return this.#push(this.#port, ids, length, from) & COUNT
+    const most = Math.min(length, from + this.#port.exchange.length)
+    return this.#push(this.#port, ids, most, from) & COUNT
   }
 
   whenDrained(done: () => void): () => void {
@@ -190,8 +191,15 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     }
     if (this.#kept.length > 0 && !this.#waiting) this.flush()
     if (this.#kept.length > 0) return this.#keep(ids, 0, length, overflow)
-    const result = this.#push(port, ids, length)
-    const taken = result & COUNT
+    let taken = 0
+    let result = 0
+    // One native call, unless an operator made a burst that is larger than the exchange.
+    do {
+      const most = Math.min(length, taken + port.exchange.length)
+      result = this.#push(port, ids, most, taken)
+      taken += result & COUNT
+      if (taken < most) break
+    } while (taken < length)
     if (taken === length) return true
     if (result & (STOPPED | FAULT)) return this.#drop('not-ready', length - taken)
     const kept = this.#keep(ids, taken, length, overflow)

@@ -37,7 +37,8 @@ class EnqueueSubscriber extends Subscriber<Burst | Packet> {
     readonly overflow: Overflow,
   ) {
     super(out)
-    this.add(sink.use())
+    // Of `out`, since it outlives the source.
+    out.add(sink.use())
   }
 
   protected override _next(item: Burst | Packet): void {
@@ -53,12 +54,9 @@ class EnqueueSubscriber extends Subscriber<Burst | Packet> {
   }
 
   protected override _complete(): void {
-    // Not super: this subscription is in use until the sink took all.
-    this.add(
-      this.sink.whenDrained(() => {
-        this.out.complete()
-        this.unsubscribe()
-      }),
-    )
+    // Not super: the result completes once the sink took all. The source is let go now: a `take` before us has done so.
+    const { out } = this
+    out.add(this.sink.whenDrained(() => out.complete()))
+    this.unsubscribe()
   }
 }

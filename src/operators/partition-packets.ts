@@ -10,6 +10,7 @@ import {
   packetAt,
   packetFaults,
   skip,
+  skipRest,
 } from '../burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
 import { Output } from './support.js'
@@ -124,8 +125,11 @@ class PartitionSubscriber extends Subscriber<Burst | Packet> {
     if (this.closed) cutBefore(input, 0)
     else {
       this.#emit(0, yes)
-      if (!this.closed) this.#emit(1, no)
-      else for (let i = 0; i < left; i++) skip(no, i)
+      if (this.closed) for (let i = 0; i < left; i++) skip(no, i)
+      else {
+        this.#emit(1, no)
+        if (this.closed) skipRest(no, input, at)
+      }
       if (this.closed && at < length) cutBefore(input, at)
       else if (failure !== undefined) failAt(input, at)
     }

@@ -40,19 +40,10 @@ export function processPackets<T extends Burst | Packet = Burst>(
   { concurrency = 64, ordered = true }: ProcessPacketsOptions = {},
 ): MonoTypeOperatorFunction<T> {
   if (!(concurrency >= 1)) throw new RangeError(`concurrency ${concurrency} lets no packet through`)
-  return operator<T, T>(
-    destination =>
-      new ProcessSubscriber(
-        destination as Subscriber<Burst | Packet>,
-        work,
-        concurrency,
-        ordered,
-      ) as Subscriber<unknown>,
-  )
-}
-
-interface Failure {
-  error: unknown
+  return operator<T, T>(destination => {
+    const out = destination as Subscriber<Burst | Packet>
+    return new ProcessSubscriber(out, work, concurrency, ordered) as Subscriber<unknown>
+  })
 }
 
 class ProcessSubscriber extends Subscriber<Burst | Packet> {
@@ -70,7 +61,8 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     readonly ordered: boolean,
   ) {
     super(out)
-    this.add(() => this.#jobs.releaseAll(this.#inHand))
+    // Of `out`, since it outlives the source.
+    out.add(() => this.#jobs.releaseAll(this.#inHand))
   }
 
   protected override _next(item: Burst | Packet): void {
@@ -79,13 +71,14 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   protected override _complete(): void {
-    // Not super: this subscription is in use until all are done.
+    // Not super: the result completes once all are done. The source is let go now: a `take` before us has done so.
     this.#completed = true
+    this.unsubscribe()
     this.#flush()
   }
 
   #burst(input: BurstCore): void {
-    let failure: Failure | undefined
+    let failure: { error: unknown } | undefined
     let at = 0
     this.#inHand = this.#jobs.size
     for (; at < input.length && failure === undefined; at++) {
@@ -115,7 +108,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   // Starts what may be started. If `work` throws, its job is gone; `late`: and has to be counted here.
-  #start(late = false): Failure | undefined {
+  #start(late = false): { error: unknown } | undefined {
     while (this.#working < this.concurrency && !this.out.closed) {
       const job = this.#jobs.begin()
       if (job === null) break
@@ -136,6 +129,9 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     // Promises that are settled in the same breath go on as one burst. Observables may keep virtual time: at once.
     const together = !isObservable(result)
     let working = true
+    // An Observable that has its verdict at once is part of the burst in hand.
+    let atOnce = true
+    let failure: { error: unknown } | undefined
     this.#working++
     const end = (how: () => void): void => {
       if (!working) return
@@ -146,12 +142,15 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
       try {
         how()
       } catch (error) {
-        job.slots.dropped(job.slot, 'pipeline-error')
-        this.#jobs.remove(job)
-        this.#failWith(error)
+        if (atOnce) failure = { error }
+        else {
+          job.slots.dropped(job.slot, 'pipeline-error')
+          this.#jobs.remove(job)
+          this.#failWith(error)
+        }
         return
       }
-      this.#goOn(together)
+      if (!atOnce) this.#goOn(together)
     }
     const inner = from(result)
       .pipe(take(1))
@@ -163,7 +162,9 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
           }),
         complete: () => end(() => settle(job, undefined)),
       })
-    this.add(inner)
+    this.out.add(inner)
+    atOnce = false
+    if (failure !== undefined) throw failure.error
   }
 
   #goOn(together: boolean): void {
@@ -192,6 +193,5 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     for (let at = 0; at < ready.length; ) at = emitJobs(ready, at, this.out)
     if (!this.#completed || this.#jobs.size > 0 || this.out.closed) return
     this.out.complete()
-    this.unsubscribe()
   }
 }

@@ -5,7 +5,15 @@ import fc from 'fast-check'
 import type { MonoTypeOperatorFunction, Subscription } from 'rxjs'
 import { delay, retry } from 'rxjs/operators'
 import type { Burst } from '../../src/burst.js'
-import { enqueue, filterPackets, mirror, release, retain, tapPackets } from '../../src/operators/index.js'
+import {
+  enqueue,
+  filterPackets,
+  mapPackets,
+  mirror,
+  release,
+  retain,
+  tapPackets,
+} from '../../src/operators/index.js'
 import type { Overflow } from '../../src/sink.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frames, numberOf } from '../../src/testing/index.js'
 
@@ -17,7 +25,7 @@ const step = fc.oneof(
   fc.constant({ kind: 'resubscribe' as const, count: 0 }),
   fc.record({ kind: fc.constant('restart' as const), count: fc.integer({ min: 0, max: 1 }) }),
 )
-const operator = fc.constantFrom('filter', 'throwing', 'tap', 'mirror', 'retain')
+const operator = fc.constantFrom('filter', 'throwing', 'tap', 'map', 'mirror', 'retain')
 
 test('in = out + dropped + filtered + held, in order, and no lease is left', t => {
   fc.assert(
@@ -45,6 +53,7 @@ test('in = out + dropped + filtered + held, in order, and no lease is left', t =
               if (numberOf(packet) % 17 === 5) throw new Error('predicate')
               return true
             }),
+          map: () => mapPackets(packet => packet.setUint8(0, 0)),
           tap: () => tapPackets(() => {}),
           mirror: () => mirror(monitor.sink),
           retain: () => source => source.pipe(retain(), release()),
@@ -72,7 +81,7 @@ test('in = out + dropped + filtered + held, in order, and no lease is left', t =
         }
         to.port.setRunning(true)
         monitor.port.post(1024)
-        while (from.port.waiting > 0 || to.sink.stats.held > 0) {
+        while (from.port.waiting > 0 || from.source.unseen > 0 || to.sink.stats.held > 0) {
           to.port.post(1024)
           plane.loop.drain()
         }

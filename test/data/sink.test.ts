@@ -1,7 +1,7 @@
 // The way into a guest: what it takes, keeps and drops, and who pays for what it keeps.
 import test from 'ava'
 import { merge } from 'rxjs'
-import { enqueue, mirror } from '../../src/operators/index.js'
+import { enqueue, mirror, rebatch } from '../../src/operators/index.js'
 import {
   FakePort,
   fakeFromGuest,
@@ -207,6 +207,15 @@ test('enqueueBurst takes what there is room for and keeps nothing', t => {
   t.is(plane.pool.leases, 0)
   t.deepEqual(got(), upTo(3))
   t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
+})
+
+test('a burst that is larger than one native call arrives whole', t => {
+  const { plane, from, to, got } = bench({ room: 1000, size: 1024 }, { size: 1024, highWaterMark: 1000 })
+  from.queue.pipe(rebatch(600), enqueue(to.sink)).subscribe()
+  from.port.send(...frames(600))
+  plane.loop.drain()
+  t.deepEqual(got(), upTo(600))
+  t.is(plane.pool.leases, 0)
 })
 
 test('a guest that posts too few buffers for the next packet is not asked in a busy loop', t => {

@@ -2,7 +2,23 @@
 import test from 'ava'
 import { delay, type Observable, of } from 'rxjs'
 import type { Burst, HeldBurst } from '../../src/burst.js'
-import { enqueue, filterPackets, mirror, release, retain, tapPackets } from '../../src/operators/index.js'
+import type { DetachedPacket } from '../../src/detached-packet.js'
+import {
+  detach,
+  drop,
+  enqueue,
+  filterPackets,
+  mapPackets,
+  measure,
+  mirror,
+  partitionPackets,
+  processPackets,
+  rebatch,
+  release,
+  retain,
+  tapPackets,
+} from '../../src/operators/index.js'
+
 import type { HeldPacket, Packet } from '../../src/packet.js'
 import type { VhostQueue, VhostSink } from '../../src/queue.js'
 
@@ -41,6 +57,31 @@ function compiles(
   is<typeof owned, Observable<HeldBurst>>(true)
   const single = queue.packets.pipe(retain(), release())
   is<typeof single, Observable<Packet>>(true)
+  const edited = queue.pipe(
+    mapPackets(p => p.setUint8(0, 1)),
+    measure(m => m.packets),
+    processPackets(async p => p.length > 60),
+    rebatch(32),
+  )
+  is<typeof edited, Observable<Burst>>(true)
+  const editedOne = queue.packets.pipe(
+    mapPackets(p => p.prepend(4), { inPlace: true }),
+    measure({ next: m => m.bytes }),
+    processPackets(() => of(p => p.truncate(60))),
+  )
+  is<typeof editedOne, Observable<Packet>>(true)
+  const gathered = queue.packets.pipe(rebatch(32, { maxWait: 1 }))
+  is<typeof gathered, Observable<Burst>>(true)
+  const [some, others] = partitionPackets(queue, p => p.length > 60)
+  is<typeof some, Observable<Burst>>(true)
+  const [single2] = partitionPackets(queue.packets, p => p.length > 60)
+  is<typeof single2, Observable<Packet>>(true)
+  const nothing = others.pipe(drop('why'))
+  is<typeof nothing, Observable<never>>(true)
+  const copies = queue.pipe(detach())
+  is<typeof copies, Observable<DetachedPacket[]>>(true)
+  const oneCopy = queue.packets.pipe(detach())
+  is<typeof oneCopy, Observable<DetachedPacket>>(true)
   queue.subscribe(sink)
   queue.packets.subscribe(sink)
 
@@ -54,6 +95,20 @@ function compiles(
   burst.release
   // @ts-expect-error a borrow is read-only
   burst.packet(0).length = 1
+  // @ts-expect-error a borrow has nothing to write with
+  queue.pipe(tapPackets(p => p.setUint8(0, 1)))
+  // @ts-expect-error its header neither
+  burst.packet(0).header.flags = 1
+  // @ts-expect-error a copy of one's own is in no slot
+  copies.pipe(enqueue(sink))
+  // @ts-expect-error mapPackets is for borrows
+  owned.pipe(mapPackets(() => {}))
+  // @ts-expect-error processPackets takes its leases itself
+  owned.pipe(processPackets(() => true))
+  // @ts-expect-error a number is no verdict
+  queue.pipe(processPackets(async () => 1))
+  // @ts-expect-error partitionPackets is for packets
+  partitionPackets(of(1), () => true)
   // @ts-expect-error filterPackets is for borrows
   owned.pipe(filterPackets(() => true))
   // @ts-expect-error not a sink
