@@ -43,11 +43,14 @@ export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
   }
 }
 
+// Room for the credit of a few queues: it is the credit that should govern. Untouched memory costs nothing.
+const VIRTUAL_POOL = 16 << 20
+
 /** The same in virtual time, always strict. */
 export function virtualPlane(time: VirtualTime): DataPlane {
   return {
     timers: time,
-    pool: new Pool(plainPoolArrays(), { strict: true }),
+    pool: new Pool(plainPoolArrays(VIRTUAL_POOL), { strict: true }),
     scheduler: time.scheduler,
     turn: new Turn(time.defer),
   }
