@@ -25,7 +25,7 @@ export interface VhostDriverOptions {
   highWaterMark?: number
   /** Bytes under lease before a from-guest queue stops. Default 8 MiB. */
   highWaterBytes?: number
-  /** Packets of one burst. Default 32. */
+  /** Packets of one burst at most. Default 64. */
   burst?: number
 }
 
