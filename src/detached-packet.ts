@@ -27,6 +27,7 @@ export function detachSlots(slots: Slots, ids: Uint32Array, count: number): Deta
     strict: false,
     packets: [],
     holders: null,
+    home: () => 0,
     retain: noop,
     release: noop,
     releaseAll: noop,

@@ -1,15 +1,7 @@
 // Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
 // get (DESIGN §5.8): they never alter the burst that they were given, unless the user promised that nobody else looks.
 import { aim, endPacket } from './packet-view.js'
-import {
-  NO_SLOT,
-  SLOT_ACCOUNT,
-  SLOT_HEADER,
-  SLOT_LENGTH,
-  SLOT_OFFSET,
-  SLOT_WORDS,
-  type Slots,
-} from './slots.js'
+import { NO_SLOT, SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS, type Slots } from './slots.js'
 import { WritablePacket } from './writable-packet.js'
 
 // One object per slot, made on first use, as with borrowed packets.
@@ -49,7 +41,7 @@ export function cloneSlot(slots: Slots, slot: number): number {
   const { meta, bytes } = slots
   const from = slot * SLOT_WORDS
   const length = meta[from + SLOT_LENGTH]
-  const clone = slots.alloc(length, meta[from + SLOT_ACCOUNT])
+  const clone = slots.alloc(length, slots.home(slot))
   if (clone === NO_SLOT) return NO_SLOT
   const to = clone * SLOT_WORDS
   bytes.copyWithin(meta[to + SLOT_OFFSET], meta[from + SLOT_OFFSET], meta[from + SLOT_OFFSET] + length)
@@ -74,7 +66,7 @@ export function rewriteSlot(
     }
     return clone
   }
-  const fresh = slots.alloc(by.length, slots.meta[slot * SLOT_WORDS + SLOT_ACCOUNT])
+  const fresh = slots.alloc(by.length, slots.home(slot))
   if (fresh !== NO_SLOT) slots.bytes.set(by, slots.meta[fresh * SLOT_WORDS + SLOT_OFFSET])
   return fresh
 }

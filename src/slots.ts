@@ -24,13 +24,15 @@ export interface Slots {
   readonly packets: (Packet | undefined)[]
   /** In debug and strict mode: who holds leases. */
   readonly holders: Map<object, string> | null
+  /** The account of the queue that the packet came from, whoever pays for it now. */
+  home(slot: number): number
   retain(slot: number): void
   release(slot: number): void
   /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NO_SLOT. */
   alloc(length: number, account: number): number
   /** Moves the bounds of the frame within its slot; false if they are outside. */
   resize(slot: number, offset: number, length: number): boolean
-  /** Counts that an operator dropped packets of the queue that pays for this slot. */
+  /** Counts that an operator dropped packets of the queue that this one came from. */
   dropped(slot: number, reason: string, count?: number): void
   /** Of `ids`, from `from` on, before `to`. */
   releaseAll(ids: Uint32Array, from: number, to: number): void

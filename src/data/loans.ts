@@ -20,6 +20,11 @@ export class Loans {
     this.#home = new Uint16Array(slots.packets.length)
   }
 
+  /** The account of the queue that the packet came from. */
+  home(slot: number): number {
+    return this.#lent[slot] > 0 ? this.#home[slot] : this.#slots.meta[slot * SLOT_WORDS + SLOT_ACCOUNT]
+  }
+
   /** Takes a lease. Given back with `unlend`. */
   lend(slot: number): void {
     this.#slots.retain(slot)

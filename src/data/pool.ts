@@ -118,8 +118,12 @@ export class Pool implements Slots {
     return true
   }
 
+  home(slot: number): number {
+    return this.loans.home(slot)
+  }
+
   dropped(slot: number, reason: string, count = 1): void {
-    this.accounts.dropped(this.meta[slot * SLOT_WORDS + SLOT_ACCOUNT], reason, count)
+    this.accounts.dropped(this.home(slot), reason, count)
   }
 
   /** Calls back once, soon after slots became free. */

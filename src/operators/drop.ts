@@ -1,6 +1,6 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
 import { Burst, coreOf } from '../burst.js'
-import { type Packet, SLOT_ACCOUNT, SLOT_WORDS, slotOf, slotsOf } from '../packet.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
 import { operator } from './support.js'
 
 /**
@@ -41,11 +41,9 @@ class DropSubscriber extends Subscriber<Burst | Packet> {
     const { slots, ids, length } = coreOf(item)
     let begin = 0
     for (let i = 1; i <= length; i++) {
-      if (i < length && accountOf(slots.meta, ids[i]) === accountOf(slots.meta, ids[begin])) continue
+      if (i < length && slots.home(ids[i]) === slots.home(ids[begin])) continue
       slots.dropped(ids[begin], this.reason, i - begin)
       begin = i
     }
   }
 }
-
-const accountOf = (meta: Uint32Array, slot: number): number => meta[slot * SLOT_WORDS + SLOT_ACCOUNT]
