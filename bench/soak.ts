@@ -1,6 +1,7 @@
 // A slow asynchronous consumer under full-rate traffic: two embedded guests send to each other as fast as the rings let
-// them, and each way goes through promises that take a millisecond. Nothing may be lost, reordered or altered, and
-// memory after a collection must not grow. `npm run soak` is ten minutes of it, test/risks/slow-consumer.test.ts less.
+// them. One way goes through retain(), concatMap() and release() with promises that take a millisecond, the other
+// through processPackets(). Nothing may be lost, reordered or altered, and memory after a collection must not grow.
+// `npm run soak` is ten minutes of it, test/risks/slow-consumer.test.ts less.
 //
 //   node dist/bench/soak.js [--seconds 600]
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -13,7 +14,7 @@ import { concatMap, merge, type Observable, type OperatorFunction } from 'rxjs'
 import { dataPlane } from '../src/data/env.js'
 import { GuestPort } from '../src/guest/index.js'
 import { type Burst, VhostDriver, type VhostSink } from '../src/index.js'
-import { enqueue, release, retain } from '../src/operators/index.js'
+import { enqueue, processPackets, release, retain } from '../src/operators/index.js'
 
 const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
 const SECONDS = Number(values.seconds)
@@ -59,7 +60,12 @@ const way = (name: string, from: number, run: Way['run']): Way => ({
 })
 const ways = [
   way('retain, concatMap', 0, (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink))),
-  way('retain, concatMap, back', 1, (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink))),
+  way('processPackets', 1, (source, sink) =>
+    source.fromGuest().pipe(
+      processPackets(() => pause(1), { concurrency: 32 }),
+      enqueue(sink),
+    ),
+  ),
 ]
 
 interface Memory {
