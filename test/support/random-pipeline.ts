@@ -66,8 +66,6 @@ const stages: Record<string, (around: Surroundings) => Stage> = {
 
 /** Behind these, packets are on their way when what is behind them throws or ends, and are lost, as documented. */
 const HOLDING = ['retain', 'rebatch', 'process']
-/** Of a burst one side goes first, so what ends behind both may be given some of the other's again. */
-const SPLITTING = ['partition', 'dropping']
 
 export const stageNames = fc.array(fc.constantFrom(...Object.keys(stages)), { maxLength: 4 })
 export const overflow = fc.constantFrom<Overflow>('block', 'drop-newest', 'drop-oldest')
@@ -86,9 +84,7 @@ export function pipelineOf(
   to: PacketSink,
   how: Overflow,
 ): Made {
-  const used = names.filter(
-    (name, i) => ![...HOLDING, ...SPLITTING].includes(name) || !names.slice(i).includes('throwing'),
-  )
+  const used = names.filter((name, i) => !HOLDING.includes(name) || !names.slice(i).includes('throwing'))
   const pipeline = used
     .reduce((source, name) => source.pipe(stages[name](around)), from)
     .pipe(enqueue(to, { overflow: how }), retry())
