@@ -21,6 +21,8 @@ const flags = [
   '-Wno-missing-field-initializers',
   '-fsanitize=address,undefined',
   '-fno-sanitize-recover=all',
+  // native/core/base/guest_load.h: the tests watch every load of a guest's memory.
+  '-DRXVHOST_PROBE_GUEST_LOADS',
   `-I${native}`,
 ]
 

@@ -36,6 +36,17 @@ export class Draft {
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring })
   }
 
+  /** The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. */
+  revoke(starting?: number): void {
+    const { state } = this
+    for (const [i, ring] of state.rings.entries())
+      if (ring.running || i === starting) ring.latched = 'memory_revoked'
+    this.latches++
+    if (state.revoked) return
+    state.revoked = true
+    this.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'the front end took its memory away')
+  }
+
   /** A front end without share=on shows itself in several ways; it is told once a connection. */
   notShared(ring?: number): void {
     if (this.state.notSharedTold) return

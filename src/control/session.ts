@@ -113,7 +113,8 @@ function resume(draft: Draft, { value, lost, reason }: Input & { kind: 'result' 
   }
   const why = reason ?? `reason ${-value}`
   if (asked.kind === 'start-ring') {
-    draft.latch(asked.ring, why)
+    if (why === 'memory_revoked') draft.revoke(asked.ring)
+    else draft.latch(asked.ring, why)
     proceed(draft, { ...pending, asks })
   } else {
     // What else it had to ask is left out; rings that it stopped are started again.
@@ -165,11 +166,8 @@ function ringFault(draft: Draft, ring: number, reason: string): void {
 
 /** All rings stop; the front end can still ask for their bases. */
 function memoryFault(draft: Draft): void {
-  const { state } = draft
-  if (state.revoked || state.regions.length === 0) return
-  state.revoked = true
-  for (const ring of state.rings) if (ring.running) ring.latched = 'memory_revoked'
-  draft.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'the front end took its memory away')
+  if (draft.state.revoked || draft.state.regions.length === 0) return
+  draft.revoke()
   proceed(draft, noMessage)
 }
 

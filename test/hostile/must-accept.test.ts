@@ -8,7 +8,12 @@ import { areDelivered, provoke, receives } from './support/outcomes.js'
 import { INDIRECT } from './support/ring.js'
 import { FEATURE_BITS, memoryTable, REQUEST, state, u64 } from './support/wire.js'
 
-const put = (front: HostileFrontEnd, head: number, number = head, header?: Uint8Array<ArrayBuffer>): Uint8Array => {
+const put = (
+  front: HostileFrontEnd,
+  head: number,
+  number = head,
+  header?: Uint8Array<ArrayBuffer>,
+): Uint8Array => {
   const frame = frameOf(number)
   const slot = front.buffers + 256 * head
   front.rings[1].descriptor(head, place(front, slot, frame, header))

@@ -8,13 +8,28 @@
 
 namespace rxvhost {
 
+// A test's guest that runs between any two of our loads: it is called after each, and may change what was
+// loaded.
+#ifdef RXVHOST_PROBE_GUEST_LOADS
+inline void (*probe_guest_load)(const void* at, size_t size) = nullptr;
+inline void guest_was_loaded(const void* at, size_t size) {
+  if (probe_guest_load) probe_guest_load(at, size);
+}
+#else
+inline void guest_was_loaded(const void*, size_t) {}
+#endif
+
 template <class T>
 inline T guest_load(const T* at) {
-  return __atomic_load_n(at, __ATOMIC_RELAXED);
+  const T value = __atomic_load_n(at, __ATOMIC_RELAXED);
+  guest_was_loaded(at, sizeof value);
+  return value;
 }
 template <class T>
 inline T guest_load_acquire(const T* at) {
-  return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+  const T value = __atomic_load_n(at, __ATOMIC_ACQUIRE);
+  guest_was_loaded(at, sizeof value);
+  return value;
 }
 template <class T>
 inline void guest_store(T* at, T value) {
@@ -25,7 +40,10 @@ inline void guest_store_release(T* at, T value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
 /// Packet bytes. A guest may rewrite them meanwhile and tear its own packet; lengths never come from here.
-inline void guest_copy_in(void* to, const void* from, size_t length) { std::memcpy(to, from, length); }
+inline void guest_copy_in(void* to, const void* from, size_t length) {
+  std::memcpy(to, from, length);
+  guest_was_loaded(from, length);
+}
 inline void guest_copy_out(void* to, const void* from, size_t length) { std::memcpy(to, from, length); }
 
 }  // namespace rxvhost

@@ -44,6 +44,7 @@ class Dequeuer {
 
   uint32_t run(uint32_t max, uint32_t* slots) {
     uint32_t heads = 0, result = 0, published = 0;
+    if (ring_.wiped()) return 0;
     // Dropped chains take part in the count of heads, or a guest that sends only garbage would keep us here
     // for ever.
     for (; count_ < max && heads < kMaxBurst; heads++) {
@@ -57,6 +58,7 @@ class Dequeuer {
       if (reason == Reason::none) {
         walker_.template walk<Access::read>(table_, next.id, &chain_);
         reason = chain_.fault;
+        if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
       }
       if (reason != Reason::none) {
         queue_.latch(reason);
@@ -69,6 +71,7 @@ class Dequeuer {
         break;
       }
       ring_.complete(next.id, 0);
+      if (slot == kDropped && queue_.fault() != Reason::none) break;
       if (slot >= 0) slots[count_++] = static_cast<uint32_t>(slot);
       if (heads - published == kPublishEvery - 1) {
         published = heads + 1;

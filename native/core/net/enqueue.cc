@@ -113,6 +113,7 @@ class Enqueuer {
     if (const Reason reason = ring_.take(next.id); reason != Reason::none) return fault(reason);
     walker_.template walk<Access::write>(table_, next.id, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
+    if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
     const bool bad = chain_.drop != ChainDrop::none || chain_.total < header_length_;
     if (bad || buffers_count_ == kMaxSpans) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
@@ -248,9 +249,11 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
   using Queue = Enqueuer<SplitRing>;
   Queue enqueuer(queue, queue.ring(), pool);
   uint64_t* stats = queue.stats();
-  uint32_t taken = 0, delivered = 0, result = 0;
+  const bool wiped = queue.ring().wiped();
+  const uint32_t most = wiped ? 0 : std::min(count, kMaxBurst);
+  uint32_t taken = 0, delivered = 0, result = wiped ? uint32_t{kBurstMore} : 0;
   uint64_t bytes = 0;
-  for (; taken < std::min(count, kMaxBurst); taken++) {
+  for (; taken < most; taken++) {
     const uint32_t slot = slots[taken];
     if (!sound(pool, slot)) {
       stats[drop_runt]++;

@@ -75,6 +75,7 @@ class ChainWalker {
   template <Access access>
   void walk(const DescriptorTable& ring, uint16_t head, Chain* chain) {
     chain->clear();
+    walked_ = 0;
     DescriptorTable table = ring;
     uint32_t index = head;
     bool inside = false;  // in an indirect table
@@ -82,6 +83,7 @@ class ChainWalker {
       Descriptor d;
       if (steps >= table.entries()) return fault(chain, Reason::chain_loop);
       if (index >= table.entries()) return fault(chain, Reason::next_range);
+      walked_++;
       if (!table.load(index, &d)) return drop(chain, ChainDrop::address);
       if (__builtin_expect(d.flags & VRING_DESC_F_INDIRECT, 0)) {
         if (!enter(d, inside, &table, chain)) return;
@@ -95,6 +97,9 @@ class ChainWalker {
       index = d.next;
     }
   }
+
+  /// What the last chain costs its ring's budget of malformed chains for its mere length.
+  uint32_t toll() const { return walked_ / kTollDescriptors; }
 
  private:
   static void fault(Chain* chain, Reason reason) { chain->fault = reason; }
@@ -131,6 +136,7 @@ class ChainWalker {
 
   const MemorySnapshot& memory_;
   const Region* last_ = nullptr;
+  uint32_t walked_ = 0;
   bool indirect_;
 };
 

@@ -9,6 +9,7 @@
 //   should_call()     after publish: does the driver want to be notified?
 //   arm_kick()        ask for a kick on anything beyond what peek() has seen; true = it is there already
 //   suppress_kick()   ask for none
+//   wiped()           the guest has reset the ring behind our back: nothing of it is to be used
 //   base()            the index to restart from (GET_VRING_BASE)
 //
 // virtio 1.2 §2.6-2.8.
@@ -46,6 +47,7 @@ concept Ring = requires(R ring, uint16_t id, uint32_t n) {
   { ring.should_call() } -> std::same_as<bool>;
   { ring.arm_kick() } -> std::same_as<bool>;
   ring.suppress_kick();
+  { ring.wiped() } -> std::same_as<bool>;
   { ring.base() } -> std::same_as<uint16_t>;
 };
 

@@ -66,8 +66,7 @@ void SplitRing::suppress_kick() {
 }
 
 bool SplitRing::reads_as_zero() const {
-  if (guest_load(&parts_.avail->idx) != 0 || guest_load(&parts_.used->idx) != 0) return false;
-  return guest_load(&parts_.desc[0].addr) == 0 && guest_load(&parts_.desc[0].len) == 0;
+  return wiped() && guest_load(&parts_.desc[0].addr) == 0 && guest_load(&parts_.desc[0].len) == 0;
 }
 
 }  // namespace rxvhost

@@ -84,6 +84,9 @@ class SplitRing {
   bool arm_kick();
   void suppress_kick();
 
+  /// Both indices read as 0: a guest that reboots has wiped the ring, and what we saw of it is void. (With
+  /// both at 0 after 65,536 entries there is nothing available either.)
+  bool wiped() const { return guest_load(&parts_.avail->idx) == 0 && guest_load(&parts_.used->idx) == 0; }
   uint16_t base() const { return last_avail_; }
   uint16_t last_taken() const { return order_[(last_avail_ - 1) & mask_]; }
   uint32_t size() const { return size_; }

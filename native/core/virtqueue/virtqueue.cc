@@ -52,11 +52,12 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   config_ = config;
   SplitRing::Parts parts{};
   if (Reason reason = place(*memory, &parts); reason != Reason::none) return reason;
-  if (memory->poisoned()) return Reason::memory_revoked;
+  // Before the first look at the memory: what is taken away from here on is for the next burst to notice.
+  poison_epoch_ = poison_epoch();
   const bool event_index = config.features >> VIRTIO_RING_F_EVENT_IDX & 1;
   ring_.start(parts, config.size, config.base, event_index);
+  if (memory->poisoned()) return Reason::memory_revoked;
   memory_ = std::move(memory);
-  poison_epoch_ = poison_epoch();
   malformed_ = 0;
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
@@ -105,6 +106,8 @@ Virtqueue::Use::Use(Virtqueue& queue) {
 }
 
 void Virtqueue::latch(Reason reason) {
+  // The zero pages that took the place of the guest's memory look like one lie or another: that is why.
+  if (memory_ && memory_->poisoned()) reason = Reason::memory_revoked;
   Reason none = Reason::none;
   if (!fault_.compare_exchange_strong(none, reason)) return;
   if (error_) notify(error_);

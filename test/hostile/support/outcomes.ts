@@ -49,11 +49,11 @@ export async function isRefusedBothWays(
 }
 
 /**
- * What is shared, up to a mebibyte, but for the used rings: what the back end may not write unless it was given as a
+ * What is shared, up to four mebibytes, but for the used rings: what the back end may not write unless it was given as a
  * buffer.
  */
 export function picture({ memory, rings }: HostileFrontEnd): Buffer {
-  const bytes = memory.read(0, Math.min(memory.size, 1 << 20))
+  const bytes = memory.read(0, Math.min(memory.size, 4 << 20))
   for (const { usedAt, size } of rings) bytes.fill(0, usedAt, usedAt + 6 + 8 * size)
   return bytes
 }
