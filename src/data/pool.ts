@@ -61,7 +61,7 @@ export class Pool implements Slots {
     return this.#freeSmall.out + this.#freeLarge.out
   }
 
-  /** How many packets the holder named so has, in debug and strict mode. */
+  /** How many leases, bursts or packets, each holder has by its name, in debug and strict mode. */
   holding(): Record<string, number> {
     const sums: Record<string, number> = {}
     for (const name of this.holders?.values() ?? []) sums[name] = (sums[name] ?? 0) + 1
