@@ -6,7 +6,21 @@ import { Scheduler } from '../src/data/scheduler.js'
 import { SinkQueue } from '../src/data/sink.js'
 import { SourceQueue } from '../src/data/source.js'
 import { Turn } from '../src/data/turn.js'
-import { enqueue, filterPackets, mirror, release, retain, tapPackets } from '../src/operators/index.js'
+import {
+  detach,
+  drop,
+  enqueue,
+  filterPackets,
+  mapPackets,
+  measure as measured,
+  mirror,
+  partitionPackets,
+  processPackets,
+  rebatch,
+  release,
+  retain,
+  tapPackets,
+} from '../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../src/queue.js'
 import { FakePort } from '../src/testing/fake-port.js'
 import { frame } from '../src/testing/frames.js'
@@ -94,6 +108,47 @@ await measure('bursts → filter, mirror → enqueue', b =>
 await measure('bursts → retain → release → enqueue', b => b.from.pipe(retain(), release(), enqueue(b.to)))
 await measure('bursts → merge of two → enqueue', b =>
   merge(b.from.pipe(enqueue(b.to)), b.from.pipe(enqueue(b.monitor))),
+)
+await measure('bursts → drop', b => b.from.pipe(drop()))
+await measure('bursts → mapPackets(one byte) → enqueue', b =>
+  b.from.pipe(
+    mapPackets(p => p.setUint8(0, 2)),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → mapPackets, inPlace → enqueue', b =>
+  b.from.pipe(
+    mapPackets(p => p.setUint8(0, 2), { inPlace: true }),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → partition(1 of 2) → 2 × enqueue', b => {
+  let count = 0
+  const [some, others] = partitionPackets(b.from, () => (count++ & 1) === 0)
+  return merge(some.pipe(enqueue(b.to)), others.pipe(enqueue(b.monitor)))
+})
+await measure('bursts → rebatch(32) → enqueue', b => b.from.pipe(rebatch(32), enqueue(b.to)))
+await measure('bursts → rebatch(48) → enqueue', b => b.from.pipe(rebatch(48), enqueue(b.to)))
+await measure('bursts → measure → enqueue', b =>
+  b.from.pipe(
+    measured(m => {
+      bytes += m.bytes
+    }),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → detach', b => b.from.pipe(detach()))
+await measure('bursts → processPackets(at once) → enqueue', b =>
+  b.from.pipe(
+    processPackets(() => true),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → processPackets(promise) → enqueue', b =>
+  b.from.pipe(
+    processPackets(async () => true),
+    enqueue(b.to),
+  ),
 )
 await measure('packets → nothing', b => b.from.packets)
 await measure('packets → filter → enqueue', b =>

@@ -1,4 +1,4 @@
-import { from, isObservable, type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { isObservable, type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { take } from 'rxjs/operators'
 import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
@@ -152,17 +152,14 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
       }
       if (!atOnce) this.#goOn(together)
     }
-    const inner = from(result)
-      .pipe(take(1))
-      .subscribe({
-        next: verdict => end(() => settle(job, verdict)),
-        error: error =>
-          end(() => {
-            throw error
-          }),
-        complete: () => end(() => settle(job, undefined)),
+    const fail = (error: unknown): void =>
+      end(() => {
+        throw error
       })
-    this.out.add(inner)
+    const keep = (verdict?: Verdict): void => end(() => settle(job, verdict))
+    if (isObservable(result))
+      this.out.add(result.pipe(take(1)).subscribe({ next: keep, error: fail, complete: keep }))
+    else result.then(keep, fail)
     atOnce = false
     if (failure !== undefined) throw failure.error
   }

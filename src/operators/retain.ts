@@ -16,6 +16,9 @@ export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldP
  * result:   ----a---b---c--|
  * ```
  *
+ * Without it a late use throws `ERR_VHOST_LEASE_ENDED`, as does a burst that `shareReplay` gives to a late subscriber:
+ * replay `detach()`ed packets, or none.
+ *
  * Stands *before* `concatMap`, `mergeMap` or `bufferCount`, never in their project function, which runs too late, and
  * *after* `share()`.
  *

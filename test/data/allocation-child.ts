@@ -2,13 +2,24 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as later } from 'node:timers/promises'
 import v8 from 'node:v8'
+import { merge, type Observable } from 'rxjs'
 import { Pool } from '../../src/data/pool.js'
 import { plainPoolArrays } from '../../src/data/pool-arrays.js'
 import { Scheduler } from '../../src/data/scheduler.js'
 import { SinkQueue } from '../../src/data/sink.js'
 import { SourceQueue } from '../../src/data/source.js'
 import { Turn } from '../../src/data/turn.js'
-import { enqueue, filterPackets, mirror } from '../../src/operators/index.js'
+import {
+  drop,
+  enqueue,
+  filterPackets,
+  mapPackets,
+  measure,
+  mirror,
+  partitionPackets,
+  rebatch,
+  tapPackets,
+} from '../../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../../src/queue.js'
 import { FakePort } from '../../src/testing/fake-port.js'
 import { frame } from '../../src/testing/frames.js'
@@ -26,11 +37,37 @@ const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
 })
 // Every other packet is IPv6, so the filter makes bursts of its own.
 let count = 0
-const pipeline = new VhostQueue(source).pipe(
-  filterPackets(packet => packet.uint16(12) !== 0x86dd && (count++ & 1) === 0),
-  mirror(sinks[0]),
-  enqueue(sinks[1]),
-)
+const queue = new VhostQueue(source)
+const pipelines: Record<string, () => Observable<unknown>> = {
+  'filterPackets, mirror, enqueue': () =>
+    queue.pipe(
+      filterPackets(packet => packet.uint16(12) !== 0x86dd && (count++ & 1) === 0),
+      mirror(sinks[0]),
+      enqueue(sinks[1]),
+    ),
+  'mapPackets, enqueue': () =>
+    queue.pipe(
+      mapPackets(packet => packet.setUint8(0, 2)),
+      enqueue(sinks[1]),
+    ),
+  'mapPackets in place, tapPackets, enqueue': () =>
+    queue.pipe(
+      mapPackets(packet => packet.setUint8(0, 2), { inPlace: true }),
+      tapPackets(packet => packet.length),
+      enqueue(sinks[1]),
+    ),
+  'rebatch, measure, enqueue': () =>
+    queue.pipe(
+      rebatch(48),
+      measure(measured => measured.packets),
+      enqueue(sinks[1]),
+    ),
+  'partitionPackets, enqueue, drop': () => {
+    const [some, others] = partitionPackets(queue, () => (count++ & 1) === 0)
+    return merge(some.pipe(enqueue(sinks[1])), others.pipe(drop('others')))
+  },
+}
+const pipeline = pipelines[process.argv[2]]()
 async function run(count: number): Promise<void> {
   port.sendSame(same, count)
   while (port.waiting > 0) await later(5)

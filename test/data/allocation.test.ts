@@ -5,12 +5,23 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 
-test('a burst pipeline allocates at most 2 bytes a packet over a million', async t => {
-  const child = fileURLToPath(new URL('./allocation-child.js', import.meta.url))
-  const { RX_VHOST_LEASES: _, ...env } = process.env
-  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child], { env })
-  const { packets, bytes } = JSON.parse(stdout) as { packets: number; bytes: number }
-  t.log(`${(bytes / packets).toFixed(2)} bytes a packet`)
-  t.is(packets, 1_000_000)
-  t.true(bytes <= 2 * packets, `${bytes / packets} bytes a packet`)
-})
+const pipelines: Record<string, number> = {
+  'filterPackets, mirror, enqueue': 2,
+  'mapPackets, enqueue': 2,
+  'mapPackets in place, tapPackets, enqueue': 2,
+  // A measurement is an object a burst.
+  'rebatch, measure, enqueue': 4,
+  'partitionPackets, enqueue, drop': 4,
+}
+
+for (const [name, most] of Object.entries(pipelines)) {
+  test.serial(`${name}: at most ${most} bytes a packet over a million`, async t => {
+    const child = fileURLToPath(new URL('./allocation-child.js', import.meta.url))
+    const { RX_VHOST_LEASES: _, ...env } = process.env
+    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child, name], { env })
+    const { packets, bytes } = JSON.parse(stdout) as { packets: number; bytes: number }
+    t.log(`${(bytes / packets).toFixed(2)} bytes a packet`)
+    t.is(packets, 1_000_000)
+    t.true(bytes <= most * packets, `${bytes / packets} bytes a packet`)
+  })
+}
