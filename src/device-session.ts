@@ -130,8 +130,12 @@ export class DeviceSession {
       this.#state = state
       next = undefined
       for (const effect of effects) {
-        if (isAsk(effect)) next = perform(this.id, effect)
-        else this.#run(effect)
+        if (!isAsk(effect)) this.#run(effect)
+        else {
+          next = perform(this.id, effect)
+          if (effect.kind === 'ring-fd' && effect.which === 0 && effect.fd === 0)
+            for (const port of this.#ports) port.kickLost(effect.ring)
+        }
       }
     }
   }

@@ -84,7 +84,7 @@ interface AddonQueues {
   queueUnwatch(handle: number): void
   dequeue(handle: number, max: number): number
   enqueue(handle: number, count: number): number
-  /** 1 = something is there already: do not sleep. */
+  /** 0 = a kick will come, 1 = something is there already: do not sleep, 2 = the ring has no kick: poll it. */
   arm(handle: number): number
   suppress(handle: number): void
   queueFault(handle: number): number

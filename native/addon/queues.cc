@@ -110,9 +110,12 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
                 enqueue_burst(*call.queue->ring, *call.table->pool, call.table->pool->exchange(), call.arg));
 }
 
+// 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
 napi_value arm(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  return result(env, call.queue != nullptr && call.queue->ring->arm_kick());
+  if (call.queue == nullptr) return result(env, 0);
+  Virtqueue& ring = *call.queue->ring;
+  return result(env, ring.arm_kick() ? 1 : ring.running() && !ring.kick() ? 2 : 0);
 }
 
 napi_value suppress(napi_env env, napi_callback_info info) {

@@ -9,6 +9,10 @@ import { DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
 const ZERO_KICKS = 3
+/** How often a ring is looked at whose front end gave it no kick fd (vhost-user, "SET_VRING_KICK"), while it is empty. */
+const NO_KICK_MS = 1
+/** From arm(): nobody will kick. */
+const NO_KICK = 2
 
 export interface RingPortOptions {
   device: number
@@ -36,6 +40,7 @@ export class RingPort implements QueuePort {
   #events: PortEvents | null = null
   #running: boolean
   #zeroKicks = 0
+  #polling: NodeJS.Timeout | undefined
 
   constructor({ device, ring, running, seen, onFault }: RingPortOptions) {
     this.exchange = dataPlane().pool.exchange
@@ -58,6 +63,11 @@ export class RingPort implements QueuePort {
     this.#events?.state()
   }
 
+  /** From the session: a ring has lost its kick fd. Who sleeps on it would sleep for ever. */
+  kickLost(ring: number): void {
+    if (ring === this.#ring) this.#events?.kick()
+  }
+
   open(account: number, events: PortEvents): void {
     const handle = native().queueOpen(this.#device, this.#ring, account)
     if (handle < 0) return // the device is gone: every call answers so
@@ -71,6 +81,8 @@ export class RingPort implements QueuePort {
     if (this.#handle < 0) return
     native().queueClose(this.#handle)
     freeTag(this.#tag)
+    clearTimeout(this.#polling)
+    this.#polling = undefined
     this.#handle = -1
     this.#events = null
   }
@@ -90,7 +102,13 @@ export class RingPort implements QueuePort {
   }
 
   arm(): boolean {
-    return native().arm(this.#handle) === 1
+    const armed = native().arm(this.#handle)
+    if (armed === NO_KICK)
+      this.#polling ??= setTimeout(() => {
+        this.#polling = undefined
+        this.#events?.kick()
+      }, NO_KICK_MS).unref()
+    return armed === 1
   }
 
   suppress(): void {
