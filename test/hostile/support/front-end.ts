@@ -1,9 +1,8 @@
 // A front end that keeps to no rule: arbitrary bytes and fds on a real socket, and, where a case needs one to begin
 // with, the orderly way to a running device. Replies are read by polling, so that it does nothing behind a test's back.
-
 import { native } from '../../../src/native.js'
 import { until } from './conditions.js'
-import { HostileMemory } from './memory.js'
+import { HostileMemory, PAGE } from './memory.js'
 import { HostileRing, ringBytes } from './ring.js'
 import {
   address,
@@ -39,9 +38,6 @@ export interface Reply {
   payload: Uint8Array
 }
 
-/** Where rings end and packet buffers may begin. */
-export const bufferOffset = (size: number): number => Math.ceil((2 * ringBytes(size)) / 4096) * 4096
-
 export class HostileFrontEnd {
   readonly memory: HostileMemory
   readonly rings: readonly [HostileRing, HostileRing]
@@ -49,7 +45,8 @@ export class HostileFrontEnd {
   readonly regions: Region[]
   /** Offset of the first byte that belongs to no ring. */
   readonly buffers: number
-  readonly #token: number
+  /** The connection's own token, which may be passed where it does not belong. */
+  readonly socket: number
   readonly #inbox = new Uint8Array(1 << 16)
   readonly #fds = new Uint32Array(254)
   #filled = 0
@@ -60,25 +57,20 @@ export class HostileFrontEnd {
     path: string,
     { size = 16, features = FEATURE_BITS.usual, memory, regions }: FrontEndOptions = {},
   ) {
-    this.buffers = bufferOffset(size)
-    this.memory = new HostileMemory(memory ?? this.buffers + 32 * 4096)
+    this.buffers = Math.ceil((2 * ringBytes(size)) / PAGE) * PAGE
+    this.memory = new HostileMemory(memory ?? this.buffers + 32 * PAGE)
     this.features = features
     this.regions = regions?.(this.memory) ?? [this.memory.region()]
     this.rings = [0, 1].map(
       index => new HostileRing(this.memory, index, size, index * (this.buffers / 2)),
     ) as unknown as [HostileRing, HostileRing]
-    this.#token = native().socketConnect(path)
-    if (this.#token < 0) throw new Error(`no connection to ${path}: ${this.#token}`)
-  }
-
-  /** The socket's own token, to be passed where it does not belong. */
-  get socket(): number {
-    return this.#token
+    this.socket = native().socketConnect(path)
+    if (this.socket < 0) throw new Error(`no connection to ${path}: ${this.socket}`)
   }
 
   /** Closes the socket and nothing else: what a `kill -9` looks like from the other side. */
   hangUp(): void {
-    native().closeFd(this.#token)
+    native().closeFd(this.socket)
     this.#over = true
   }
 
@@ -98,7 +90,7 @@ export class HostileFrontEnd {
 
   /** Bytes taken, 0 if the socket is full; a negative errno if it is gone. */
   trySend(bytes: Uint8Array, fds: readonly number[] = []): number {
-    const sent = native().socketSend(this.#token, bytes, 0, bytes.length, Uint32Array.from(fds))
+    const sent = native().socketSend(this.socket, bytes, 0, bytes.length, Uint32Array.from(fds))
     return sent === EAGAIN ? 0 : sent
   }
 
@@ -144,7 +136,7 @@ export class HostileFrontEnd {
   tryReply(): Reply | undefined {
     if (!this.#over) {
       const room = this.#inbox.length - this.#filled
-      const got = native().socketReceive(this.#token, this.#inbox, this.#filled, room, this.#fds)
+      const got = native().socketReceive(this.socket, this.#inbox, this.#filled, room, this.#fds)
       if (got > 0) this.#filled += got
       else if (got !== EAGAIN) this.#over = true
     }
