@@ -46,6 +46,11 @@ interface AddonSockets {
 interface AddonWakeup {
   wakeupOpen(ready: Uint32Array, onReady: (pairs: number) => void): number
   wakeupHold(on: boolean): void
+  /** `onTurn` runs in a later turn of the event loop once flags[0] is set; while flags[1] is 0, ask as well. */
+  wakeupTurns(flags: Uint32Array, clock: Float64Array, onTurn: () => void): number
+  wakeupAskTurn(): void
+  /** Writes the time in milliseconds to clock[0]. */
+  readClock(): void
   /** 0 = readable, 1 = readable (edge), 2 = readable or writable, 3 = writable. */
   watch(token: FdToken, tag: number, mode: number): number
   unwatch(token: FdToken): void

@@ -130,3 +130,31 @@ export function hold(): void {
 export function letGo(): void {
   if (holders > 0 && --holders === 0) native().wakeupHold(false)
 }
+
+/** What the scheduler needs of the event loop, without an object for each turn and each look at the clock. */
+export interface Turns {
+  /** The function that was given runs in a later turn: what setImmediate does. */
+  later(): void
+  /** Milliseconds that only rise. */
+  now(): number
+}
+
+/** Once for each env. */
+export function openTurns(onTurn: () => void): Turns {
+  open()
+  const addon = native()
+  const flags = new Uint32Array(2)
+  const clock = new Float64Array(1)
+  const result = addon.wakeupTurns(flags, clock, onTurn)
+  if (result < 0) throw new Error(`rx-vhost: no turns: ${errnoName(result)}`)
+  return {
+    later() {
+      flags[0] = 1
+      if (flags[1] === 0) addon.wakeupAskTurn()
+    },
+    now() {
+      addon.readClock()
+      return clock[0]
+    },
+  }
+}

@@ -23,6 +23,13 @@ struct Wakeup::Loop {
   napi_env env = nullptr;
   Wakeup* owner = nullptr;
   uv_poll_t poll{};
+  uv_check_t check{};  // a turn, behind those of setImmediate
+  uv_idle_t idle{};    // and what keeps the loop from waiting for events before it
+  int handles = 0;     // that libuv has
+  napi_ref turn = nullptr;
+  napi_ref flags = nullptr, clock = nullptr;  // keep `asked` and `time` in place
+  uint32_t* asked = nullptr;
+  double* time = nullptr;
   napi_ref callback = nullptr;
   napi_ref ready = nullptr;  // keeps `pairs` in place
   napi_async_context context = nullptr;
@@ -34,7 +41,8 @@ struct Wakeup::Loop {
 
   int start(Napi::TypedArray array, Napi::Function function);
   void on_readable();
-  void call(int count);
+  void on_turn();
+  void call(napi_ref function, int argument);
   void close();
 };
 
@@ -48,7 +56,10 @@ int Wakeup::Loop::start(Napi::TypedArray array, Napi::Function function) {
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(env, &loop) != napi_ok) return -ENOSYS;
   if (const int error = uv_poll_init(loop, &poll, epoll); error) return error;
-  poll.data = this;
+  uv_check_init(loop, &check);
+  uv_idle_init(loop, &idle);
+  poll.data = check.data = idle.data = this;
+  handles = 3;
   napi_create_reference(env, function, 1, &callback);
   napi_create_reference(env, array, 1, &ready);
   napi_async_init(env, nullptr, Napi::String::New(env, "rx-vhost:wakeup"), &context);
@@ -71,14 +82,25 @@ void Wakeup::Loop::on_readable() {
     pairs[2 * i] = events[i].data.u32;
     pairs[2 * i + 1] = events[i].events;
   }
-  call(count);
+  call(callback, count);
 }
 
-void Wakeup::Loop::call(int count) {
+void Wakeup::Loop::on_turn() {
+  if (asked[0] == 0) {
+    uv_check_stop(&check);
+    uv_idle_stop(&idle);
+    asked[1] = 0;
+    return;
+  }
+  asked[0] = 0;
+  call(turn, 0);
+}
+
+void Wakeup::Loop::call(napi_ref target, int count) {
   napi_handle_scope scope;
   if (napi_open_handle_scope(env, &scope) != napi_ok) return;
   napi_value function, self, argument, result;
-  napi_get_reference_value(env, callback, &function);
+  napi_get_reference_value(env, target, &function);
   napi_get_global(env, &self);
   napi_create_int32(env, count, &argument);
   const napi_status status = napi_make_callback(env, context, self, function, 1, &argument, &result);
@@ -98,13 +120,19 @@ void Wakeup::Loop::close() {
   owner = nullptr;
   napi_delete_reference(env, callback);
   napi_delete_reference(env, ready);
+  if (turn) napi_delete_reference(env, turn);
+  if (flags) napi_delete_reference(env, flags);
+  if (clock) napi_delete_reference(env, clock);
   napi_async_destroy(env, context);
-  uv_poll_stop(&poll);
-  uv_close(reinterpret_cast<uv_handle_t*>(&poll), [](uv_handle_t* handle) {
-    Loop* self = static_cast<Loop*>(handle->data);
-    napi_remove_async_cleanup_hook(self->hook);
-    delete self;
-  });
+  uv_handle_t* const all[] = {reinterpret_cast<uv_handle_t*>(&poll), reinterpret_cast<uv_handle_t*>(&check),
+                              reinterpret_cast<uv_handle_t*>(&idle)};
+  for (uv_handle_t* handle : all)
+    uv_close(handle, [](uv_handle_t* closed) {
+      Loop* self = static_cast<Loop*>(closed->data);
+      if (--self->handles > 0) return;
+      napi_remove_async_cleanup_hook(self->hook);
+      delete self;
+    });
 }
 
 int Wakeup::open(Napi::Env env, Napi::TypedArray ready, Napi::Function callback) {
@@ -121,6 +149,31 @@ int Wakeup::open(Napi::Env env, Napi::TypedArray ready, Napi::Function callback)
   }
   loop_ = loop;
   return 0;
+}
+
+int Wakeup::open_turns(Napi::Env env, Napi::TypedArray flags, Napi::TypedArray clock, Napi::Function turn) {
+  if (!loop_) return -ENXIO;
+  if (loop_->turn) return -EALREADY;
+  void* data = nullptr;
+  napi_get_typedarray_info(env, flags, nullptr, nullptr, &data, nullptr, nullptr);
+  loop_->asked = static_cast<uint32_t*>(data);
+  napi_get_typedarray_info(env, clock, nullptr, nullptr, &data, nullptr, nullptr);
+  loop_->time = static_cast<double*>(data);
+  napi_create_reference(env, turn, 1, &loop_->turn);
+  napi_create_reference(env, flags, 1, &loop_->flags);
+  napi_create_reference(env, clock, 1, &loop_->clock);
+  return 0;
+}
+
+void Wakeup::read_clock() {
+  if (loop_ && loop_->time) *loop_->time = static_cast<double>(uv_hrtime()) / 1e6;
+}
+
+void Wakeup::ask_turn() {
+  if (!loop_ || !loop_->turn || loop_->asked[1] != 0) return;
+  loop_->asked[1] = 1;
+  uv_check_start(&loop_->check, [](uv_check_t* handle) { static_cast<Loop*>(handle->data)->on_turn(); });
+  uv_idle_start(&loop_->idle, [](uv_idle_t*) {});
 }
 
 Wakeup::~Wakeup() {
@@ -166,6 +219,31 @@ Napi::Value wakeup_open(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), error);
 }
 
+Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const bool room = args.words(0).size() >= 2 && !args.array<double>(1, napi_float64_array).empty();
+  if (!room || !info[2].IsFunction()) args.fail("two words, a double and a function");
+  if (!args.ok()) return info.Env().Undefined();
+  Wakeup* wakeup = env_of(info.Env()).wakeup.get();
+  const int error = wakeup ? wakeup->open_turns(info.Env(), info[0].As<Napi::TypedArray>(),
+                                                info[1].As<Napi::TypedArray>(), info[2].As<Napi::Function>())
+                           : -ENXIO;
+  return Napi::Number::New(info.Env(), error);
+}
+
+// Several times a turn, so without the C++ wrapper.
+napi_value read_clock(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
+  if (const auto& wakeup = static_cast<AddonEnv*>(data)->wakeup; wakeup) wakeup->read_clock();
+  return nullptr;
+}
+
+Napi::Value wakeup_ask_turn(const Napi::CallbackInfo& info) {
+  if (AddonEnv& self = env_of(info.Env()); self.wakeup) self.wakeup->ask_turn();
+  return info.Env().Undefined();
+}
+
 Napi::Value wakeup_hold(const Napi::CallbackInfo& info) {
   Args args(info);
   AddonEnv& self = env_of(info.Env());
@@ -198,6 +276,11 @@ Napi::Value unwatch(const Napi::CallbackInfo& info) {
 
 void register_wakeup(Napi::Env env, Napi::Object exports) {
   exports["wakeupOpen"] = Napi::Function::New(env, wakeup_open, "wakeupOpen");
+  exports["wakeupTurns"] = Napi::Function::New(env, wakeup_turns, "wakeupTurns");
+  exports["wakeupAskTurn"] = Napi::Function::New(env, wakeup_ask_turn, "wakeupAskTurn");
+  napi_value clock = nullptr;
+  napi_create_function(env, "readClock", NAPI_AUTO_LENGTH, read_clock, &env_of(env), &clock);
+  exports["readClock"] = Napi::Value(env, clock);
   exports["wakeupHold"] = Napi::Function::New(env, wakeup_hold, "wakeupHold");
   exports["watch"] = Napi::Function::New(env, watch, "watch");
   exports["unwatch"] = Napi::Function::New(env, unwatch, "unwatch");

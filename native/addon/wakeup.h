@@ -34,6 +34,13 @@ class Wakeup {
   void unwatch(int fd);
   /// Whether open watches keep the event loop, and with it the process, alive. They don't at first.
   void hold(bool on);
+  /// `turn` is called in a later turn of the event loop than that in which `flags[0]` was set, which it
+  /// clears. While `flags[1]` is 0 a request needs ask_turn() as well. What setImmediate does, without an
+  /// object a turn: a ring that is polled takes tens of thousands of them a second.
+  int open_turns(Napi::Env env, Napi::TypedArray flags, Napi::TypedArray clock, Napi::Function turn);
+  void ask_turn();
+  /// Writes the time in milliseconds to `clock`: a number that is returned costs JavaScript an object.
+  void read_clock();
 
  private:
   struct Loop;  // what libuv and Node-API point to; it goes when libuv has let go, after this object perhaps

@@ -2,6 +2,7 @@
 // slot has one owner thread; other threads get copies.
 import { VhostError } from '../errors.js'
 import { native } from '../native.js'
+import { openTurns } from '../wakeup.js'
 import type { DataPlane } from './plane.js'
 import { Pool } from './pool.js'
 import { Scheduler } from './scheduler.js'
@@ -30,6 +31,15 @@ export function dataPlane(): DataPlane {
     throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', 'the packet pool could not be made', {
       fix: `allow this process ${poolBytes >> 20} MiB of address space, or configurePool({ bytes })`,
     })
-  plane = { pool: new Pool(arrays), scheduler: new Scheduler(), turn: new Turn() }
+  let run = (): void => {}
+  const turns = openTurns(() => run())
+  const scheduler = new Scheduler({
+    now: turns.now,
+    defer: turn => {
+      run = turn
+      turns.later()
+    },
+  })
+  plane = { pool: new Pool(arrays), scheduler, turn: new Turn() }
   return plane
 }

@@ -28,7 +28,7 @@ export interface Task {
 export interface SchedulerOptions {
   /** Milliseconds that only rise. */
   now?: () => number
-  /** Runs something in a later turn of the event loop. */
+  /** Runs something, always the same, in a later turn of the event loop. */
   defer?: (run: () => void) => void
 }
 
@@ -38,8 +38,10 @@ export class Scheduler {
   turns = 0
   readonly #defer: (run: () => void) => void
   readonly #turn = (): void => this.#run()
-  #ready: Task[] = []
-  #visiting: Task[] = []
+  // Lists with a count of their own: an array whose length is set to 0 gives its memory up, each turn.
+  #ready: (Task | undefined)[] = []
+  #count = 0
+  #visiting: (Task | undefined)[] = []
   #scheduled = false
   #deadline = 0
 
@@ -52,7 +54,7 @@ export class Scheduler {
   ready(task: Task): void {
     if (task.queued) return
     task.queued = true
-    this.#ready.push(task)
+    this.#ready[this.#count++] = task
     if (this.#scheduled) return
     this.#scheduled = true
     this.#defer(this.#turn)
@@ -68,11 +70,14 @@ export class Scheduler {
     this.turns++
     this.#deadline = this.now() + TURN_MS
     const visiting = this.#ready
+    let count = this.#count
     this.#ready = this.#visiting
+    this.#count = 0
     this.#visiting = visiting
     let next = 0
     do {
-      const task = visiting[next++]
+      const task = visiting[next] as Task
+      visiting[next++] = undefined
       task.queued = false
       task.deficit = Math.min(task.deficit + VISIT_PACKETS, 2 * VISIT_PACKETS)
       const visit = task.serve()
@@ -80,23 +85,24 @@ export class Scheduler {
       if (visit === LATER) this.ready(task)
       else if (visit === MORE_NOW && !task.queued) {
         task.queued = true
-        visiting.push(task)
+        visiting[count++] = task
       }
-    } while (next < visiting.length && !this.expired())
-    this.#keep(visiting, next)
+    } while (next < count && !this.expired())
+    if (next < count) this.#keep(visiting, next, count)
   }
 
   // Who had no visit goes first in the next turn.
-  #keep(visiting: Task[], from: number): void {
-    if (from < visiting.length) {
-      const later = this.#ready
-      this.#ready = visiting.slice(from).concat(later)
-      later.length = 0
-      if (!this.#scheduled) {
-        this.#scheduled = true
-        this.#defer(this.#turn)
-      }
+  #keep(visiting: (Task | undefined)[], from: number, to: number): void {
+    const ready = this.#ready
+    const kept = to - from
+    for (let i = this.#count - 1; i >= 0; i--) ready[i + kept] = ready[i]
+    for (let i = 0; i < kept; i++) {
+      ready[i] = visiting[from + i]
+      visiting[from + i] = undefined
     }
-    visiting.length = 0
+    this.#count += kept
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#defer(this.#turn)
   }
 }

@@ -89,7 +89,7 @@ export class SourceQueue implements Task, PortEvents {
     this.detach()
     this.#closed = true
     this.#delivery.complete()
-    this.#stall.end()
+    this.#stall.stop()
     if (!this.#delivery.busy) this.#dropCarried()
     if (this.#account !== NO_ACCOUNT && !this.#resting) this.#plane.pool.accounts.close(this.#account)
   }
@@ -219,7 +219,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#epoch++
     this.#armed = false
     this.#port?.suppress()
-    this.#stall.end()
+    this.#stall.stop()
     this.#options.onStop?.()
   }
 

@@ -83,6 +83,7 @@ export class Sender {
   }
 
   onCall(): void {
+    if (this.#waiting.length === 0) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
