@@ -1,12 +1,37 @@
-// `npm run test:asan`: the native tests built with ASan and UBSan and run; then, given `--addon`, the addon itself
-// built that way and the JavaScript suite run on it. Any report ends the process with a failure.
+// `npm run test:asan`: the native tests built with ASan and UBSan and run; then the addon itself built that way, and
+// the suites that play hostile and well-behaved guests run on it. Any report ends the process with a failure.
+// Both are built in folders of their own below native/, and only what has changed is built again.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const native = join(dirname(fileURLToPath(import.meta.url)), '..', 'native')
-const out = join(native, 'build-native-tests')
+const root = join(dirname(fileURLToPath(import.meta.url)), '..')
+const native = join(root, 'native')
+const sanitizers = 'address,undefined'
+
+function run(command, args, env = {}) {
+  const { status, signal, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, ...env },
+  })
+  if (status !== 0) {
+    console.error(`rx-vhost: ${command} ended with ${error?.message ?? signal ?? status}`)
+    process.exit(1)
+  }
+}
+
+const under = (folder, ending) =>
+  readdirSync(join(native, folder), { recursive: true })
+    .map(String)
+    .filter(f => f.endsWith(ending))
+    .map(f => join(native, folder, f))
+
+// The native tests
+
+const tests = join(native, 'build-native-tests')
 const flags = [
   '-std=c++20',
   '-O1',
@@ -19,40 +44,59 @@ const flags = [
   '-Wall',
   '-Wextra',
   '-Wno-missing-field-initializers',
-  '-fsanitize=address,undefined',
+  `-fsanitize=${sanitizers}`,
   '-fno-sanitize-recover=all',
   // native/core/base/guest_load.h: the tests watch every load of a guest's memory.
   '-DRXVHOST_PROBE_GUEST_LOADS',
   `-I${native}`,
 ]
 
-function run(command, args, env = {}) {
-  const { status, signal } = spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, ...env } })
-  if (status !== 0) {
-    console.error(`rx-vhost: ${command} ended with ${signal ?? status}`)
-    process.exit(1)
-  }
-}
-
-const under = (folder, ending) =>
-  readdirSync(join(native, folder), { recursive: true })
-    .map(String)
-    .filter(f => f.endsWith(ending))
-    .map(f => join(native, folder, f))
-
-mkdirSync(out, { recursive: true })
+mkdirSync(tests, { recursive: true })
 const newestHeader = Math.max(
   ...['core', 'guest', 'test'].flatMap(f => under(f, '.h')).map(f => statSync(f).mtimeMs),
 )
 const objects = ['core', 'guest', 'test']
   .flatMap(f => under(f, '.cc'))
   .map(source => {
-    const object = join(out, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
+    const object = join(tests, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
     const fresh =
       existsSync(object) && statSync(object).mtimeMs > Math.max(newestHeader, statSync(source).mtimeMs)
     if (!fresh) run('g++', [...flags, '-c', source, '-o', object])
     return object
   })
-const program = join(out, 'native-tests')
+const program = join(tests, 'native-tests')
 run('g++', [...flags, ...objects, '-o', program, '-lpthread'])
 run(program, [], { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' })
+
+// The addon. node-gyp builds beside its binding.gyp, so the sources are copied to a folder where it has another build.
+
+const copy = join(native, 'build-asan')
+const gyp = join(root, 'node_modules', '.bin', 'node-gyp')
+const sources = ['binding.gyp', 'addon', 'core', 'guest']
+for (const source of sources) {
+  // A file that was removed must not stay behind in the copy.
+  const theirs = join(copy, source)
+  if (statSync(join(native, source)).isDirectory() && existsSync(theirs))
+    for (const file of readdirSync(theirs, { recursive: true }).map(String))
+      if (!existsSync(join(native, source, file)))
+        rmSync(join(theirs, file), { recursive: true, force: true })
+  cpSync(join(native, source), theirs, { recursive: true, preserveTimestamps: true })
+}
+const prefix = join(dirname(process.execPath), '..')
+const nodedir = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
+const gypFlags = [`--directory=${copy}`, '--loglevel=error', ...nodedir]
+run(gyp, ['configure', ...gypFlags, '--', `-Dsanitize=${sanitizers}`])
+run(gyp, ['build', ...gypFlags, '-j', String(availableParallelism())], { MAKEFLAGS: '-s' })
+
+/** Node has no sanitizer of its own, so the runtime of ours must be there before it. */
+const library = name => spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim()
+
+run(join(root, 'node_modules', '.bin', 'ava'), ['dist/test/hostile/*.test.js', 'dist/test/guest/*.test.js'], {
+  RX_VHOST_ADDON: join(copy, 'build', 'Release', 'rx_vhost.node'),
+  // A sanitizer sees in one run what a count sees in a thousand.
+  RX_VHOST_REPEATS: process.env.RX_VHOST_REPEATS ?? '3',
+  LD_PRELOAD: library('libasan.so'),
+  // What Node itself leaves to the end of the process is no leak of ours; the native tests look for those.
+  ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+})

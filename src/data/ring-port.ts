@@ -4,7 +4,7 @@ import { native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
 import { FIRST_DROP, STAT_NAMES } from './counters.js'
 import { dataPlane } from './env.js'
-import { DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
+import { COUNT, DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
@@ -40,6 +40,8 @@ export class RingPort implements QueuePort {
   #events: PortEvents | null = null
   #running: boolean
   #zeroKicks = 0
+  /** Packets were moved, so the memory is shared: zeroes are then those of a guest that reboots. */
+  #shared = false
   #polling: NodeJS.Timeout | undefined
 
   constructor({ device, ring, running, seen, onFault }: RingPortOptions) {
@@ -89,6 +91,7 @@ export class RingPort implements QueuePort {
 
   dequeue(max: number): number {
     const result = native().dequeue(this.#handle, max)
+    if (result & COUNT) this.#shared = true
     if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
@@ -96,6 +99,7 @@ export class RingPort implements QueuePort {
 
   enqueue(count: number): number {
     const result = native().enqueue(this.#handle, count)
+    if (result & COUNT) this.#shared = true
     if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
@@ -135,7 +139,7 @@ export class RingPort implements QueuePort {
   }
 
   #kicked(): void {
-    if (this.#zeroKicks < ZERO_KICKS && native().queueReadsZero(this.#handle)) {
+    if (!this.#shared && this.#zeroKicks < ZERO_KICKS && native().queueReadsZero(this.#handle)) {
       if (++this.#zeroKicks === ZERO_KICKS) this.#onFault('mem_not_shared')
     }
     this.#events?.kick()

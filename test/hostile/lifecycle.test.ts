@@ -36,7 +36,7 @@ for (const stage of ['connecting', 'connected', 'sending', 'receiving'])
       t.deepEqual(scene.faults, [])
       t.is(scene.stage.connected, 0)
     },
-    { repeats: 5 },
+    { repeats: 3 },
   )
 
 /** The orderly way to a running device, cut after `bytes` bytes. */

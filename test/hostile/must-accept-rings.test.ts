@@ -180,24 +180,16 @@ for (const pending of [false, true])
       await passesBothWays(stage, front)
       const [to, from] = front.rings
       if (pending) {
-        // Eight buffers are posted and one is used: the rest is known to the back end when the guest reboots.
+        // Eight buffers are posted and one is used: the rest is what the back end had seen.
         for (let head = 0; head < 8; head++) to.descriptor(head, room(front.buffers + 2048 * head))
         to.offer(...Array(8).keys())
         await receives(scene, front, frameOf(5))
       }
       for (const ring of [to, from]) ring.clear()
-      await provoke(scene, front, 1)
-      await provoke(scene, front, 0)
-      await provoke(scene, front, 0)
-      t.deepEqual(
-        scene.faults.filter(({ reason }) => reason !== 'mem_not_shared'),
-        [],
-      )
-      t.deepEqual(
-        [to.usedIndex, from.usedIndex],
-        [0, 0],
-        'nothing was written to what may be other memory now',
-      )
+      for (const index of [0, 1, 0, 1, 0, 1, 0, 1]) await provoke(scene, front, index)
+      t.deepEqual(scene.faults, [])
+      // Nothing was written to what may be other memory by now.
+      t.deepEqual([to.usedIndex, from.usedIndex], [0, 0])
       for (const { index } of front.rings) await front.renew(index)
       await passesFromGuest(stage, front)
       t.deepEqual(scene.events('closed'), [])

@@ -16,7 +16,7 @@ interface Plant {
   driver: VhostDriver
   guest: GuestPort
   /** Sends frames 0, 1, … in one go, so that they come in one burst. */
-  send(count?: number): void
+  send(): void
   sent: number
   end(): Promise<void>
 }
@@ -31,8 +31,8 @@ async function plant(): Promise<Plant> {
     driver,
     guest,
     sent: 0,
-    send(count = FRAMES) {
-      guest.sendBurst(Array.from({ length: count }, () => frameOf(it.sent++)))
+    send() {
+      guest.sendBurst(Array.from({ length: FRAMES }, () => frameOf(it.sent++)))
     },
     async end() {
       await until('all leases to be back', () => driver.fromGuest().stats.held === 0)
@@ -46,7 +46,7 @@ async function plant(): Promise<Plant> {
 const numberOf = (packet: Packet): number => packet.uint32(14)
 const numbers = (count: number, from = 0): number[] => Array.from({ length: count }, (_, n) => from + n)
 
-/** What subscribers throw is reported by rxjs later, once for each throw. */
+/** What rxjs reports of subscribers that throw. */
 const reported: unknown[] = []
 test.before(() => {
   config.onUnhandledError = error => reported.push(error)
@@ -195,7 +195,6 @@ test.serial('N2: closing the driver from within next: no callback comes after it
   await guest.closed
   await turns(8)
   t.is(seen.length, 1)
-  open.unsubscribe()
-  bursts.unsubscribe()
+  for (const subscription of [open, bursts]) subscription.unsubscribe()
   await end()
 })

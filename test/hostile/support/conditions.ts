@@ -1,6 +1,6 @@
 // Waiting for conditions, never for a time. A deadline only turns a test that would hang into one that says why.
 
-const DEADLINE_MS = Number(process.env.DEADLINE ?? 20_000)
+const DEADLINE_MS = 20_000
 // Captured before a test puts other timers in place.
 const { now } = performance
 const clock = (): number => now.call(performance)
