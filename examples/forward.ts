@@ -3,6 +3,7 @@
 //
 //   node dist/examples/forward.js a.sock b.sock
 import { type HeldBurst, VhostDriver, type VhostQueue, type VhostSink } from 'rx-vhost'
+import { Subscription } from 'rxjs'
 import { narrate, onEnd, reportFaults, summarize } from './ports.js'
 
 /** One way of the forward: a burst in hand, and how many of its packets the receiver has taken. */
@@ -32,14 +33,21 @@ if (paths.length !== 2) {
 const drivers = paths.map(path => new VhostDriver(path))
 const [a, b] = drivers
 const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
-for (const driver of drivers) narrate(driver)
-const open = drivers.map(reportFaults)
 const way = (from: VhostDriver, to: VhostSink): Way => {
   const queue = from.fromGuest()
   return { from: queue, to, burst: queue.createBurst(32), sent: 0 }
 }
 const ways = [way(a, ports[1].sink), way(b, ports[0].sink)]
+const all = new Subscription()
 let running = true
+onEnd(() => {
+  running = false
+  for (const { burst } of ways) burst.release()
+  all.unsubscribe()
+  console.log(JSON.stringify(summarize(ports)))
+})
+for (const driver of drivers) narrate(driver)
+for (const driver of drivers) all.add(reportFaults(driver))
 
 function loop(): void {
   if (!running) return
@@ -51,9 +59,3 @@ function loop(): void {
 }
 
 loop()
-onEnd(() => {
-  running = false
-  for (const { burst } of ways) burst.release()
-  for (const subscription of open) subscription.unsubscribe()
-  console.log(JSON.stringify(summarize(ports)))
-})

@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import { type Overflow, VhostDriver } from 'rx-vhost'
 import { enqueue, mirror } from 'rx-vhost/operators'
-import { merge } from 'rxjs'
+import { merge, Subscription } from 'rxjs'
 import { runDemo } from './demo.js'
 import { narrate, onEnd, reportFaults, summarize } from './ports.js'
 
@@ -41,6 +41,13 @@ if (positionals.length === 0) {
 function serve(paths: string[], overflow: Overflow): void {
   const drivers = paths.map(path => new VhostDriver(path))
   const [a, b, monitor] = drivers
+  const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
+  const all = new Subscription()
+  const end = (): void => {
+    all.unsubscribe()
+    console.log(JSON.stringify(summarize(ports)))
+  }
+  onEnd(end)
   for (const driver of drivers) narrate(driver)
   const running = mirrorBetween(a, b, monitor, overflow).subscribe({
     error: error => {
@@ -49,11 +56,6 @@ function serve(paths: string[], overflow: Overflow): void {
       end()
     },
   })
-  const faults = drivers.map(reportFaults)
-  const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
-  const end = (): void => {
-    for (const subscription of [running, ...faults]) subscription.unsubscribe()
-    console.log(JSON.stringify(summarize(ports)))
-  }
-  onEnd(end)
+  all.add(running)
+  for (const driver of drivers) if (!running.closed) all.add(reportFaults(driver))
 }

@@ -1,5 +1,6 @@
 // What the examples share: the summary of their ports, and an orderly end by Ctrl-C or SIGTERM.
 import type { VhostDriver, VhostSink } from 'rx-vhost'
+import type { Subscription } from 'rxjs'
 
 export interface Port {
   driver: VhostDriver
@@ -48,7 +49,7 @@ export function narrate(driver: VhostDriver): void {
 }
 
 /** Prints faults of a driver's devices; counts as a subscription of the driver while it runs. */
-export function reportFaults(driver: VhostDriver): { unsubscribe(): void } {
+export function reportFaults(driver: VhostDriver): Subscription {
   return driver.subscribe({
     next: device =>
       device.subscribe(event => {

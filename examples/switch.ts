@@ -7,7 +7,7 @@
 //   node dist/examples/switch.js --print-capabilities
 import { parseArgs } from 'node:util'
 import { type Packet, VhostDriver, type VhostDriverOptions } from 'rx-vhost'
-import { defer, merge, retry, tap, timer } from 'rxjs'
+import { defer, merge, retry, Subscription, tap, timer } from 'rxjs'
 import { MacTable } from './mac-table.js'
 import { narrate, onEnd, type Port, reportFaults, summarize } from './ports.js'
 
@@ -66,13 +66,15 @@ function main(): void {
   const ports = paths.map(path => makePort(path))
   if (values.fd !== undefined) ports.unshift(makePort(`fd:${values.fd}`, { fd: Number(values.fd) }))
   if (ports.length === 0) fail('usage: switch [--socket-path=PATH | --fd=N] [PATH…]')
-  for (const { driver } of ports) narrate(driver)
-  const running = learningSwitch(ports).subscribe()
-  const faults = ports.map(({ driver }) => reportFaults(driver))
+  const all = new Subscription()
+  // Before anything listens: whoever reads "listening" may end us at once.
   onEnd(() => {
-    for (const subscription of [running, ...faults]) subscription.unsubscribe()
+    all.unsubscribe()
     console.log(JSON.stringify(summarize(ports)))
   })
+  for (const { driver } of ports) narrate(driver)
+  all.add(learningSwitch(ports).subscribe())
+  for (const { driver } of ports) all.add(reportFaults(driver))
 }
 
 function fail(message: string): never {
