@@ -1,8 +1,10 @@
 // An operator as any RxJS operator: what it makes of a source that is silent, ends, fails, or is subscribed twice.
 import assert from 'node:assert/strict'
-import { merge, throwError } from 'rxjs'
+import { merge, Subscription, share, throwError } from 'rxjs'
 import { concatWith, take } from 'rxjs/operators'
-import { type ComplianceCheck, check, upTo } from './bench.js'
+import { Burst } from '../../burst.js'
+import { numberOf } from '../frames.js'
+import { type ComplianceCheck, check, type Item, upTo } from './bench.js'
 
 export const streamChecks: readonly ComplianceCheck[] = [
   // A source that never emits: nothing comes out, and unsubscribing ends it all.
@@ -75,5 +77,24 @@ export const streamChecks: readonly ComplianceCheck[] = [
       [...bench.seen].sort((a, b) => a - b),
       twice,
     )
+  }),
+
+  // Behind a share(), the branches before and behind the operator's see all packets, unaltered and in order, whatever
+  // it does with its own.
+  check('multicasting', bench => {
+    const shared = bench.source.pipe(share())
+    const before: number[] = []
+    const behind: number[] = []
+    const noteIn = (seen: number[]) => (item: Item) => {
+      for (const packet of item instanceof Burst ? item : [item]) seen.push(numberOf(packet))
+    }
+    const running = new Subscription()
+    running.add(shared.subscribe(noteIn(before)))
+    running.add(shared.pipe(bench.operator).subscribe(bench.note))
+    running.add(shared.subscribe(noteIn(behind)))
+    bench.send(24)
+    bench.settled()
+    running.unsubscribe()
+    assert.deepEqual([before, bench.seen, behind], [upTo(24), upTo(24), upTo(24)])
   }),
 ]
