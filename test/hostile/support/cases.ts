@@ -10,8 +10,11 @@ import { frameOf, HEADER, postGood, sendGood } from './frames.js'
 import type { FrontEndOptions, HostileFrontEnd } from './front-end.js'
 import { Sibling, Stage } from './stage.js'
 
-/** How often a case is repeated; fewer with a sanitizer, which finds in one what a count finds in a thousand. */
-const REPEATS = Number(process.env.RX_VHOST_REPEATS ?? 1000)
+/**
+ * How often a case is repeated: a thousand times where all is tested, fewer at a desk, and fewest with a sanitizer, which
+ * finds in one what a count finds in a thousand.
+ */
+const REPEATS = Number(process.env.RX_VHOST_REPEATS ?? (process.env.CI ? 1000 : 100))
 /** A variant of a case that was repeated so often before. */
 const REPEATS_OF_VARIANT = Math.min(REPEATS, 10)
 const repeated = new Set<string>()
@@ -123,7 +126,7 @@ export async function passesToGuest(stage: Stage, front: HostileFrontEnd): Promi
 }
 
 export interface CaseOptions {
-  /** Of the case as a whole. By default 1,000 for the first with this id, a few for its variants; 1 if not cheap. */
+  /** Of the case as a whole. By default REPEATS for the first with this id, a few for its variants; 1 if not cheap. */
   repeats?: number
   /** Frames that the sibling moves meanwhile. */
   siblingFrames?: number
