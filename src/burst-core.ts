@@ -2,7 +2,7 @@
 // they stopped. Cores are pooled; whoever holds a handle never sees one. It knows packets and no queue.
 //
 // Where a burst stops half-way (a predicate that throws, an unsubscription from inside one) the operator marks it in
-// the core that the queue gave out, its *origin*; the queue keeps what nobody was given (DESIGN §5.5).
+// the core that the queue gave out, its *origin*; the queue keeps what nobody was given.
 import { borrowPacket, type Packet, type Slots } from './packet.js'
 
 /**

@@ -1,5 +1,5 @@
 // Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
-// get (DESIGN §5.8): they never alter the burst that they were given, unless the user promised that nobody else looks.
+// get: they never alter the burst that they were given, unless the user promised that nobody else looks.
 import { aim, endPacket } from './packet-view.js'
 import { NO_SLOT, SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS, type Slots } from './slots.js'
 import { WritablePacket } from './writable-packet.js'

@@ -1,5 +1,5 @@
 // Gives a burst to everyone who is subscribed to a queue, then gives back what nobody retained, and keeps what nobody
-// was given (DESIGN §5.5). The queue (source.ts) fills `core` and says when; here nothing is known of rings and credit.
+// was given. The queue (source.ts) fills `core` and says when; here nothing is known of rings and credit.
 //
 // After an interruption. A subscriber that ended inside its `next` counts as having got the whole burst, unless the
 //   operator that stopped half-way marked where (`cut`). What every one of them missed stays in `core`.

@@ -2,7 +2,7 @@
 // ring's kick and goes on when the guest posts buffers. What it keeps belongs to it and survives an unsubscription. It
 // follows rings as source.ts does. It knows no device and no rxjs.
 //
-// Waiting. Only a *running* ring without room is waited for; one that is stopped, disabled or gone drops (DESIGN §5.6),
+// Waiting. Only a *running* ring without room is waited for; one that is stopped, disabled or gone drops,
 //   unless the sink was made with whileAbsent: 'block'.
 //
 // Over budget: one state machine, whose parts would have to know each other's fields.

@@ -1,5 +1,5 @@
 // The scope of one burst. A sink that gathers single packets asks to be flushed at its end, so that a pipeline of
-// packets makes one native call a burst (DESIGN §5.7). Packets that arrive outside a scope are flushed by setImmediate.
+// packets makes one native call a burst. Packets that arrive outside a scope are flushed by setImmediate.
 
 export interface Flushable {
   flush(): void

@@ -1,5 +1,5 @@
 // A request that must be refused, asked twice: politely, with NEED_REPLY, and without. Either way the state is as it
-// was and no fd is left over (hostile-inputs "NAK").
+// was and no fd is left over.
 import test from 'ava'
 import type { State } from '../../src/control/types.js'
 import { FrontEnd } from './front-end.js'

@@ -1,4 +1,4 @@
-// Risk: objects that still have leases, or native parts, are collected (hostile-inputs N3). Nothing here relies on
+// Risk: objects that still have leases, or native parts, are collected (N3 of the catalogue of hostile inputs). Nothing here relies on
 // finalizers: a lease that was dropped stays out, is told as a stall, and can do no harm.
 import test from 'ava'
 import { GuestPort } from '../../src/guest/index.js'

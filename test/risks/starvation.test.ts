@@ -1,4 +1,4 @@
-// Risk: packets at full rate take the whole event loop, or one busy guest takes the others' share (hostile-inputs N11).
+// Risk: packets at full rate take the whole event loop, or one busy guest takes the others' share (N11 of the catalogue of hostile inputs).
 // Measured in turns of the event loop, not in time: a turn in which timers and sockets had their chance is a breath.
 import test from 'ava'
 import { merge } from 'rxjs'

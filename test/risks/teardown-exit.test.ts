@@ -1,4 +1,4 @@
-// Risk: the process ends without a chance to clean up (hostile-inputs L22, N10): by a signal, by process.exit, by an
+// Risk: the process ends without a chance to clean up (L22, N10 of the catalogue of hostile inputs): by a signal, by process.exit, by an
 // uncaught error. It must end as it would have without us, and leave no socket file; its guests see a hang-up.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Risk: a worker thread with live devices ends (hostile-inputs N8): terminated in any state, by its own process.exit, or
+// Risk: a worker thread with live devices ends (N8 of the catalogue of hostile inputs): terminated in any state, by its own process.exit, or
 // by an uncaught error. Its devices, sockets, mappings and watches are gone with it; the main thread's go on.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
