@@ -1,12 +1,14 @@
 // Risk: packets at full rate take the whole event loop, or one busy guest takes the others' share (N11 of the catalogue of hostile inputs).
 // Measured in turns of the event loop, not in time: a turn in which timers and sockets had their chance is a breath.
+import { join } from 'node:path'
 import test from 'ava'
 import { merge } from 'rxjs'
+import { learningSwitch, makePort } from '../../examples/switch.js'
 import { dataPlane } from '../../src/data/env.js'
 import { VISIT_PACKETS } from '../../src/data/scheduler.js'
 import type { VhostDriver } from '../../src/index.js'
 import { enqueue } from '../../src/operators/index.js'
-import { scene, turn, until } from './support/scene.js'
+import { intact, scene, turn, until } from './support/scene.js'
 
 test.beforeEach(t => t.timeout(120_000))
 
@@ -115,4 +117,32 @@ test.serial('a guest that sends little is served while others send all they can'
   t.log(`a frame through in ${slowest} turns at most`)
   // Kick, visit, enqueue, call, check: each may wait for the next turn, and others go first in some.
   t.true(slowest <= 20, `${slowest} turns`)
+})
+
+test.serial('a port of a switch whose guest posts no buffers stalls nobody, and comes back', async t => {
+  const it = scene(t)
+  const ports = ['a', 'b', 'stuck'].map(name => makePort(join(it.folder, `${name}.sock`)))
+  it.running(learningSwitch(ports).subscribe())
+  const [a, b, stuck] = await Promise.all(
+    ports.map(({ driver }, n) => it.guest(driver, { mac: `02:00:00:00:00:0${n + 1}`, autoPost: n < 2 })),
+  )
+  for (const guest of [a, b, stuck]) guest.check()
+  // Floods reach all others: what a sends is for b and for the one that is stuck. b is never ahead of its own ring, so
+  // that nothing but the stuck one's share has a reason to be dropped.
+  const frames = 20_000
+  for (let sent = 0; sent < frames; sent += 200) {
+    await Promise.all([a.generate({ frames: 200, source: 1 }), b.generate({ frames: 200, source: 2 })])
+    await Promise.all([a.whenReceived(sent + 200), b.whenReceived(sent + 200)])
+  }
+  t.like(a.report, intact)
+  t.like(b.report, intact)
+  const { packets, held, drops } = ports[2].sink.stats
+  t.deepEqual({ packets, held, drops }, { packets: 0, held: 256, drops: { overflow: 2 * frames - 256 } })
+  for (const { driver, sink } of ports.slice(0, 2))
+    t.deepEqual([sink.stats.drops, driver.fromGuest().stats.held], [{}, 0])
+  // It is a part of the switch all the same: what was kept arrives once it posts, and what it sends is forwarded.
+  stuck.postReceive()
+  await stuck.whenReceived(256)
+  await stuck.generate({ frames: 100, source: 3 })
+  await Promise.all([a.whenReceived(frames + 100), b.whenReceived(frames + 100)])
 })

@@ -1,6 +1,8 @@
 // Risk: what a pipeline used outlives it. After the last unsubscribe() no fd, mapping, thread, lease or socket file is
 // left, however it ended, and nothing keeps the process: it ends by itself. Counted in a process of its own, between
 // one cycle and the next, since the first one loads and warms what stays.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { fixture } from './support/child.js'
 import type { Counts } from './support/counts.js'
@@ -28,3 +30,16 @@ for (const [how, name] of Object.entries(ways))
     t.like(first, { tokens: 0, guestMappings: 0, devices: 0, leases: 0, thrown: how === 'throw' })
     for (const other of others) t.deepEqual(other, first)
   })
+
+test('a driver keeps the process alive, and after unref() it does not; its socket file goes either way', async t => {
+  const home = folder(t)
+  const kept = fixture(t, 'exits', [home, 'signal'])
+  await kept.line('listening')
+  const child = fixture(t, 'unref', [home])
+  t.deepEqual(await child.ended, { code: 0, signal: null }, child.errors)
+  t.deepEqual(child.lines, ['connected'])
+  t.false(existsSync(join(home, 'v.sock')))
+  t.is(kept.process.exitCode, null, 'the other one, which was there before, still runs')
+  kept.kill('SIGTERM')
+  await kept.ended
+})

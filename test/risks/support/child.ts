@@ -87,11 +87,3 @@ export const fixture = (
   args: string[] = [],
   options: SpawnOptions & { node?: string[] } = {},
 ): Child => new Child(t, `test/risks/fixtures/${name}.js`, args, options)
-
-/** Starts `examples/<name>`. */
-export const example = (
-  t: ExecutionContext,
-  name: string,
-  args: string[] = [],
-  options: SpawnOptions & { node?: string[] } = {},
-): Child => new Child(t, `examples/${name}.js`, args, options)
