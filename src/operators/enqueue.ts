@@ -1,9 +1,8 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
 import type { Burst } from '../burst.js'
-import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import type { Overflow, PacketSink } from '../sink.js'
-import { operator } from './support.js'
+import { offer, operator } from './support.js'
 
 /**
  * Puts each packet into `sink` and emits nothing. The end of most pipelines.
@@ -42,15 +41,7 @@ class EnqueueSubscriber extends Subscriber<Burst | Packet> {
   }
 
   protected override _next(item: Burst | Packet): void {
-    let fits: boolean
-    try {
-      fits = this.sink.accept(item, this.overflow)
-    } catch (error) {
-      this.out.error(error)
-      return
-    }
-    if (!fits)
-      this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+    offer(this.sink, item, this.overflow, this.out)
   }
 
   protected override _complete(): void {

@@ -1,9 +1,8 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import type { Burst } from '../burst.js'
-import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import type { Overflow, PacketSink } from '../sink.js'
-import { operator } from './support.js'
+import { offer, operator } from './support.js'
 
 /**
  * Gives each packet to `sink` as well, and hands everything on as it came.
@@ -41,17 +40,6 @@ class MirrorSubscriber extends Subscriber<Burst | Packet> {
   }
 
   protected override _next(item: Burst | Packet): void {
-    let fits: boolean
-    try {
-      fits = this.sink.accept(item, this.overflow)
-    } catch (error) {
-      this.out.error(error)
-      return
-    }
-    if (fits) this.out.next(item)
-    else
-      this.out.error(
-        new VhostError('ERR_VHOST_OVERFLOW', 'the mirror has no room, and was asked to be strict'),
-      )
+    if (offer(this.sink, item, this.overflow, this.out)) this.out.next(item)
   }
 }

@@ -2,12 +2,34 @@
 // own `operate` to itself; a Subscriber given to subscribe() is used as it is, so a pipeline costs one object a step.
 import { Observable, type Subscriber } from 'rxjs'
 import { type Burst, type BurstCore, borrow, coreFrom, cutBefore, endBorrow, failAt } from '../burst.js'
+import { VhostError } from '../errors.js'
+import type { Packet } from '../packet.js'
+import type { Overflow, PacketSink } from '../sink.js'
 
 /** An operator that puts what `connect` makes between its source and its subscriber. State is per subscription. */
 export function operator<In, Out>(
   connect: (destination: Subscriber<Out>) => Subscriber<In>,
 ): (source: Observable<In>) => Observable<Out> {
   return source => new Observable<Out>(destination => source.subscribe(connect(destination)))
+}
+
+/** Offers `item` to `sink`. False: the sink threw, or has no room and was asked to be strict, and `out` was told. */
+export function offer(
+  sink: PacketSink,
+  item: Burst | Packet,
+  overflow: Overflow,
+  out: Subscriber<unknown>,
+): boolean {
+  let fits: boolean
+  try {
+    fits = sink.accept(item, overflow)
+  } catch (error) {
+    out.error(error)
+    return false
+  }
+  if (!fits)
+    out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+  return fits
 }
 
 /** The output of an operator that makes bursts out of bursts: one core per subscription, taken out while in use. */

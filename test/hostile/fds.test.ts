@@ -1,6 +1,7 @@
 // Group A, fds: too many, too few, where none belong, and of every wrong kind. Whatever comes of the message, no fd stays
 // open. D13 is A14 for a ring's eventfds.
-import { closeSync, constants, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, openSync, readdirSync, readlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import test from 'ava'
@@ -91,6 +92,17 @@ function kinds(front: HostileFrontEnd): Record<string, () => number> {
   const duplicate = (token: number) => (): number => native().rawAdopt(native().rawNumber(token))
   const file = join(folder, 'file')
   writeFileSync(file, new Uint8Array(1 << 16))
+  // For ever readable (EPOLLHUP) to whoever polls it as a kick.
+  const deadPipe = (): number => {
+    const path = newPath()
+    execFileSync('mkfifo', [path])
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    closeSync(openSync(path, constants.O_WRONLY))
+    const token = native().rawAdopt(reader)
+    closeSync(reader)
+    unlinkSync(path)
+    return token
+  }
   return {
     'a regular file': opened(file, constants.O_RDWR),
     'a folder': opened(folder, constants.O_RDONLY),
@@ -99,6 +111,7 @@ function kinds(front: HostileFrontEnd): Record<string, () => number> {
     'a terminal': opened('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY),
     '/proc/self/mem': opened('/proc/self/mem', constants.O_RDWR),
     'a pipe': () => native().rawAdopt(own(/^pipe:/)),
+    'a pipe whose writer is gone': deadPipe,
     'an epoll': () => native().rawAdopt(own(/eventpoll/)),
     'a listening socket': () => native().rawAdopt(own(/^socket:/)),
     'its own connection': duplicate(front.socket),
