@@ -4,7 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
+
+#include "core/base/copy.h"
 
 namespace rxvhost {
 
@@ -39,11 +40,33 @@ template <class T>
 inline void guest_store_release(T* at, T value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
+/// A header's word at any address, loaded once.
+template <class T>
+inline T guest_load_unaligned(const void* at) {
+  struct __attribute__((packed, may_alias)) Word {
+    T value;
+  };
+  const T value = static_cast<const volatile Word*>(at)->value;
+  guest_was_loaded(at, sizeof value);
+  return value;
+}
+template <class T>
+inline void guest_store_unaligned(void* at, T value) {
+  struct __attribute__((packed, may_alias)) Word {
+    T value;
+  };
+  static_cast<volatile Word*>(at)->value = value;
+}
 /// Packet bytes. A guest may rewrite them meanwhile and tear its own packet; lengths never come from here.
 inline void guest_copy_in(void* to, const void* from, size_t length) {
-  std::memcpy(to, from, length);
+  copy_bytes(to, from, length);
   guest_was_loaded(from, length);
 }
-inline void guest_copy_out(void* to, const void* from, size_t length) { std::memcpy(to, from, length); }
+inline void guest_copy_out(void* to, const void* from, size_t length) { copy_bytes(to, from, length); }
+/// Control data: what follows reads the copy, the compiler may not go back to the guest's memory for it.
+inline void guest_copy_once(void* to, const void* from, size_t length) {
+  guest_copy_in(to, from, length);
+  __asm__ volatile("" ::: "memory");
+}
 
 }  // namespace rxvhost

@@ -7,6 +7,7 @@
 #include "core/net/checksum.h"
 #include "core/net/net_header.h"
 #include "core/virtqueue/chain_walker.h"
+#include "core/virtqueue/lookahead.h"
 
 namespace rxvhost {
 
@@ -59,12 +60,42 @@ class Enqueuer {
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
-        walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1),
-        table_(ring.table(), ring.size()) {}
+        ahead_(ring, queue.memory()),
+        walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1) {}
 
   enum class Outcome { delivered, dropped, no_room, fault };
 
-  Outcome one(uint32_t slot) {
+  /// `left`: packets of the burst that are not delivered yet, this one among them.
+  Outcome one(uint32_t slot, uint32_t left) {
+    const SlotMeta& meta = pool_.meta(slot);
+    const uint32_t length = meta.length;
+    if (ahead_.empty()) {
+      if (ahead_.fill(std::min(left, kPublishEvery - ring_.staged())) == 0)
+        return ahead_.fault() != Reason::none ? fault(ahead_.fault()) : Outcome::no_room;
+    }
+    const auto& entry = ahead_.front();
+    const uint32_t need = header_length_ + length;
+    if (__builtin_expect(
+            entry.plain == nullptr || entry.first.length < need || (meta.header.flags | meta.header.gso_type),
+            0))
+      return any(slot);
+    if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason);
+    // No offload: all of the header is zero, but for the one buffer that mergeable ones count.
+    guest_store_unaligned<uint64_t>(entry.plain, 0);
+    if (header_length_ == sizeof(NetHeader))
+      guest_store_unaligned<uint32_t>(entry.plain + 8, uint32_t{1} << 16);
+    else
+      guest_store_unaligned<uint16_t>(entry.plain + 8, 0);
+    guest_copy_out(entry.plain + header_length_, pool_.data(slot), length);
+    ring_.complete(entry.head, need);
+    ahead_.pop();
+    queue_.well_formed();
+    return Outcome::delivered;
+  }
+
+ private:
+  // A packet with offloads, or buffers that are chains or too small for it alone.
+  __attribute__((noinline)) Outcome any(uint32_t slot) {
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
     const Passage pass = passage(header, features_);
@@ -83,7 +114,6 @@ class Enqueuer {
     return Outcome::delivered;
   }
 
- private:
   // A buffer taken for the packet in hand. Its spans are walked again when it is filled: a chain is read once
   // per walk, and only what fits one chain is kept, so the packet's buffers are bounded by spans and not by
   // heads.
@@ -107,17 +137,19 @@ class Enqueuer {
   // Takes the next chain into spans_. A malformed one goes back to the driver with everything taken so far,
   // length 0, in order, and `retry_` is set: nothing of the packet was written yet.
   Outcome next_buffer() {
-    const Peek next = ring_.peek();
-    if (next.kind == Peek::empty) return Outcome::no_room;
-    if (next.kind == Peek::fault) return fault(next.reason);
-    if (const Reason reason = ring_.take(next.id); reason != Reason::none) return fault(reason);
-    walker_.template walk<Access::write>(table_, next.id, &chain_);
+    if (ahead_.empty() && ahead_.fill(kLookahead) == 0)
+      return ahead_.fault() != Reason::none ? fault(ahead_.fault()) : Outcome::no_room;
+    const auto& entry = ahead_.front();
+    head_ = entry.head;
+    if (const Reason reason = ring_.take(head_); reason != Reason::none) return fault(reason);
+    ahead_.pop();
+    walker_.template walk<Access::write>(ahead_.table(), entry.first, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
     if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
     const bool bad = chain_.drop != ChainDrop::none || chain_.total < header_length_;
     if (bad || buffers_count_ == kMaxSpans) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
-      ring_.complete(next.id, 0);
+      ring_.complete(head_, 0);
       queue_.stats()[stat_bad_buffers] += buffers_count_ + 1;
       if (queue_.malformed(buffers_count_ + 1)) return fault(Reason::malformed_budget);
       retry_ = true;
@@ -126,12 +158,19 @@ class Enqueuer {
     return Outcome::delivered;
   }
 
+  // Gives back what the packet in hand has taken, the chain in hand first if it was not kept.
+  void undo(bool in_hand) {
+    if (in_hand) ring_.undo(head_);
+    while (buffers_count_ > 0) ring_.undo(buffers_[--buffers_count_].head);
+    ahead_.forget();
+  }
+
   Outcome single(uint64_t need) {
     buffers_count_ = 0;
     span_count_ = 0;
     if (const Outcome got = next_buffer(); got != Outcome::delivered) return got;
     if (chain_.total < need) {
-      ring_.undo(1);  // the buffer is good, for a smaller packet
+      undo(true);  // the buffer is good, for a smaller packet
       return drop(drop_rx_too_small);
     }
     keep();
@@ -147,13 +186,13 @@ class Enqueuer {
       if (got == Outcome::no_room) {
         // The ring may be too small for this packet altogether: waiting for more buffers would be for ever.
         const bool hopeless = buffers_count_ == ring_.size();
-        ring_.undo(buffers_count_);
+        undo(false);
         return hopeless ? drop(drop_rx_too_small) : Outcome::no_room;
       }
       if (got != Outcome::delivered) return got;
       have += chain_.total;
       if (span_count_ + chain_.count > kMaxSpans) {
-        ring_.undo(buffers_count_ + 1);
+        undo(true);
         return drop(drop_fragments);
       }
       keep();
@@ -164,8 +203,7 @@ class Enqueuer {
   // Moves the walked chain's spans behind those of the packet's earlier buffers.
   void keep() {
     std::memcpy(spans_ + span_count_, chain_.spans, chain_.count * sizeof(Span));
-    uint16_t head = ring_.last_taken();
-    buffers_[buffers_count_++] = {head, span_count_, chain_.count, chain_.total};
+    buffers_[buffers_count_++] = {head_, span_count_, chain_.count, chain_.total};
     span_count_ += chain_.count;
   }
 
@@ -222,8 +260,9 @@ class Enqueuer {
   const uint32_t header_length_;
   const bool mergeable_;
   bool retry_ = false;
+  uint16_t head_ = 0;  // of the chain in hand
+  Lookahead<R, Access::write> ahead_;
   ChainWalker walker_;
-  const DescriptorTable table_;
   uint32_t buffers_count_ = 0;
   uint32_t span_count_ = 0;
   uint32_t checksum_at_ = 0;
@@ -259,12 +298,13 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
       stats[drop_runt]++;
       continue;
     }
-    const Queue::Outcome outcome = enqueuer.one(slot);
+    const Queue::Outcome outcome = enqueuer.one(slot, most - taken);
     if (outcome == Queue::Outcome::no_room) result = kBurstMore;
     if (outcome == Queue::Outcome::no_room || outcome == Queue::Outcome::fault) break;
+    if (queue.ring().staged() >= kPublishEvery) queue.ring().publish();
     if (outcome == Queue::Outcome::dropped) continue;
     bytes += pool.meta(slot).length;
-    if (++delivered % kPublishEvery == 0) queue.ring().publish();
+    delivered++;
   }
   if (queue.revoked()) {
     stats[drop_revoked] += delivered;

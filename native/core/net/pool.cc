@@ -31,6 +31,8 @@ bool Pool::open(uint64_t bytes) {
   void* got = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED) return false;
+  // Fewer misses of the address cache; where the system offers none, small pages do.
+  madvise(got, page_up(bytes_size_), MADV_HUGEPAGE);
   mapping_ = static_cast<uint8_t*>(got);
   uint8_t* at = mapping_;
   auto next = [&, i = 0]() mutable {
@@ -88,6 +90,51 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   meta.references = 1;
   meta.account = account_id;
   return static_cast<int32_t>(slot);
+}
+
+SlotTaker::SlotTaker(Pool& pool, uint32_t account)
+    : pool_(pool),
+      account_id_(account),
+      account_(pool.accounts_[account & (kMaxAccounts - 1)]),
+      meta_(pool.meta_),
+      list_(pool.free_[Pool::small]),
+      mask_(pool.mask_[Pool::small]),
+      small_count_(pool.cursors_->count[Pool::small]) {
+  begin();
+}
+
+void SlotTaker::begin() {
+  const PoolCursors& cursors = *pool_.cursors_;
+  const Account& a = account_;
+  head_ = settled_head_ = cursors.free[Pool::small].head;
+  tail_ = cursors.free[Pool::small].tail;
+  const uint32_t own = a.out[0] < a.reserve[0] ? a.reserve[0] - a.out[0] : 0;
+  const uint32_t there = tail_ - head_ + (small_count_ - cursors.grown[Pool::small]);
+  const uint32_t others = cursors.reserved[Pool::small] - own;
+  left_ = there > others ? there - others : 0;
+  credit_ = a.packets < a.packet_limit ? a.packet_limit - a.packets : 0;
+  bytes_ = settled_bytes_ = a.bytes;
+  byte_limit_ = a.byte_limit;
+}
+
+void SlotTaker::settle() {
+  const uint32_t taken = head_ - settled_head_;
+  if (taken == 0) return;
+  Account& a = account_;
+  const uint32_t own = a.out[0] < a.reserve[0] ? a.reserve[0] - a.out[0] : 0;
+  pool_.cursors_->free[Pool::small].head = head_;
+  pool_.cursors_->reserved[Pool::small] -= std::min(own, taken);
+  a.out[0] += taken;
+  a.packets += taken;
+  a.bytes += bytes_ - settled_bytes_;
+}
+
+// A large slot, a list that has to grow, or none left: the long way, and a new beginning.
+int32_t SlotTaker::take_elsewhere(uint32_t length) {
+  settle();
+  const int32_t slot = pool_.take(length, account_id_);
+  begin();
+  return slot;
 }
 
 void Pool::give_back(uint32_t slot) {

@@ -94,6 +94,7 @@ class Pool {
   Area accounts_area() const { return {accounts_, kMaxAccounts * sizeof(Account)}; }
 
  private:
+  friend class SlotTaker;
   bool grow(SlotClass c);
   uint32_t first_slot(SlotClass c) const { return c == small ? 0 : cursors_->count[small]; }
 
@@ -107,6 +108,57 @@ class Pool {
   PoolCursors* cursors_ = nullptr;
   Account* accounts_ = nullptr;
   uint32_t* exchange_ = nullptr;
+};
+
+/// Slots for the packets of one burst, charged to one account: Pool::take() with its bookkeeping done once,
+/// when this ends. Nothing else may use the pool meanwhile.
+class SlotTaker {
+ public:
+  SlotTaker(Pool& pool, uint32_t account);
+  SlotTaker(const SlotTaker&) = delete;
+  SlotTaker& operator=(const SlotTaker&) = delete;
+  ~SlotTaker() { settle(); }
+
+  /// May the account have one more packet?
+  bool within_credit() const { return credit_ > 0 && bytes_ < byte_limit_; }
+  /// Packets that the account may still have, as far as it depends on their number.
+  uint32_t credit() const { return credit_; }
+
+  /// As Pool::take(); the header is the caller's to fill.
+  int32_t take(uint32_t length) {
+    if (length > kSmallSlot - kHeadroom) return take_elsewhere(length);
+    if (left_ == 0 || head_ == tail_) return take_elsewhere(length);
+    const uint32_t slot = list_[head_ & mask_];
+    if (slot >= small_count_) return -1;  // JavaScript can write the list
+    head_++;
+    left_--;
+    credit_--;
+    bytes_ += length;
+    SlotMeta& meta = meta_[slot];
+    meta.offset = slot * kSmallSlot + kHeadroom;
+    meta.length = length;
+    meta.references = 1;
+    meta.account = account_id_;
+    return static_cast<int32_t>(slot);
+  }
+
+ private:
+  void begin();
+  void settle();
+  int32_t take_elsewhere(uint32_t length);
+
+  Pool& pool_;
+  const uint32_t account_id_;
+  Account& account_;
+  SlotMeta* const meta_;
+  const uint32_t* const list_;
+  const uint32_t mask_;
+  const uint32_t small_count_;
+  uint32_t head_, tail_;
+  uint32_t left_;    // small slots that this account may have, listed or not
+  uint32_t credit_;  // packets
+  uint32_t bytes_, byte_limit_;
+  uint32_t settled_head_, settled_bytes_;
 };
 
 }  // namespace rxvhost

@@ -70,31 +70,31 @@ class ChainWalker {
   ChainWalker(const MemorySnapshot& memory, bool indirect_allowed)
       : memory_(memory), indirect_(indirect_allowed) {}
 
-  /// Fills `chain` with the spans of the chain at `head`, readable ones for Access::read, writable for
-  /// Access::write.
+  /// Fills `chain` with the spans of the chain that begins with `first`, which was loaded from `ring`:
+  /// readable ones for Access::read, writable for Access::write.
   template <Access access>
-  void walk(const DescriptorTable& ring, uint16_t head, Chain* chain) {
+  void walk(const DescriptorTable& ring, const Descriptor& first, Chain* chain) {
     chain->clear();
-    walked_ = 0;
+    walked_ = 1;
     DescriptorTable table = ring;
-    uint32_t index = head;
+    Descriptor d = first;
     bool inside = false;  // in an indirect table
-    for (uint32_t steps = 0;; steps++) {
-      Descriptor d;
-      if (steps >= table.entries()) return fault(chain, Reason::chain_loop);
-      if (index >= table.entries()) return fault(chain, Reason::next_range);
-      walked_++;
-      if (!table.load(index, &d)) return drop(chain, ChainDrop::address);
-      if (__builtin_expect(d.flags & VRING_DESC_F_INDIRECT, 0)) {
+    for (uint32_t steps = 1;;) {
+      uint32_t index;
+      if (d.flags & VRING_DESC_F_INDIRECT) {
         if (!enter(d, inside, &table, chain)) return;
         inside = true;
         index = 0;
-        steps = UINT32_MAX;  // ++ makes it 0: a table has its own count of steps
-        continue;
+        steps = 0;  // a table has its own count of steps
+      } else {
+        if (chain->drop == ChainDrop::none) add<access>(d, chain);
+        if (!(d.flags & VRING_DESC_F_NEXT)) return;
+        index = d.next;
       }
-      if (chain->drop == ChainDrop::none) add<access>(d, chain);
-      if (!(d.flags & VRING_DESC_F_NEXT)) return;
-      index = d.next;
+      if (steps++ >= table.entries()) return fault(chain, Reason::chain_loop);
+      if (index >= table.entries()) return fault(chain, Reason::next_range);
+      walked_++;
+      if (!table.load(index, &d)) return drop(chain, ChainDrop::address);
     }
   }
 

@@ -1,10 +1,12 @@
 // The contract of a ring: what the chain walker and the burst loops above it may ask. Split implements it
 // now, packed will; a burst looks once which one it has, and the loop below is a template. The verbs:
 //
-//   peek()            the next available head, or nothing, or a latched fault. Reads the driver's index with
-//   acquire. table()           the descriptors that a chain of this ring starts in take(head)        the head
-//   leaves the available side; it must be completed or undone undo(n)           gives the last n taken heads
-//   back, as if never seen complete(h, len)  stages a used entry; `len` is the bytes that we wrote, exactly
+//   peek(n, ids)      the next available heads, at most n, loaded once and checked; reads the driver's index
+//                     with acquire
+//   table()           the descriptors that a chain of this ring starts in
+//   take(id)          the next head leaves the available side; it must be completed or undone
+//   undo(id)          gives the head that was taken last back, as if never seen
+//   complete(id, len) stages a used entry; `len` is the bytes that we wrote, exactly
 //   publish()         makes staged entries visible, with release
 //   should_call()     after publish: does the driver want to be notified?
 //   arm_kick()        ask for a kick on anything beyond what peek() has seen; true = it is there already
@@ -31,17 +33,17 @@ struct Descriptor {
   uint16_t next;
 };
 
-struct Peek {
-  enum Kind : uint8_t { head, empty, fault } kind;
-  Reason reason;
-  uint16_t id;
+/// `count` heads are good. `fault`: of the one behind them, or of the driver's index when there is none.
+struct Heads {
+  uint32_t count;
+  Reason fault;
 };
 
 template <class R>
-concept Ring = requires(R ring, uint16_t id, uint32_t n) {
-  { ring.peek() } -> std::same_as<Peek>;
+concept Ring = requires(R ring, uint16_t id, uint32_t n, uint16_t* ids) {
+  { ring.peek(n, ids) } -> std::same_as<Heads>;
   { ring.take(id) } -> std::same_as<Reason>;
-  ring.undo(n);
+  ring.undo(id);
   ring.complete(id, n);
   ring.publish();
   { ring.should_call() } -> std::same_as<bool>;

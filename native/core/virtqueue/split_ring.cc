@@ -1,5 +1,7 @@
 #include "core/virtqueue/split_ring.h"
 
+#include <algorithm>
+
 namespace rxvhost {
 
 namespace {
@@ -18,16 +20,47 @@ void SplitRing::start(const Parts& parts, uint32_t size, uint16_t base, bool eve
   last_avail_ = seen_avail_ = base == used_ ? base : used_;
   event_index_ = event_index;
   call_once_ = true;
-  taken_.assign((size + 63) / 64, 0);
-  order_.assign(size, 0);
-  staged_.assign(size, 0);
+  epoch_ = 1;
+  stamp_.assign(size, 0);
 }
 
-Peek SplitRing::jump(uint16_t now) const {
-  // A guest that reboots zeroes its ring while we still run on it; its driver sets the ring up anew in a
-  // moment.
-  if (now == 0 && guest_load(&parts_.used->idx) == 0) return {Peek::empty, Reason::none, 0};
-  return {Peek::fault, Reason::avail_jump, 0};
+Heads SplitRing::peek(uint32_t want, uint16_t* ids) {
+  uint32_t ready = static_cast<uint16_t>(seen_avail_ - last_avail_);
+  if (ready < want) {
+    // Acquire: pairs with the driver's barrier between writing a ring entry and advancing idx (§2.7.13.3);
+    // without it we could see the new index and an old entry.
+    const uint16_t now = guest_load_acquire(&parts_.avail->idx);
+    const uint32_t known = static_cast<uint16_t>(seen_avail_ - used_);
+    if (static_cast<uint16_t>(now - seen_avail_) <= size_ - known) {
+      ready += static_cast<uint16_t>(now - seen_avail_);
+      seen_avail_ = now;
+    } else if (ready == 0) {
+      // A guest that reboots zeroes its ring while we still run on it; its driver sets the ring up anew in a
+      // moment.
+      const bool rebooting = now == 0 && guest_load(&parts_.used->idx) == 0;
+      return {0, rebooting ? Reason::none : Reason::avail_jump};
+    }
+  }
+  const uint32_t count = std::min(ready, want);
+  const uint32_t at = last_avail_ & mask_;
+  const uint32_t first = std::min(count, size_ - at);
+  guest_copy_once(ids, &parts_.avail->ring[at], first * sizeof *ids);
+  if (first < count) guest_copy_once(ids + first, parts_.avail->ring, (count - first) * sizeof *ids);
+  for (uint32_t i = 0; i < count; i++) {
+    if (ids[i] >= size_) return {i, Reason::head_range};
+    prefetch(parts_.desc + ids[i]);
+  }
+  return {count, Reason::none};
+}
+
+void SplitRing::prefetch_used(uint32_t count) const {
+  constexpr uint32_t kPerLine = kCacheLine / sizeof(vring_used_elem);
+  for (uint32_t i = 0; i < count; i += kPerLine) prefetch_to_write(&parts_.used->ring[(used_ + i) & mask_]);
+}
+
+void SplitRing::forget_stamps() {
+  std::fill(stamp_.begin(), stamp_.end(), 0);
+  epoch_ = 1;
 }
 
 bool SplitRing::should_call() {

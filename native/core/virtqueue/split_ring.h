@@ -2,8 +2,8 @@
 // knows no packets, no chains and no guest addresses: its three parts arrive as checked pointers.
 //
 // The driver is hostile. Its indices are read once and checked against what the ring can hold; ours (used
-// index, used flags, avail_event) are written and never read back. Heads taken and not yet published are
-// remembered in a bitmap, so that one head can't stand for two packets at once.
+// index, used flags, avail_event) are written and never read back. A head that is taken bears the stamp of
+// the time until the next publish(), so that one head can't stand for two packets at once.
 #pragma once
 
 #include <cstdint>
@@ -30,53 +30,39 @@ class SplitRing {
   /// The same ring at a new place: its memory was mapped anew.
   void move(const Parts& parts) { parts_ = parts; }
 
-  Peek peek() {
-    if (last_avail_ == seen_avail_) {
-      // Acquire: pairs with the driver's barrier between writing a ring entry and advancing idx (§2.7.13.3);
-      // without it we could see the new index and an old entry.
-      const uint16_t now = guest_load_acquire(&parts_.avail->idx);
-      if (now == last_avail_) return {Peek::empty, Reason::none, 0};
-      if (static_cast<uint16_t>(now - used_) > size_) return jump(now);
-      seen_avail_ = now;
-    }
-    const uint16_t id = guest_load(&parts_.avail->ring[last_avail_ & mask_]);
-    if (id >= size_) return {Peek::fault, Reason::head_range, 0};
-    return {Peek::head, Reason::none, id};
-  }
+  Heads peek(uint32_t want, uint16_t* ids);
 
   Reason take(uint16_t id) {
-    uint64_t& word = taken_[id >> 6];
-    const uint64_t bit = uint64_t{1} << (id & 63);
-    if (word & bit) return Reason::head_dup;
-    word |= bit;
-    order_[last_avail_ & mask_] = id;
+    if (stamp_[id] == epoch_) return Reason::head_dup;
+    stamp_[id] = epoch_;
     last_avail_++;
     return Reason::none;
   }
 
-  void undo(uint32_t n) {
-    while (n-- > 0) {
-      last_avail_--;
-      forget(order_[last_avail_ & mask_]);
-    }
+  void undo(uint16_t id) {
+    last_avail_--;
+    stamp_[id] = epoch_ - 1;
   }
 
   void complete(uint16_t id, uint32_t length) {
     vring_used_elem* element = &parts_.used->ring[used_ & mask_];
     guest_store(&element->id, static_cast<uint32_t>(id));
     guest_store(&element->len, length);
-    staged_[used_ & mask_] = id;
     used_++;
   }
 
   void publish() {
     if (published_ == used_) return;
-    for (uint16_t i = published_; i != used_; i++) forget(staged_[i & mask_]);
     // Release: the used entries and the packet bytes must be visible before the index that hands them over
     // (§2.7.8.2).
     guest_store_release(&parts_.used->idx, used_);
     published_ = used_;
+    if (++epoch_ == 0) forget_stamps();
   }
+  /// Used entries that wait for publish().
+  uint32_t staged() const { return static_cast<uint16_t>(used_ - published_); }
+  /// The next `count` used entries will be written.
+  void prefetch_used(uint32_t count) const;
 
   /// Something was published since the last should_call(): an empty poll asks nothing.
   bool call_due() const { return called_ != published_ || call_once_; }
@@ -88,7 +74,6 @@ class SplitRing {
   /// both at 0 after 65,536 entries there is nothing available either.)
   bool wiped() const { return guest_load(&parts_.avail->idx) == 0 && guest_load(&parts_.used->idx) == 0; }
   uint16_t base() const { return last_avail_; }
-  uint16_t last_taken() const { return order_[(last_avail_ - 1) & mask_]; }
   uint32_t size() const { return size_; }
   const vring_desc* table() const { return parts_.desc; }
   /// More was available when the driver's index was last read.
@@ -97,8 +82,7 @@ class SplitRing {
   bool reads_as_zero() const;
 
  private:
-  void forget(uint16_t id) { taken_[id >> 6] &= ~(uint64_t{1} << (id & 63)); }
-  Peek jump(uint16_t now) const;
+  void forget_stamps();
 
   Parts parts_{};
   uint32_t size_ = 0;
@@ -110,10 +94,8 @@ class SplitRing {
   uint16_t called_ = 0;      // used index at the last should_call()
   bool event_index_ = false;
   bool call_once_ = false;
-  std::vector<uint64_t> taken_;
-  std::vector<uint16_t> order_;  // heads by available position, for undo
-  std::vector<uint16_t>
-      staged_;  // heads by used position: our private copy, the guest can rewrite the ring's
+  uint32_t epoch_ = 1;           // of the heads taken since the last publish()
+  std::vector<uint32_t> stamp_;  // by head: the epoch in which it was taken last
 };
 
 static_assert(Ring<SplitRing>);

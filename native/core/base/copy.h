@@ -1,0 +1,55 @@
+// Copies packets and asks for cache lines ahead of their use. Below everything; it knows bytes only.
+//
+// By size class: a call of memcpy and its choice of a variant cost as much as copying a short frame, so up to
+// kInlineCopy bytes are copied here, in vectors that every x86-64 and arm64 has; the last one overlaps the
+// one before it instead of being cut into pieces. Longer runs are memcpy's, which knows this machine's widest
+// vectors.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace rxvhost {
+
+inline constexpr size_t kCacheLine = 64;
+/// From about here on memcpy is faster.
+inline constexpr size_t kInlineCopy = 256;
+
+template <size_t size>
+inline void copy_vectors(uint8_t* to, const uint8_t* from) {
+  typedef uint64_t Vector __attribute__((vector_size(16), aligned(1), may_alias));
+  constexpr size_t count = size / sizeof(Vector);
+  Vector v[count];
+  for (size_t i = 0; i < count; i++) v[i] = reinterpret_cast<const Vector*>(from)[i];
+  for (size_t i = 0; i < count; i++) reinterpret_cast<Vector*>(to)[i] = v[i];
+}
+
+/// `to` and `from` do not overlap.
+inline void copy_bytes(void* to, const void* from, size_t length) {
+  auto* t = static_cast<uint8_t*>(to);
+  const auto* f = static_cast<const uint8_t*>(from);
+  if (length - 64 <= kInlineCopy - 64) {
+    size_t at = 0;
+    for (; at + 64 <= length; at += 64) copy_vectors<64>(t + at, f + at);
+    if (at < length) copy_vectors<64>(t + length - 64, f + length - 64);
+  } else if (length - 32 < 32) {
+    copy_vectors<32>(t, f);
+    copy_vectors<32>(t + length - 32, f + length - 32);
+  } else {
+    std::memcpy(to, from, length);
+  }
+}
+
+inline void prefetch(const void* at) { __builtin_prefetch(at, 0, 3); }
+/// The line will be written: asks for it in a state that needs no second trip to the other core.
+inline void prefetch_to_write(const void* at) {
+#if defined(__x86_64__)
+  // The compiler emits this one only for machines that are sure to have it; the others ignore it.
+  __asm__ volatile("prefetchw %0" ::"m"(*static_cast<const char*>(at)));
+#else
+  __builtin_prefetch(at, 1, 3);
+#endif
+}
+
+}  // namespace rxvhost
