@@ -9,6 +9,8 @@ export const STAT_NAMES = [
   'call-errors',
   'bad-buffers',
   'checksums',
+  'bursts',
+  'idle-bursts',
   'short',
   'empty',
   'runt',

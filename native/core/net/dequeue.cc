@@ -195,6 +195,7 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
     return kBurstFault | burst_drops(count);
   }
   queue.finish_burst();
+  queue.count_burst(count + dequeuer.dropped());
   queue.stats()[stat_packets] += count;
   queue.stats()[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;

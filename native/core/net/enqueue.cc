@@ -311,6 +311,7 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
     return kBurstFault | taken | burst_drops(taken);
   }
   queue.finish_burst();
+  queue.count_burst(taken);
   stats[stat_packets] += delivered;
   stats[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;

@@ -40,6 +40,8 @@ enum Stat : uint32_t {
   stat_call_errors,
   stat_bad_buffers,  // to guest: receive buffers returned unused because their chain was malformed
   stat_checksums,    // checksums filled in by us
+  stat_bursts,       // calls that found the ring running
+  stat_idle_bursts,  // those among them that found no work, or no room
   drop_short,        // chain shorter than the virtio-net header
   drop_empty,        // header and no packet
   drop_runt,         // shorter than an Ethernet header
@@ -103,6 +105,11 @@ class Virtqueue {
   const MemorySnapshot& memory() const { return *memory_; }
   uint64_t features() const { return config_.features; }
   uint64_t* stats() { return stats_; }
+  /// At the end of a burst, with what it moved or dropped.
+  void count_burst(uint32_t moved) {
+    stats_[stat_bursts]++;
+    stats_[stat_idle_bursts] += moved == 0;
+  }
 
  private:
   Reason place(const MemorySnapshot& memory, SplitRing::Parts* parts) const;
