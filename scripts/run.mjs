@@ -94,6 +94,7 @@ function compile() {
   const sources = ['src', 'test', 'examples', 'bench']
     .filter(f => existsSync(join(root, f)))
     .flatMap(f => filesUnder(f))
+    .filter(f => f.endsWith('.ts'))
   return whenChanged(
     'typescript',
     hashOf([...sources, 'tsconfig.json']),
