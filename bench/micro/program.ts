@@ -1,0 +1,83 @@
+// Builds the program that bench/micro measures, from native/bench/ and from the very objects that the addon was linked
+// of, so that its figures are those of the code that ships. What is missing is named with its Debian package.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { MissingError } from '../support/c-program.js'
+import { root } from '../support/program.js'
+
+const native = join(root, 'native')
+const addon = join(native, 'build', 'Release', 'obj.target', 'rx_vhost')
+const output = join(native, 'build-micro')
+
+/** As node-gyp compiles the addon: binding.gyp and Node's own common.gypi. They matter to inlined headers alone. */
+const FLAGS = [
+  ...['-std=c++20', '-O3', '-g', '-fPIC', '-pthread', '-fno-omit-frame-pointer', '-fno-strict-aliasing'],
+  ...['-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'],
+  ...['-Wno-missing-field-initializers', '-D_GNU_SOURCE', `-I${native}`],
+]
+
+export interface Toolchain {
+  compiler: string
+  libc: string
+  valgrind: string
+  dpdk: string
+}
+
+function ask(command: string, args: string[], packages: string): string {
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status !== 0) throw new MissingError(`${command} ${args.join(' ')} failed: apt-get install ${packages}`)
+  return stdout.trim()
+}
+
+/** What the figures depend on besides the code. Throws MissingError if something of it is not installed. */
+export function toolchain(): Toolchain {
+  const first = (text: string): string => text.split('\n')[0]
+  return {
+    compiler: `g++ ${ask('g++', ['-dumpfullversion'], 'build-essential')}`,
+    libc: first(ask('getconf', ['GNU_LIBC_VERSION'], 'libc-bin')),
+    valgrind: ask('valgrind', ['--version'], 'valgrind'),
+    dpdk: ask('pkg-config', ['--modversion', 'libdpdk'], 'libdpdk-dev pkg-config'),
+  }
+}
+
+const words = (text: string): string[] => text.split(/\s+/).filter(Boolean)
+
+/** The files below a folder with this ending. */
+const under = (folder: string, ending: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter(file => file.endsWith(ending))
+    .map(file => join(folder, file))
+
+const age = (file: string): number => (existsSync(file) ? statSync(file).mtimeMs : 0)
+
+function compiler(args: string[]): void {
+  if (spawnSync('g++', args, { stdio: ['ignore', 'inherit', 'inherit'] }).status !== 0)
+    throw new Error('g++ could not build bench/micro')
+}
+
+/** Builds what is older than its sources; the path of the program. */
+export function buildMicro(): string {
+  if (!existsSync(addon)) throw new Error('the addon is not built: npm run build')
+  const dpdk = (option: string): string[] =>
+    words(ask('pkg-config', [option, 'libdpdk'], 'libdpdk-dev pkg-config'))
+  const program = join(output, 'micro')
+  const core = ['core', 'guest'].flatMap(folder => under(join(addon, folder), '.o'))
+  const sources = under(join(native, 'bench'), '.cc')
+  const newest = Math.max(...[...core, ...sources, ...under(join(native, 'bench'), '.h')].map(age))
+  if (age(program) > newest) return program
+  mkdirSync(output, { recursive: true })
+  console.error('building native/build-micro/micro')
+  const objects = sources.map(source => {
+    const object = join(output, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
+    // System headers: theirs do not pass our warnings.
+    const theirs = source.endsWith('/theirs.cc')
+      ? dpdk('--cflags').map(flag => flag.replace(/^-I/, '-isystem'))
+      : []
+    compiler([...FLAGS, ...theirs, '-c', source, '-o', object])
+    return object
+  })
+  // Bound at start: what resolves a symbol at its first call is nobody's cost per packet.
+  compiler(['-pthread', '-Wl,-z,now', ...objects, ...core, ...dpdk('--libs'), '-o', program])
+  return program
+}
