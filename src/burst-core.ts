@@ -11,6 +11,9 @@ import { borrowPacket, type Packet, type Slots } from './packet.js'
  */
 export const BURST_PACKETS = 64
 
+/** The addon does not see this list: its ids are copied on the way. */
+export const PRIVATE = -1
+
 /** @internal */
 export class BurstCore {
   length = 0
@@ -32,33 +35,16 @@ export class BurstCore {
   constructor(
     public slots: Slots,
     readonly ids: Uint32Array,
+    /** Where `ids` stands in the words that the addon shares, or PRIVATE. */
+    readonly at: number = PRIVATE,
   ) {}
-}
-
-// Cores of ended leases, for the next ones.
-const spares: BurstCore[] = []
-const MOST_SPARES = 64
-
-/** @internal */
-export function takeCore(slots: Slots, capacity: number): BurstCore {
-  const spare = capacity <= BURST_PACKETS ? spares.pop() : undefined
-  if (spare === undefined) return new BurstCore(slots, new Uint32Array(Math.max(BURST_PACKETS, capacity)))
-  spare.slots = slots
-  spare.origin = spare.input = spare.copied = null
-  return spare
-}
-
-/** @internal */
-export function giveCore(core: BurstCore): void {
-  core.length = 0
-  if (core.ids.length === BURST_PACKETS && spares.length < MOST_SPARES) spares.push(core)
 }
 
 /** An operator's own core for what it makes of `input`; reuses `spare` if that is large enough. @internal */
 export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {
-  const core =
-    spare !== null && spare.ids.length >= input.length ? spare : takeCore(input.slots, input.length)
-  core.slots = input.slots
+  const { slots, length } = input
+  const fits = spare !== null && spare.slots === slots && spare.ids.length >= length
+  const core = fits ? spare : slots.cores.take(length)
   core.origin = input.origin ?? input
   core.input = input
   core.length = 0

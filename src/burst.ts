@@ -1,9 +1,9 @@
 // A burst as JavaScript sees it: a handle on a list of slot ids. The list (burst-core.ts) is pooled, the handle is fresh,
 // so that a late use of a borrowed burst always throws. Below every operator; it knows packets and no queue. Both forms
 // of a burst are here, since they share private members.
-import { type BurstCore, giveCore, packetAt, takeCore } from './burst-core.js'
+import { type BurstCore, packetAt } from './burst-core.js'
 import { VhostError } from './errors.js'
-import { endPacket, type Packet, SLOT_LENGTH, SLOT_WORDS } from './packet.js'
+import { endPacket, type Packet, SLOT_LENGTH, SLOT_SHIFT } from './packet.js'
 
 export * from './burst-core.js'
 
@@ -60,7 +60,7 @@ abstract class BurstView implements Iterable<Packet> {
   get bytes(): number {
     const { slots, ids, length } = coreOf(this as never)
     let sum = 0
-    for (let i = 0; i < length; i++) sum += slots.meta[ids[i] * SLOT_WORDS + SLOT_LENGTH]
+    for (let i = 0; i < length; i++) sum += slots.meta[(ids[i] << SLOT_SHIFT) + SLOT_LENGTH]
     return sum
   }
 
@@ -81,7 +81,7 @@ abstract class BurstView implements Iterable<Packet> {
   retain(name?: string): HeldBurst {
     const core = coreOf(this as never)
     const { slots, ids, length } = core
-    const copy = takeCore(slots, length)
+    const copy = slots.cores.take(length)
     for (let i = 0; i < length; i++) {
       slots.retain(ids[i])
       copy.ids[i] = ids[i]
@@ -168,7 +168,7 @@ export class HeldBurst extends BurstView {
     this.#owner = null
     slots.releaseAll(ids, 0, length)
     core.length = 0
-    if (this.#home === null) giveCore(core)
+    if (this.#home === null) slots.cores.give(core)
     if (owner !== null) owner.released(this)
   }
 

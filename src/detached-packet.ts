@@ -1,7 +1,8 @@
 // A packet that was copied out of the pool: it reads like any packet, owes nothing to anyone, and is collected like any
 // object. The packets of one burst share one buffer. It can not go into a sink: it has no slot.
+import { BurstCore } from './burst-core.js'
 import { PacketView } from './packet-view.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_REFERENCES, SLOT_WORDS, type Slots } from './slots.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_REFERENCES, SLOT_SHIFT, SLOT_WORDS, type Slots } from './slots.js'
 
 const noop = (): void => {}
 
@@ -17,15 +18,16 @@ export class DetachedPacket extends PacketView {
 
 /** Copies of the first `count` of these slots. @internal */
 export function detachSlots(slots: Slots, ids: Uint32Array, count: number): DetachedPacket[] {
-  const meta = new Uint32Array(count * SLOT_WORDS)
+  const meta = new Uint32Array(count << SLOT_SHIFT)
   let total = 0
-  for (let i = 0; i < count; i++) total += slots.meta[ids[i] * SLOT_WORDS + SLOT_LENGTH]
+  for (let i = 0; i < count; i++) total += slots.meta[(ids[i] << SLOT_SHIFT) + SLOT_LENGTH]
   const bytes = Buffer.allocUnsafeSlow(total)
   const own: Slots = {
     meta,
     bytes,
     strict: false,
     packets: [],
+    cores: { take: capacity => new BurstCore(own, new Uint32Array(capacity)), give: noop },
     holders: null,
     home: () => 0,
     retain: noop,
@@ -38,8 +40,8 @@ export function detachSlots(slots: Slots, ids: Uint32Array, count: number): Deta
   const made: DetachedPacket[] = []
   let offset = 0
   for (let i = 0; i < count; i++) {
-    const from = ids[i] * SLOT_WORDS
-    const to = i * SLOT_WORDS
+    const from = ids[i] << SLOT_SHIFT
+    const to = i << SLOT_SHIFT
     const length = slots.meta[from + SLOT_LENGTH]
     const start = slots.meta[from + SLOT_OFFSET]
     slots.bytes.copy(bytes, offset, start, start + length)

@@ -87,8 +87,9 @@ interface AddonQueues {
   /** The ring's kicks are reported under `tag`, also after it was given another kick fd. */
   queueWatch(handle: number, tag: number): number
   queueUnwatch(handle: number): void
-  dequeue(handle: number, max: number): number
-  enqueue(handle: number, count: number): number
+  /** `at`: the first word of the exchange that slot ids are written to, or read from. */
+  dequeue(handle: number, max: number, at: number): number
+  enqueue(handle: number, count: number, at: number): number
   /** 0 = a kick will come, 1 = something is there already: do not sleep, 2 = the ring has no kick: poll it. */
   arm(handle: number): number
   suppress(handle: number): void

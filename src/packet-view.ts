@@ -1,7 +1,15 @@
 // What every form of a packet can do: give numbers read out of its slot, and copies. It knows the layout of a slot's
 // metadata (slots.ts) and no queue. Nothing here gives out a view of the pool: its bytes change owners.
 import { PacketHeader } from './packet-header.js'
-import { SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_REFERENCES, SLOT_WORDS, type Slots } from './slots.js'
+import {
+  SLOT_HEADER,
+  SLOT_LENGTH,
+  SLOT_OFFSET,
+  SLOT_REFERENCES,
+  SLOT_SHIFT,
+  SLOT_WORDS,
+  type Slots,
+} from './slots.js'
 
 /** The slot of a packet that has ended: outside the metadata, so that no check passes. */
 const ENDED = -SLOT_WORDS
@@ -39,7 +47,7 @@ export abstract class PacketView {
       packet.#base = ENDED
     }
     aim = (packet, slot) => {
-      packet.#base = slot * SLOT_WORDS
+      packet.#base = slot << SLOT_SHIFT
     }
   }
 
@@ -47,7 +55,7 @@ export abstract class PacketView {
     this.#slots = slots
     this.#meta = slots.meta
     this.#bytes = slots.bytes
-    this.#base = slot * SLOT_WORDS
+    this.#base = slot << SLOT_SHIFT
   }
 
   /** Length of the frame in bytes, without the virtio-net header. */

@@ -2,7 +2,7 @@
 // calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
 // VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
 import { Observable, type Subscriber } from 'rxjs'
-import { adopt, BURST_PACKETS, type Burst, BurstCore, type HeldBurst, refillable, reopen } from './burst.js'
+import { adopt, BURST_PACKETS, type Burst, type HeldBurst, refillable, reopen } from './burst.js'
 import type { SinkQueue } from './data/sink.js'
 import type { SourceQueue } from './data/source.js'
 import type { Packet } from './packet.js'
@@ -66,7 +66,7 @@ export class VhostQueue extends Observable<Burst> {
 
   /** Packets that can be refilled by `dequeueBurst(burst)` without making anything. */
   createBurst(max = BURST_PACKETS): HeldBurst {
-    return refillable(new BurstCore(this.#queue.slots, new Uint32Array(max)))
+    return refillable(this.#queue.slots.cores.make(max))
   }
 
   /**
@@ -81,14 +81,14 @@ export class VhostQueue extends Observable<Burst> {
       this.#queue.take(core, most ?? core.ids.length)
       return first
     }
-    const core = new BurstCore(this.#queue.slots, new Uint32Array(first ?? BURST_PACKETS))
+    const core = this.#queue.slots.cores.make(first ?? BURST_PACKETS)
     this.#queue.take(core, core.ids.length)
     return adopt(core, 'dequeueBurst')
   }
 
   get stats(): QueueStats {
     const queue = this.#queue
-    return { packets: queue.packets, bytes: queue.bytes, held: queue.held, drops: counted(queue.drops()) }
+    return { ...queue.moved(), held: queue.held, drops: counted(queue.drops()) }
   }
 }
 
@@ -134,6 +134,6 @@ export class VhostSink implements PacketSink {
 
   get stats(): QueueStats {
     const queue = this.#queue
-    return { packets: queue.packets, bytes: queue.bytes, held: queue.kept, drops: counted(queue.drops()) }
+    return { ...queue.moved(), held: queue.kept, drops: counted(queue.drops()) }
   }
 }

@@ -1,7 +1,15 @@
 // Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
 // get: they never alter the burst that they were given, unless the user promised that nobody else looks.
 import { aim, endPacket } from './packet-view.js'
-import { NO_SLOT, SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS, type Slots } from './slots.js'
+import {
+  NO_SLOT,
+  SLOT_HEADER,
+  SLOT_LENGTH,
+  SLOT_OFFSET,
+  SLOT_SHIFT,
+  SLOT_WORDS,
+  type Slots,
+} from './slots.js'
 import { WritablePacket } from './writable-packet.js'
 
 // One object per slot, made on first use, as with borrowed packets.
@@ -39,11 +47,11 @@ export function writeIn(
 /** A copy of a slot, paid by the same queue, so that a full sink behind it stalls that queue; or NO_SLOT. @internal */
 export function cloneSlot(slots: Slots, slot: number): number {
   const { meta, bytes } = slots
-  const from = slot * SLOT_WORDS
+  const from = slot << SLOT_SHIFT
   const length = meta[from + SLOT_LENGTH]
   const clone = slots.alloc(length, slots.home(slot))
   if (clone === NO_SLOT) return NO_SLOT
-  const to = clone * SLOT_WORDS
+  const to = clone << SLOT_SHIFT
   bytes.copyWithin(meta[to + SLOT_OFFSET], meta[from + SLOT_OFFSET], meta[from + SLOT_OFFSET] + length)
   for (let word = SLOT_HEADER; word < SLOT_WORDS; word++) meta[to + word] = meta[from + word]
   return clone
@@ -67,6 +75,6 @@ export function rewriteSlot(
     return clone
   }
   const fresh = slots.alloc(by.length, slots.home(slot))
-  if (fresh !== NO_SLOT) slots.bytes.set(by, slots.meta[fresh * SLOT_WORDS + SLOT_OFFSET])
+  if (fresh !== NO_SLOT) slots.bytes.set(by, slots.meta[(fresh << SLOT_SHIFT) + SLOT_OFFSET])
   return fresh
 }

@@ -21,7 +21,7 @@ const edges: Record<string, string[]> = {
   control: [],
   transport: [...common, 'native', 'wakeup', 'reasons'],
   events: [...common, 'control'],
-  slots: ['packet'],
+  slots: ['packet', 'burst-core'],
   'packet-header': [],
   'packet-view': ['packet-header', 'slots'],
   packet: [...common, 'packet-header', 'packet-view', 'slots'],
@@ -29,7 +29,7 @@ const edges: Record<string, string[]> = {
   burst: [...common, 'packet', 'burst-core'],
   'writable-packet': ['packet', 'packet-view', 'packet-header', 'slots'],
   rewriting: ['packet-view', 'slots', 'writable-packet'],
-  'detached-packet': ['packet-view', 'slots'],
+  'detached-packet': ['packet-view', 'slots', 'burst-core'],
   sink: [...common, 'burst', 'packet'],
   data: [...common, 'native', 'wakeup', 'reasons', 'burst', 'packet', 'sink'],
   operators: [

@@ -71,22 +71,26 @@ namespace {
 
 // --- hot calls ---
 
-// The env's table and up to two numbers, without the allocations of the C++ wrapper.
+// The env's table and up to three numbers, without the allocations of the C++ wrapper.
 struct Hot {
   QueueTable* table = nullptr;
   QueueTable::Queue* queue = nullptr;
-  uint32_t arg = 0;
+  uint32_t count = 0;
+  uint32_t* slots = nullptr;  // of the exchange
 
   Hot(napi_env env, napi_callback_info info) {
-    napi_value argv[2];
-    size_t argc = 2;
+    napi_value argv[3];
+    size_t argc = 3;
     void* data = nullptr;
     if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return;
     table = static_cast<AddonEnv*>(data)->queues.get();
-    uint32_t handle = UINT32_MAX;
+    uint32_t handle = UINT32_MAX, at = 0;
     if (argc > 0) napi_get_value_uint32(env, argv[0], &handle);
-    if (argc > 1) napi_get_value_uint32(env, argv[1], &arg);
-    if (table != nullptr) queue = table->find(handle);
+    if (argc > 1) napi_get_value_uint32(env, argv[1], &count);
+    if (argc > 2) napi_get_value_uint32(env, argv[2], &at);
+    if (table == nullptr) return;
+    queue = table->find(handle);
+    if (table->pool->is_open()) slots = table->pool->exchange(at, count);
   }
 };
 
@@ -98,16 +102,15 @@ napi_value result(napi_env env, uint32_t value) {
 
 napi_value dequeue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  if (call.queue == nullptr || !call.table->pool->is_open()) return result(env, kBurstStopped);
-  return result(env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.arg,
-                                   call.table->pool->exchange()));
+  if (call.queue == nullptr || call.slots == nullptr) return result(env, kBurstStopped);
+  return result(
+      env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.count, call.slots));
 }
 
 napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  if (call.queue == nullptr || !call.table->pool->is_open()) return result(env, kBurstStopped);
-  return result(env,
-                enqueue_burst(*call.queue->ring, *call.table->pool, call.table->pool->exchange(), call.arg));
+  if (call.queue == nullptr || call.slots == nullptr) return result(env, kBurstStopped);
+  return result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count));
 }
 
 // 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
@@ -209,7 +212,7 @@ Napi::Value pool_open(const Napi::CallbackInfo& info) {
   out.Set("freeLarge", words(env, pool, pool->free_area(Pool::large)));
   out.Set("cursors", words(env, pool, pool->cursors_area()));
   out.Set("accounts", words(env, pool, pool->accounts_area()));
-  out.Set("exchange", words(env, pool, {pool->exchange(), kMaxBurst * sizeof(uint32_t)}));
+  out.Set("exchange", words(env, pool, pool->exchange_area()));
   return out;
 }
 

@@ -3,7 +3,7 @@
 //
 // After an interruption. A subscriber that ended inside its `next` counts as having got the whole burst, unless the
 //   operator that stopped half-way marked where (`cut`). What every one of them missed stays in `core`.
-import { type Burst, BurstCore, borrow, endBorrow, packetFaults } from '../burst.js'
+import { type Burst, type BurstCore, borrow, endBorrow, packetFaults } from '../burst.js'
 import { borrowPacket, endPacket, type Packet } from '../packet.js'
 import type { Pool } from './pool.js'
 import type { Turn } from './turn.js'
@@ -30,7 +30,7 @@ export class Delivery {
     readonly turn: Turn,
     size: number,
   ) {
-    this.core = new BurstCore(pool, new Uint32Array(size))
+    this.core = pool.cores.make(size)
   }
 
   /** Is anyone subscribed? */

@@ -5,6 +5,7 @@
 import type { Overflow } from '../sink.js'
 import { SlotFifo } from './fifo.js'
 import type { Pool } from './pool.js'
+import { MAX_BURST } from './pool-arrays.js'
 
 export class KeptPackets {
   readonly #fifo = new SlotFifo()
@@ -45,10 +46,10 @@ export class KeptPackets {
     return true
   }
 
-  /** Copies the slots of the oldest packets to `ids`; the number of them. */
-  peek(ids: Uint32Array): number {
-    const count = Math.min(this.#fifo.length, ids.length)
-    for (let i = 0; i < count; i++) ids[i] = this.#fifo.at(i)
+  /** Copies the slots of the oldest packets to the start of `exchange`; the number of them. */
+  peek(exchange: Uint32Array): number {
+    const count = Math.min(this.#fifo.length, MAX_BURST)
+    for (let i = 0; i < count; i++) exchange[i] = this.#fifo.at(i)
     return count
   }
 

@@ -12,7 +12,7 @@ export interface PoolArrays {
   cursors: Uint32Array
   /** ACCOUNT_WORDS words per account; account 0 pays for what belongs to no queue. */
   accounts: Uint32Array
-  /** Where slot ids cross to the addon and back. */
+  /** Where slot ids cross to the addon and back: MAX_BURST words to copy through, then the lists of bursts. */
   exchange: Uint32Array
 }
 
@@ -40,6 +40,8 @@ export const SMALL_SLAB = 256
 export const LARGE_SLAB = 8
 /** Packets of one native call at most. */
 export const MAX_BURST = 256
+/** Words of a plain exchange: few lists, so that tests meet bursts with and without. */
+const PLAIN_EXCHANGE = MAX_BURST + 16 * 64
 
 /** Arrays as the addon's poolOpen makes them, half of `bytes` for each class of slots. */
 export function plainPoolArrays(bytes = 4 << 20, maxAccounts = 256): PoolArrays {
@@ -55,7 +57,7 @@ export function plainPoolArrays(bytes = 4 << 20, maxAccounts = 256): PoolArrays 
     freeLarge: new Uint32Array(powerOfTwo(large)),
     cursors,
     accounts: new Uint32Array(maxAccounts * ACCOUNT_WORDS),
-    exchange: new Uint32Array(MAX_BURST),
+    exchange: new Uint32Array(PLAIN_EXCHANGE),
   }
 }
 

@@ -7,15 +7,15 @@ import {
   NO_SLOT,
   type Packet,
   SLOT_ACCOUNT,
-  SLOT_GENERATION,
   SLOT_HEADER,
   SLOT_LENGTH,
   SLOT_OFFSET,
   SLOT_REFERENCES,
-  SLOT_WORDS,
+  SLOT_SHIFT,
   type Slots,
 } from '../packet.js'
 import { Accounts } from './accounts.js'
+import { Cores } from './core-store.js'
 import { FreeList } from './free-list.js'
 import { Loans } from './loans.js'
 import { HEADROOM, LARGE_SLOT, type PoolArrays, SLOTS, SMALL_SLOT, TAIL } from './pool-arrays.js'
@@ -34,6 +34,7 @@ export class Pool implements Slots {
   readonly packets: (Packet | undefined)[]
   readonly accounts: Accounts
   readonly loans: Loans
+  readonly cores: Cores
   readonly #freeSmall: FreeList
   readonly #freeLarge: FreeList
   readonly #small: number
@@ -53,6 +54,7 @@ export class Pool implements Slots {
     this.holders = names ? new Map() : null
     this.packets = new Array(arrays.cursors[SLOTS] + arrays.cursors[SLOTS + 1]).fill(undefined)
     this.accounts = new Accounts(arrays.accounts, arrays.cursors)
+    this.cores = new Cores(this, arrays.exchange)
     this.loans = new Loans(this, this.accounts, this.#small)
   }
 
@@ -69,11 +71,11 @@ export class Pool implements Slots {
   }
 
   retain(slot: number): void {
-    this.meta[slot * SLOT_WORDS + SLOT_REFERENCES]++
+    this.meta[(slot << SLOT_SHIFT) + SLOT_REFERENCES]++
   }
 
   release(slot: number): void {
-    const at = slot * SLOT_WORDS + SLOT_REFERENCES
+    const at = (slot << SLOT_SHIFT) + SLOT_REFERENCES
     const references = this.meta[at]
     if (references > 1) this.meta[at] = references - 1
     else if (references === 1) this.#free(slot)
@@ -97,7 +99,7 @@ export class Pool implements Slots {
     const slot = free.take()
     this.accounts.charge(account, large, length)
     const { meta } = this
-    const at = slot * SLOT_WORDS
+    const at = slot << SLOT_SHIFT
     meta[at + SLOT_OFFSET] = free.start(slot)
     meta[at + SLOT_LENGTH] = length
     meta[at + SLOT_REFERENCES] = 1
@@ -111,7 +113,7 @@ export class Pool implements Slots {
   resize(slot: number, offset: number, length: number): boolean {
     const free = slot < this.#small ? this.#freeSmall : this.#freeLarge
     if (!free.fits(slot, offset, length)) return false
-    const at = slot * SLOT_WORDS
+    const at = slot << SLOT_SHIFT
     this.accounts.resize(this.meta[at + SLOT_ACCOUNT], length - this.meta[at + SLOT_LENGTH])
     this.meta[at + SLOT_OFFSET] = offset
     this.meta[at + SLOT_LENGTH] = length
@@ -133,12 +135,11 @@ export class Pool implements Slots {
 
   #free(slot: number): void {
     const { meta } = this
-    const at = slot * SLOT_WORDS
+    const at = slot << SLOT_SHIFT
     const small = slot < this.#small
     const length = meta[at + SLOT_LENGTH]
     if (this.strict) this.bytes.fill(POISON, meta[at + SLOT_OFFSET], meta[at + SLOT_OFFSET] + length)
     meta[at + SLOT_REFERENCES] = 0
-    meta[at + SLOT_GENERATION]++
     if (small) this.#freeSmall.put(slot)
     else this.#freeLarge.put(slot)
     this.accounts.discharge(meta[at + SLOT_ACCOUNT], small ? 0 : 1, length, 1)
@@ -152,14 +153,14 @@ export class Pool implements Slots {
     const { list, cursors } = this.#freeSmall
     const mask = list.length - 1
     const { meta } = this
-    const account = meta[ids[from] * SLOT_WORDS + SLOT_ACCOUNT]
+    const account = meta[(ids[from] << SLOT_SHIFT) + SLOT_ACCOUNT]
     let tail = cursors[TAIL]
     let bytes = 0
     let freed = 0
     let i = from
     for (; i < to; i++) {
       const slot = ids[i]
-      const at = slot * SLOT_WORDS
+      const at = slot << SLOT_SHIFT
       const references = meta[at + SLOT_REFERENCES]
       if (references > 1) {
         meta[at + SLOT_REFERENCES] = references - 1
@@ -168,7 +169,6 @@ export class Pool implements Slots {
       if (references === 0 || slot >= this.#small) break
       if (meta[at + SLOT_ACCOUNT] !== account) break
       meta[at + SLOT_REFERENCES] = 0
-      meta[at + SLOT_GENERATION]++
       bytes += meta[at + SLOT_LENGTH]
       list[tail & mask] = slot
       tail = (tail + 1) >>> 0

@@ -26,24 +26,38 @@ export interface PortEvents {
   state(): void
 }
 
+export interface Moved {
+  readonly packets: number
+  readonly bytes: number
+}
+
 export interface QueuePort {
-  /** Where slot ids cross: dequeue writes, enqueue reads. Shared by all ports of an env. */
+  /** Where slot ids cross: dequeue writes, enqueue reads. Shared by all ports of an env; core-store.ts shares it out. */
   readonly exchange: Uint32Array
   /** Does the ring run? */
   readonly running: boolean
   /** The queue takes the port; what is dequeued is charged to `account`; 0 if nothing is. */
   open(account: number, events: PortEvents): void
   close(): void
-  /** Moves up to `max` packets out of the guest; result bits. */
-  dequeue(max: number): number
-  /** Moves the first `count` slots of the exchange to the guest, in order; result bits. References stay the caller's. */
-  enqueue(count: number): number
+  /** Moves up to `max` packets out of the guest, their ids to `at` of the exchange; result bits. */
+  dequeue(max: number, at: number): number
+  /** Moves the `count` slots at `at` of the exchange to the guest, in order; result bits. References stay the caller's. */
+  enqueue(count: number, at: number): number
   /** Asks for the guest's next kick. True: there is something already, so do not sleep. */
   arm(): boolean
   /** Asks the guest not to kick. */
   suppress(): void
   /** Deaf to the guest's kicks, for a guest that kicks without work. */
   mute(on: boolean): void
+  /** Packets and bytes that this port moved. */
+  moved(): Moved
   /** Packets that this port's calls dropped natively, by reason. */
   drops(): Readonly<Record<string, number>>
+}
+
+/** What was moved before this port, and by it. */
+export function addMoved(before: Moved, port: QueuePort | null): Moved {
+  if (port === null) return before
+  const { packets, bytes } = port.moved()
+  return { packets: before.packets + packets, bytes: before.bytes + bytes }
 }

@@ -1,10 +1,10 @@
 // A queue's port on a real ring: the addon's calls on one handle, and the ring's kicks as they come from the wake-up.
 // The session tells it whether the ring runs; it tells the session of faults that a burst has met.
-import { native } from '../native.js'
+import { type Addon, native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
 import { FIRST_DROP, STAT_NAMES } from './counters.js'
 import { dataPlane } from './env.js'
-import { COUNT, DROP_SHIFT, FAULT, type PortEvents, type QueuePort } from './port.js'
+import { COUNT, DROP_SHIFT, FAULT, type Moved, type PortEvents, type QueuePort } from './port.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
@@ -27,6 +27,8 @@ export interface RingPortOptions {
 /** What `seen` is made with. */
 export const newCounters = (): Float64Array => new Float64Array(STAT_NAMES.length)
 const now = newCounters()
+const PACKETS = STAT_NAMES.indexOf('packets')
+const BYTES = STAT_NAMES.indexOf('bytes')
 
 export class RingPort implements QueuePort {
   readonly exchange: Uint32Array
@@ -35,6 +37,9 @@ export class RingPort implements QueuePort {
   readonly #onFault: (reason: number | 'mem_not_shared') => void
   readonly #drops: Record<string, number> = {}
   readonly #seen: Float64Array
+  readonly #addon: Addon = native()
+  /** What the ring had moved when this port opened. */
+  #before: Moved = { packets: 0, bytes: 0 }
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null
@@ -71,17 +76,18 @@ export class RingPort implements QueuePort {
   }
 
   open(account: number, events: PortEvents): void {
-    const handle = native().queueOpen(this.#device, this.#ring, account)
+    const handle = this.#addon.queueOpen(this.#device, this.#ring, account)
     if (handle < 0) return // the device is gone: every call answers so
     this.#handle = handle
     this.#events = events
+    this.#before = this.moved()
     this.#tag = allocateTag(() => this.#kicked())
-    native().queueWatch(handle, this.#tag)
+    this.#addon.queueWatch(handle, this.#tag)
   }
 
   close(): void {
     if (this.#handle < 0) return
-    native().queueClose(this.#handle)
+    this.#addon.queueClose(this.#handle)
     freeTag(this.#tag)
     clearTimeout(this.#polling)
     this.#polling = undefined
@@ -89,16 +95,16 @@ export class RingPort implements QueuePort {
     this.#events = null
   }
 
-  dequeue(max: number): number {
-    const result = native().dequeue(this.#handle, max)
+  dequeue(max: number, at: number): number {
+    const result = this.#addon.dequeue(this.#handle, max, at)
     if (result & COUNT) this.#shared = true
     if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
   }
 
-  enqueue(count: number): number {
-    const result = native().enqueue(this.#handle, count)
+  enqueue(count: number, at: number): number {
+    const result = this.#addon.enqueue(this.#handle, count, at)
     if (result & COUNT) this.#shared = true
     if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
@@ -106,7 +112,7 @@ export class RingPort implements QueuePort {
   }
 
   arm(): boolean {
-    const armed = native().arm(this.#handle)
+    const armed = this.#addon.arm(this.#handle)
     if (armed === NO_KICK)
       this.#polling ??= setTimeout(() => {
         this.#polling = undefined
@@ -116,13 +122,21 @@ export class RingPort implements QueuePort {
   }
 
   suppress(): void {
-    if (this.#handle >= 0) native().suppress(this.#handle)
+    if (this.#handle >= 0) this.#addon.suppress(this.#handle)
   }
 
   mute(on: boolean): void {
     if (this.#handle < 0) return
-    if (on) native().queueUnwatch(this.#handle)
-    else native().queueWatch(this.#handle, this.#tag)
+    if (on) this.#addon.queueUnwatch(this.#handle)
+    else this.#addon.queueWatch(this.#handle, this.#tag)
+  }
+
+  moved(): Moved {
+    this.#addon.queueStats(this.#handle, now)
+    return {
+      packets: now[PACKETS] - this.#before.packets,
+      bytes: now[BYTES] - this.#before.bytes,
+    }
   }
 
   drops(): Readonly<Record<string, number>> {
@@ -130,7 +144,7 @@ export class RingPort implements QueuePort {
   }
 
   #countDrops(): void {
-    native().queueStats(this.#handle, now)
+    this.#addon.queueStats(this.#handle, now)
     for (let i = FIRST_DROP; i < STAT_NAMES.length; i++) {
       const dropped = now[i] - this.#seen[i]
       if (dropped > 0) this.#drops[STAT_NAMES[i]] = (this.#drops[STAT_NAMES[i]] ?? 0) + dropped
@@ -139,7 +153,7 @@ export class RingPort implements QueuePort {
   }
 
   #kicked(): void {
-    if (!this.#shared && this.#zeroKicks < ZERO_KICKS && native().queueReadsZero(this.#handle)) {
+    if (!this.#shared && this.#zeroKicks < ZERO_KICKS && this.#addon.queueReadsZero(this.#handle)) {
       if (++this.#zeroKicks === ZERO_KICKS) this.#onFault('mem_not_shared')
     }
     this.#events?.kick()
@@ -150,7 +164,7 @@ export class RingPort implements QueuePort {
   #fault(): void {
     if (!this.#running) return
     this.#running = false
-    const reason = native().queueFault(this.#handle)
+    const reason = this.#addon.queueFault(this.#handle)
     queueMicrotask(() => this.#onFault(reason))
   }
 }

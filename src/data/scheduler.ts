@@ -2,11 +2,14 @@
 // event loop over all devices, subscribers' time included; what is left goes on after timers and sockets had their
 // turn (setImmediate). A kick only makes its queue ready: nothing ever runs in the caller of ready(). It knows no
 // packets and no rings.
+import { TaskFifo } from './task-fifo.js'
 
 /** A visit moves at most this many packets; one that the clock cut short may move the rest in its next. */
 export const VISIT_PACKETS = 256
 /** Time per turn, over all queues. A subscriber that is slower than this costs one burst a turn. */
 export const TURN_MS = 1
+/** A turn in which nobody finds anything ends after this: long enough for an answer that is on its way. */
+export const SPIN_MS = 0.1
 
 /** There is nothing to do until the task is made ready again. */
 export const LEAVE = 0
@@ -14,7 +17,9 @@ export const LEAVE = 0
 export const LATER = 1
 /** There is more to do now, if there is time. */
 export const MORE_NOW = 2
-export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW
+/** Nothing is there yet: look again in this turn, while there is time and nobody waits for the next one. */
+export const SPIN = 3
+export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
 
 export interface Task {
   /** In the scheduler's lists; the scheduler's own business. */
@@ -30,6 +35,8 @@ export interface SchedulerOptions {
   now?: () => number
   /** Runs something, always the same, in a later turn of the event loop. */
   defer?: (run: () => void) => void
+  /** May a turn go on when all that is left are tasks that spin? Not where time stands still within a turn. */
+  spin?: boolean
 }
 
 export class Scheduler {
@@ -37,27 +44,25 @@ export class Scheduler {
   /** Turns so far: the breaths that the rest of the process got. */
   turns = 0
   readonly #defer: (run: () => void) => void
+  readonly #spin: boolean
   readonly #turn = (): void => this.#run()
-  // Lists with a count of their own: an array whose length is set to 0 gives its memory up, each turn.
-  #ready: (Task | undefined)[] = []
-  #count = 0
-  #visiting: (Task | undefined)[] = []
+  #ready = new TaskFifo()
+  #visiting = new TaskFifo()
   #scheduled = false
   #deadline = 0
 
-  constructor({ now = () => performance.now(), defer = setImmediate }: SchedulerOptions = {}) {
+  constructor({ now = () => performance.now(), defer = setImmediate, spin = true }: SchedulerOptions = {}) {
     this.now = now
     this.#defer = defer
+    this.#spin = spin
   }
 
   /** Visits the task in a later turn. */
   ready(task: Task): void {
     if (task.queued) return
     task.queued = true
-    this.#ready[this.#count++] = task
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#defer(this.#turn)
+    this.#ready.push(task)
+    this.#schedule()
   }
 
   /** Is this turn's time used up? */
@@ -70,37 +75,38 @@ export class Scheduler {
     this.turns++
     this.#deadline = this.now() + TURN_MS
     const visiting = this.#ready
-    let count = this.#count
     this.#ready = this.#visiting
-    this.#count = 0
     this.#visiting = visiting
-    let next = 0
+    let spinning = 0
+    let spinUntil = 0
     do {
-      const task = visiting[next] as Task
-      visiting[next++] = undefined
+      const task = visiting.shift()
       task.queued = false
       task.deficit = Math.min(task.deficit + VISIT_PACKETS, 2 * VISIT_PACKETS)
       const visit = task.serve()
       if (visit !== MORE_NOW) task.deficit = 0
+      spinning = visit === SPIN ? spinning + 1 : 0
       if (visit === LATER) this.ready(task)
-      else if (visit === MORE_NOW && !task.queued) {
+      else if (visit !== LEAVE && !task.queued) {
         task.queued = true
-        visiting[count++] = task
+        visiting.push(task)
       }
-    } while (next < count && !this.expired())
-    if (next < count) this.#keep(visiting, next, count)
+      if (spinning === 0 || spinning < visiting.length) continue
+      // A round in which nobody found anything. It goes on for a packet that is about to come, but not while others
+      // wait for the next turn.
+      if (!this.#spin || this.#ready.length > 0) break
+      if (spinning === visiting.length) spinUntil = this.now() + SPIN_MS
+      else if (this.now() >= spinUntil) break
+    } while (visiting.length > 0 && !this.expired())
+    if (visiting.length === 0) return
+    // Who had no visit goes first in the next turn.
+    while (this.#ready.length > 0) visiting.push(this.#ready.shift())
+    this.#visiting = this.#ready
+    this.#ready = visiting
+    this.#schedule()
   }
 
-  // Who had no visit goes first in the next turn.
-  #keep(visiting: (Task | undefined)[], from: number, to: number): void {
-    const ready = this.#ready
-    const kept = to - from
-    for (let i = this.#count - 1; i >= 0; i--) ready[i + kept] = ready[i]
-    for (let i = 0; i < kept; i++) {
-      ready[i] = visiting[from + i]
-      visiting[from + i] = undefined
-    }
-    this.#count += kept
+  #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     this.#defer(this.#turn)

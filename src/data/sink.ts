@@ -6,15 +6,16 @@
 //   unless the sink was made with whileAbsent: 'block'.
 //
 // Over budget: one state machine, whose parts would have to know each other's fields.
-import { Burst, coreOf, type HeldBurst } from '../burst.js'
+import { Burst, coreOf, type HeldBurst, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
-import { type Packet, SLOT_LENGTH, SLOT_WORDS, slotOf } from '../packet.js'
+import { type Packet, slotOf } from '../packet.js'
 import type { DropReason, Overflow, PacketSink } from '../sink.js'
 import { mergeDrops } from './counters.js'
 import { KeptPackets } from './kept.js'
 import { KickGuard, nodeTimers } from './kick-guard.js'
 import type { DataPlane } from './plane.js'
-import { COUNT, DROP_SHIFT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
+import { MAX_BURST } from './pool-arrays.js'
+import { addMoved, COUNT, FAULT, type Moved, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
 import type { Flushable } from './turn.js'
 
@@ -44,13 +45,12 @@ export interface SinkOptions {
 export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   queued = false
   deficit = 0
-  packets = 0
-  bytes = 0
   readonly #plane: DataPlane
   readonly #options: SinkOptions
   readonly #kept: KeptPackets
   readonly #kicks: KickGuard
   readonly #drops: Record<string, number> = {}
+  #movedBefore: Moved = { packets: 0, bytes: 0 }
   readonly #one = new Uint32Array(1)
   #port: QueuePort | null = null
   #users = 0
@@ -86,6 +86,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#waiting = false
     this.#kicks.reset(port)
     mergeDrops(this.#drops, port.drops())
+    this.#movedBefore = this.moved(port)
     port.close()
     if (this.#options.whileAbsent !== 'block') this.#dropKept(reason)
   }
@@ -115,11 +116,11 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {
     if (item instanceof Burst) {
-      const { ids, length } = coreOf(item)
-      return this.#accept(ids, length, overflow)
+      const { ids, length, at } = coreOf(item)
+      return this.#accept(ids, length, at, overflow)
     }
     this.#one[0] = slotOf(item)
-    if (this.#port?.running !== true) return this.#accept(this.#one, 1, overflow)
+    if (this.#port?.running !== true) return this.#accept(this.#one, 1, PRIVATE, overflow)
     const kept = this.#keep(this.#one, 0, 1, overflow)
     if (!this.#gathering && !this.#waiting) {
       this.#gathering = true
@@ -130,12 +131,11 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   /** Plain call: how many packets of the burst, from number `from` on, the ring took. Keeps nothing. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
-    const { ids, length } = coreOf(burst as Burst)
+    const { ids, length, at } = coreOf(burst as Burst)
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     if (this.#port === null || this.#kept.length > 0) return 0
     if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
-    const most = Math.min(length, from + this.#port.exchange.length)
-    return this.#push(this.#port, ids, most, from) & COUNT
+    return this.#push(this.#port, ids, at, from, length) & COUNT
   }
 
   whenDrained(done: () => void): () => void {
@@ -145,6 +145,11 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   /** Packets kept for the ring. */
   get kept(): number {
     return this.#kept.length
+  }
+
+  /** Packets and bytes that rings took. */
+  moved(port = this.#port): Moved {
+    return addMoved(this.#movedBefore, port)
   }
 
   /** Drops by reason, those of the ring among them. */
@@ -182,7 +187,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return LEAVE
   }
 
-  #accept(ids: Uint32Array, length: number, overflow: Overflow): boolean {
+  // `at`: where `ids` stands in the exchange, or PRIVATE.
+  #accept(ids: Uint32Array, length: number, at: number, overflow: Overflow): boolean {
     const port = this.#port
     if (this.#closed) return this.#drop('gone', length)
     if (port === null || !port.running) {
@@ -193,13 +199,11 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     if (this.#kept.length > 0) return this.#keep(ids, 0, length, overflow)
     let taken = 0
     let result = 0
-    // One native call, unless an operator made a burst that is larger than the exchange.
+    // One native call, unless an operator made a burst that is larger than any that a queue gives out.
     do {
-      const most = Math.min(length, taken + port.exchange.length)
-      result = this.#push(port, ids, most, taken)
+      result = this.#push(port, ids, at, taken, length)
       taken += result & COUNT
-      if (taken < most) break
-    } while (taken < length)
+    } while (taken < length && (result & COUNT) === MAX_BURST)
     if (taken === length) return true
     if (result & (STOPPED | FAULT)) return this.#drop('not-ready', length - taken)
     const kept = this.#keep(ids, taken, length, overflow)
@@ -207,23 +211,17 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return kept
   }
 
-  // Moves packets that nobody waits behind into the ring; result bits.
-  #push(port: QueuePort, ids: Uint32Array, length: number, from = 0): number {
+  // Moves packets that nobody waits behind into the ring, as many as one call can; result bits.
+  #push(port: QueuePort, ids: Uint32Array, at: number, from: number, length: number): number {
+    if (at !== PRIVATE) return this.#worked(port.enqueue(length - from, at + from))
+    const count = Math.min(length - from, MAX_BURST)
     const { exchange } = port
-    for (let i = from; i < length; i++) exchange[i - from] = ids[i]
-    return this.#count(port, port.enqueue(length - from))
+    for (let i = 0; i < count; i++) exchange[i] = ids[from + i]
+    return this.#worked(port.enqueue(count, 0))
   }
 
-  // What the ring took, which is still in the exchange. The few that it dropped itself are told by `drops`.
-  #count(port: QueuePort, result: number): number {
-    const taken = result & COUNT
-    if (taken === 0) return result
-    const { meta } = this.#plane.pool
-    const { exchange } = port
-    let bytes = 0
-    for (let i = 0; i < taken; i++) bytes += meta[exchange[i] * SLOT_WORDS + SLOT_LENGTH]
-    this.packets += taken - (result >>> DROP_SHIFT)
-    this.bytes += bytes
+  #worked(result: number): number {
+    if ((result & COUNT) === 0) return result
     this.#kicks.worked()
     this.#fruitless = 0
     return result
@@ -253,7 +251,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const port = this.#port
     if (port === null || !port.running) return this.#notRunning()
     const count = this.#kept.peek(port.exchange)
-    const result = this.#count(port, port.enqueue(count))
+    const result = this.#worked(port.enqueue(count, 0))
     const taken = result & COUNT
     this.#kept.letGo(taken)
     if (result & (STOPPED | FAULT)) return taken + this.#notRunning()

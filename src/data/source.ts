@@ -8,7 +8,7 @@
 //   never emits.
 //
 // Over budget: one state machine, whose parts would have to know each other's fields.
-import { BURST_PACKETS, type Burst, type BurstCore } from '../burst.js'
+import { BURST_PACKETS, type Burst, type BurstCore, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import { NO_ACCOUNT } from './accounts.js'
@@ -18,20 +18,31 @@ import { KickGuard } from './kick-guard.js'
 import { CREDIT_BYTES, CREDIT_PACKETS, type DataPlane, type PollMode, type SourceOptions } from './plane.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
-import { COUNT, CREDIT, FAULT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from './port.js'
-import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
+import {
+  addMoved,
+  COUNT,
+  CREDIT,
+  FAULT,
+  MORE,
+  type Moved,
+  NO_SLOT,
+  type PortEvents,
+  type QueuePort,
+  STOPPED,
+} from './port.js'
+import { LATER, LEAVE, MORE_NOW, SPIN, type Task, type Visit } from './scheduler.js'
 import { StallWatch } from './stall-watch.js'
 
 /** How long an adaptive queue looks at its empty ring before it asks for a kick. */
 export const POLL_MS = 0.05
+/** How much of that without a turn of the event loop in between: an answer that is on its way is met at once. */
+const SPIN_MS = 0.01
 /** Large slots kept back for each queue, besides one burst of small ones: a few segmentation-offload frames. */
 const LARGE_RESERVE = 4
 
 export class SourceQueue implements Task, PortEvents {
   queued = false
   deficit = 0
-  packets = 0
-  bytes = 0
   readonly #plane: DataPlane
   readonly #options: SourceOptions
   readonly #poll: PollMode
@@ -41,6 +52,7 @@ export class SourceQueue implements Task, PortEvents {
   readonly #stall: StallWatch
   readonly #wake = (): void => this.#ready()
   readonly #dropsBefore: Record<string, number> = {}
+  #movedBefore: Moved = { packets: 0, bytes: 0 }
   /** Opened when it is needed first. While the queue rests it is closed, or will be when its last packet is back. */
   #account = NO_ACCOUNT
   #resting = false
@@ -80,6 +92,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#port = null
     this.#kicks.reset(port)
     mergeDrops(this.#dropsBefore, port.drops())
+    this.#movedBefore = this.moved(port)
     port.close()
   }
 
@@ -147,6 +160,11 @@ export class SourceQueue implements Task, PortEvents {
   /** Packets under lease, those that nobody was given yet among them. */
   get held(): number {
     return this.#account === NO_ACCOUNT ? 0 : this.#plane.pool.accounts.packets(this.#account)
+  }
+
+  /** Packets and bytes dequeued, from all rings that this queue followed. */
+  moved(port = this.#port): Moved {
+    return addMoved(this.#movedBefore, port)
   }
 
   /** Drops by reason, those of the ring among them. */
@@ -232,16 +250,12 @@ export class SourceQueue implements Task, PortEvents {
     const port = this.#port
     core.length = 0
     if (port === null) return STOPPED
-    const { accounts } = this.#plane.pool
-    const before = accounts.bytes(this.#account)
-    const result = port.dequeue(max)
+    const { ids, at } = core
+    const result = port.dequeue(max, at === PRIVATE ? 0 : at)
     const count = result & COUNT
     if (count === 0) return result
-    const { exchange } = port
-    for (let i = 0; i < count; i++) core.ids[i] = exchange[i]
+    if (at === PRIVATE) for (let i = 0; i < count; i++) ids[i] = port.exchange[i]
     core.length = count
-    this.packets += count
-    this.bytes += accounts.bytes(this.#account) - before
     this.#kicks.worked()
     this.#pollUntil = 0
     return result
@@ -264,10 +278,11 @@ export class SourceQueue implements Task, PortEvents {
       return this.deficit > 0 ? MORE_NOW : LATER
     }
     if (result & (FAULT | STOPPED) && !port.running) return LEAVE
-    if (this.#poll === 'busy') return LATER
+    if (this.#poll === 'busy') return SPIN
     if (this.#poll === 'adaptive') {
-      if (this.#pollUntil === 0) this.#pollUntil = scheduler.now() + POLL_MS
-      if (scheduler.now() < this.#pollUntil) return LATER
+      const now = scheduler.now()
+      if (this.#pollUntil === 0) this.#pollUntil = now + POLL_MS
+      if (now < this.#pollUntil) return now < this.#pollUntil - POLL_MS + SPIN_MS ? SPIN : LATER
       this.#pollUntil = 0
     }
     this.#armed = true

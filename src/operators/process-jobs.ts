@@ -1,7 +1,7 @@
 // The packets that are on their way through processPackets: who waits, who is in work, who is done, and each one's lease.
 // It knows neither promises nor concurrency.
 import { isObservable, type Observable, type Subscriber } from 'rxjs'
-import { BURST_PACKETS, type Burst, type BurstCore, borrow, endBorrow, giveCore, takeCore } from '../burst.js'
+import { BURST_PACKETS, type Burst, type BurstCore, borrow, endBorrow } from '../burst.js'
 import { borrowPacket, endPacket, NO_SLOT, Packet, type Slots } from '../packet.js'
 import { rewriteSlot } from '../rewriting.js'
 import type { WritablePacket } from '../writable-packet.js'
@@ -120,7 +120,7 @@ export function settle(job: Job, verdict: Verdict): void {
 // Emits jobs from `from` on as one burst, or the next one as a packet; where to go on.
 export function emitJobs(jobs: readonly Job[], from: number, out: Subscriber<Burst | Packet>): number {
   const { slots, single } = jobs[from]
-  const core = takeCore(slots, BURST_PACKETS)
+  const core = slots.cores.take(BURST_PACKETS)
   let at = from
   for (; at < jobs.length && core.length < (single ? 1 : BURST_PACKETS); at++) {
     const job = jobs[at]
@@ -135,7 +135,7 @@ export function emitJobs(jobs: readonly Job[], from: number, out: Subscriber<Bur
   }
   if (core.length > 0 && single) lendPacket(slots, core.ids[0], out)
   else if (core.length > 0) lendBurst(core, out)
-  giveCore(core)
+  slots.cores.give(core)
   return at
 }
 

@@ -1,8 +1,8 @@
 // A ring in memory, without an addon: what a guest does with it is a few method calls. For tests of pipelines and of
 // the queues themselves. It honours accounts as the native dequeue does, and results have the same bits.
 import type { Pool } from '../data/pool.js'
-import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../packet.js'
+import { CREDIT, MORE, type Moved, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 
 export interface FakePortOptions {
   /** Entries of the ring. */
@@ -35,6 +35,8 @@ export class FakePort implements QueuePort {
   #same: Uint8Array | null = null
   #sameLeft = 0
   #room = 0
+  #packets = 0
+  #bytes = 0
   readonly #holdsSame: Uint8Array
 
   constructor(pool: Pool, { size = 256, record = true }: FakePortOptions = {}) {
@@ -100,7 +102,7 @@ export class FakePort implements QueuePort {
     this.#events = null
   }
 
-  dequeue(max: number): number {
+  dequeue(max: number, at: number): number {
     this.calls.dequeue++
     if (!this.running) return STOPPED
     let count = 0
@@ -117,7 +119,9 @@ export class FakePort implements QueuePort {
         break
       }
       this.#write(slot, frame)
-      this.exchange[count] = slot
+      this.exchange[at + count] = slot
+      this.#packets++
+      this.#bytes += frame.length
       if (this.#sameLeft > 0) this.#sameLeft--
       else this.#sent.shift()
     }
@@ -125,19 +129,22 @@ export class FakePort implements QueuePort {
     return count | why | (this.waiting > 0 ? MORE : 0)
   }
 
-  enqueue(count: number): number {
+  enqueue(count: number, at: number): number {
     this.calls.enqueue++
     if (!this.running) return STOPPED
     const taken = Math.min(count, this.#room)
     this.#room -= taken
     this.receivedCount += taken
+    this.#packets += taken
+    for (let i = 0; i < taken; i++)
+      this.#bytes += this.#pool.meta[(this.exchange[at + i] << SLOT_SHIFT) + SLOT_LENGTH]
     if (this.#record && taken > 0) {
       const { meta, bytes } = this.#pool
       const frames: Buffer[] = []
       for (let i = 0; i < taken; i++) {
-        const at = this.exchange[i] * SLOT_WORDS
-        const from = meta[at + SLOT_OFFSET]
-        frames.push(Buffer.from(bytes.subarray(from, from + meta[at + SLOT_LENGTH])))
+        const base = this.exchange[at + i] << SLOT_SHIFT
+        const from = meta[base + SLOT_OFFSET]
+        frames.push(Buffer.from(bytes.subarray(from, from + meta[base + SLOT_LENGTH])))
       }
       this.received.push(...frames)
       this.onReceived?.(frames)
@@ -160,6 +167,10 @@ export class FakePort implements QueuePort {
     this.muted = on
   }
 
+  moved(): Moved {
+    return { packets: this.#packets, bytes: this.#bytes }
+  }
+
   drops(): Readonly<Record<string, number>> {
     return {}
   }
@@ -169,7 +180,7 @@ export class FakePort implements QueuePort {
     const same = frame === this.#same && !this.#pool.strict
     if (same && this.#holdsSame[slot] === 1) return
     this.#holdsSame[slot] = same ? 1 : 0
-    this.#pool.bytes.set(frame, this.#pool.meta[slot * SLOT_WORDS + SLOT_OFFSET])
+    this.#pool.bytes.set(frame, this.#pool.meta[(slot << SLOT_SHIFT) + SLOT_OFFSET])
   }
 
   #notify(): void {

@@ -38,7 +38,7 @@ export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
     loop,
     timers: loop,
     pool: new Pool(plainPoolArrays(bytes), { strict }),
-    scheduler: new Scheduler({ now: loop.now, defer: loop.defer }),
+    scheduler: new Scheduler({ now: loop.now, defer: loop.defer, spin: false }),
     turn: new Turn(loop.defer),
   }
 }

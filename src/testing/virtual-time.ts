@@ -12,7 +12,7 @@ const MOST_TURNS = 100_000
 export type Check = () => void
 
 export class VirtualTime extends TestScheduler implements Timers {
-  readonly scheduler = new Scheduler({ now: () => this.now(), defer: run => this.defer(run) })
+  readonly scheduler = new Scheduler({ now: () => this.now(), defer: run => this.defer(run), spin: false })
   /** Why the test can't pass, whatever the diagrams say. */
   refusal: Error | undefined
   #checks: Check[] = []

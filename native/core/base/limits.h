@@ -20,8 +20,11 @@ inline constexpr uint32_t kMaxSpans = 1024;
 inline constexpr uint32_t kMaxPacket = 65536 + 256;
 /// Shortest frame: an Ethernet header.
 inline constexpr uint32_t kMinPacket = 14;
-/// Packets moved by one native call: also the size of the exchange array shared with JavaScript.
+/// Packets moved by one native call.
 inline constexpr uint32_t kMaxBurst = 256;
+/// Words of the exchange, where slot ids cross the border to JavaScript: kMaxBurst to copy through, and lists
+/// of 64 for a thousand bursts that are in hand at one time; more have their ids copied.
+inline constexpr uint32_t kExchangeWords = kMaxBurst + 64 * 1024;
 /// Completions are published at least this often, so that the guest's reuse of buffers overlaps our copying.
 inline constexpr uint32_t kPublishEvery = 32;
 /// Malformed chains in a row before the ring is latched. A driver that restarts on a live ring makes a few; a

@@ -179,6 +179,10 @@ class Dequeuer {
 uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t max, uint32_t* slots) {
   Virtqueue::Use use(queue);
   if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
+  if (queue.ring().idle()) {
+    queue.count_burst(0);
+    return queue.revoked() ? uint32_t{kBurstFault} : 0;
+  }
   uint32_t result, count, dropped;
   uint64_t bytes;
   {
@@ -195,7 +199,7 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
     return kBurstFault | burst_drops(count);
   }
   queue.finish_burst();
-  queue.count_burst(count + dequeuer.dropped());
+  queue.count_burst(count + dropped);
   queue.stats()[stat_packets] += count;
   queue.stats()[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;

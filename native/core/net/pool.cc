@@ -26,7 +26,7 @@ bool Pool::open(uint64_t bytes) {
                           page_up((mask_[1] + 1) * sizeof(uint32_t)),
                           page_up(sizeof(PoolCursors)),
                           page_up(kMaxAccounts * sizeof(Account)),
-                          page_up(kMaxBurst * sizeof(uint32_t))};
+                          page_up(kExchangeWords * sizeof(uint32_t))};
   for (size_t size : sizes) mapping_size_ += size;
   void* got = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -145,7 +145,6 @@ void Pool::give_back(uint32_t slot) {
   account.bytes -= meta.length;
   if (account.out[c]-- <= account.reserve[c]) cursors_->reserved[c]++;
   meta.references = 0;
-  meta.generation++;
   free_[c][cursors_->free[c].tail++ & mask_[c]] = slot;
 }
 

@@ -18,7 +18,7 @@ namespace rxvhost {
 struct SlotMeta {
   uint32_t offset;  // of the packet's first byte, in the pool
   uint32_t length;
-  uint32_t generation;  // rises at every free, so a stale use can be told
+  uint32_t spare;
   uint32_t references;
   uint32_t account;
   NetHeader header;
@@ -71,8 +71,11 @@ class Pool {
   uint8_t* data(uint32_t slot) { return bytes_ + meta_[slot].offset; }
   SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
   Account& account(uint32_t id) { return accounts_[id]; }
-  /// Where slot ids cross the border: kMaxBurst of them.
-  uint32_t* exchange() { return exchange_; }
+  /// Where slot ids cross the border: the list of `count` at `at`, or nullptr if it is not inside
+  /// kExchangeWords.
+  uint32_t* exchange(uint32_t at, uint32_t count) {
+    return at <= kExchangeWords && count <= kExchangeWords - at ? exchange_ + at : nullptr;
+  }
   uint32_t slots() const { return cursors_->count[small] + cursors_->count[large]; }
 
   /// Is the slot's metadata, which JavaScript can write, inside the pool?
@@ -91,6 +94,7 @@ class Pool {
   Area meta_area() const { return {meta_, slots() * sizeof(SlotMeta)}; }
   Area free_area(SlotClass c) const { return {free_[c], (mask_[c] + 1) * sizeof(uint32_t)}; }
   Area cursors_area() const { return {cursors_, sizeof(PoolCursors)}; }
+  Area exchange_area() const { return {exchange_, kExchangeWords * sizeof(uint32_t)}; }
   Area accounts_area() const { return {accounts_, kMaxAccounts * sizeof(Account)}; }
 
  private:

@@ -3,6 +3,7 @@
 //
 //   peek(n, ids)      the next available heads, at most n, loaded once and checked; reads the driver's index
 //                     with acquire
+//   idle()            nothing new was made available since the last look: an empty poll ends here
 //   table()           the descriptors that a chain of this ring starts in
 //   take(id)          the next head leaves the available side; it must be completed or undone
 //   undo(id)          gives the head that was taken last back, as if never seen
@@ -42,6 +43,7 @@ struct Heads {
 template <class R>
 concept Ring = requires(R ring, uint16_t id, uint32_t n, uint16_t* ids) {
   { ring.peek(n, ids) } -> std::same_as<Heads>;
+  { ring.idle() } -> std::same_as<bool>;
   { ring.take(id) } -> std::same_as<Reason>;
   ring.undo(id);
   ring.complete(id, n);

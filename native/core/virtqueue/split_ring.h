@@ -78,6 +78,8 @@ class SplitRing {
   const vring_desc* table() const { return parts_.desc; }
   /// More was available when the driver's index was last read.
   bool more() const { return last_avail_ != seen_avail_; }
+  /// Nothing new since peek() looked last: what an empty poll is spared with.
+  bool idle() const { return last_avail_ == seen_avail_ && guest_load(&parts_.avail->idx) == seen_avail_; }
   /// Nothing was ever written here: what a front end's private memory looks like from our side.
   bool reads_as_zero() const;
 
