@@ -14,6 +14,8 @@ export interface Figure {
   /** Per packet; per call of `dequeue-empty`. */
   instructions: number
   nanoseconds: number
+  /** How many packets or calls were counted. */
+  units: number
   /** What callgrind wrote. */
   profile: string
 }
@@ -23,7 +25,7 @@ const MEASURED = ['ours_dequeue', 'ours_enqueue', 'theirs_dequeue', 'theirs_dequ
 
 interface Line {
   title: string
-  packets: number
+  units: number
   nanoseconds: number
 }
 
@@ -77,20 +79,19 @@ export function measure(program: string, packets: number, folder: string): Figur
     packets,
   )
   const counted = dumps(folder)
-  return lines.map(({ title, packets }) => {
+  return lines.map(({ title, units }) => {
     const [, job, size, burst, side] = title.match(/^(.+)-(\d+)-(\d+)-(ours|theirs)$/)!
     const dump = counted.get(title)
     const time = times.get(title)
     if (!dump || !time) throw new Error(`nothing was counted for ${title}`)
-    // An empty poll is a call, whatever it asked for.
-    const units = job === 'dequeue-empty' ? packets / Number(burst) : packets
     return {
       job,
       size: Number(size),
       burst: Number(burst),
       side: side as Figure['side'],
       instructions: dump.instructions / units,
-      nanoseconds: time.nanoseconds / units,
+      nanoseconds: time.nanoseconds,
+      units,
       profile: dump.profile,
     }
   })

@@ -2,10 +2,10 @@
 // what must hold of them (verdict.ts). Instructions do not vary with the machine's mood as times do, so CI can tell a
 // change by them; times are printed beside them and judged by nobody.
 //
-//   npm run bench:micro                          table, then an `ok` or `not ok` for each check
-//   npm run bench:micro -- --record              writes lower figures into bench/micro/record.json
-//   npm run bench:micro -- --lines dequeue-64-32       where a packet's instructions are, by function and by line;
-//                                                add -theirs for librte_vhost's
+//   npm run bench:micro                            table, then an `ok` or `not ok` for each check
+//   npm run bench:micro -- --record                writes lower figures into bench/micro/record.json
+//   npm run bench:micro -- --lines dequeue-64-32   where a packet's instructions are, by function and by line;
+//                                                  dequeue-64-32-theirs: librte_vhost's, by function
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,7 +15,7 @@ import { type Column, machine, markdownTable, saveResult, textTable } from '../s
 import { type Figure, measure } from './measure.js'
 import { report } from './profile.js'
 import { buildMicro, type Toolchain, toolchain } from './program.js'
-import { keyOf, lowered, oursOf, type Record_, theirsOf, verdict } from './verdict.js'
+import { keyOf, lowered, type MicroRecord, oursOf, theirsOf, verdict } from './verdict.js'
 
 /** Of each job: whole rounds of the ring, and seconds of callgrind altogether. */
 const PACKETS = 8192
@@ -56,9 +56,9 @@ const columns: Column<Row>[] = [
 ]
 
 const NOTE = `Instructions per packet (per call for dequeue-empty), under callgrind; theirs is librte_vhost.
-ns: without callgrind, driver and back end in turn on one core, so never judged.`
+ns: median, without callgrind, driver and back end in turn on one core, so never judged.`
 
-function readRecord(): Record_ | undefined {
+function readRecord(): MicroRecord | undefined {
   return existsSync(recordFile) ? JSON.parse(readFileSync(recordFile, 'utf8')) : undefined
 }
 
@@ -69,8 +69,8 @@ function saveRecord(figures: Figure[], found: Toolchain): void {
 
 function showLines(figures: Figure[], wanted: string): void {
   const figure = figures.find(one => [keyOf(one), `${keyOf(one)}-${one.side}`].includes(wanted))
-  if (!figure) throw new Error(`no job ${wanted}; one of ${figures.map(keyOf).join(', ')}`)
-  console.log(report(figure.profile, figure.job === 'dequeue-empty' ? PACKETS : PACKETS))
+  if (!figure) throw new Error(`no job ${wanted}; one of ${[...new Set(figures.map(keyOf))].join(', ')}`)
+  console.log(report(figure.profile, figure.units))
 }
 
 function main(): boolean {

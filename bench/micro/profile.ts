@@ -43,6 +43,9 @@ function place(file: string): string {
   return path.startsWith('..') ? file : path
 }
 
+/** Without the parameters. */
+const readable = (name: string): string => name.replaceAll('(anonymous namespace)::', '').replace(/\(.*$/, '')
+
 const sum = (lines: LineCost[]): number => lines.reduce((total, line) => total + line.instructions, 0)
 
 function grouped(lines: LineCost[], key: (line: LineCost) => string): [string, LineCost[]][] {
@@ -52,13 +55,13 @@ function grouped(lines: LineCost[], key: (line: LineCost) => string): [string, L
 }
 
 /** A report of what one packet costs where, leaving out what costs less than `least` instructions of it. */
-export function report(profile: string, packets: number, least = 0.25): string {
+export function report(profile: string, units: number, least = 0.25): string {
   const lines = parseProfile(readFileSync(profile, 'utf8'))
-  const cost = (some: LineCost[]): string => (sum(some) / packets).toFixed(2).padStart(8)
-  const worth = (some: LineCost[]): boolean => sum(some) / packets >= least
+  const cost = (some: LineCost[]): string => (sum(some) / units).toFixed(2).padStart(8)
+  const worth = (some: LineCost[]): boolean => sum(some) / units >= least
   const out = [`${cost(lines)}  all`, '', 'By function:']
   for (const [name, some] of grouped(lines, line => line.function))
-    if (worth(some)) out.push(`${cost(some)}  ${name.replace(/\(.*$/, '')}`)
+    if (worth(some)) out.push(`${cost(some)}  ${readable(name)}`)
   out.push('', 'By line of our source:')
   for (const [file, some] of grouped(lines, line => place(line.file))) {
     if (!worth(some) || !file.startsWith('native/') || !existsSync(`${root}/${file}`)) continue

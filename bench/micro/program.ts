@@ -1,7 +1,7 @@
 // Builds the program that bench/micro measures, from native/bench/ and from the very objects that the addon was linked
 // of, so that its figures are those of the code that ships. What is missing is named with its Debian package.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { MissingError } from '../support/c-program.js'
 import { root } from '../support/program.js'
@@ -21,6 +21,8 @@ export interface Toolchain {
   compiler: string
   libc: string
   valgrind: string
+  /** `avx2` or `sse2`: which of its copies libc takes. Valgrind shows every machine that has AVX2 as the same one. */
+  vectors: string
   dpdk: string
 }
 
@@ -37,6 +39,7 @@ export function toolchain(): Toolchain {
     compiler: `g++ ${ask('g++', ['-dumpfullversion'], 'build-essential')}`,
     libc: first(ask('getconf', ['GNU_LIBC_VERSION'], 'libc-bin')),
     valgrind: ask('valgrind', ['--version'], 'valgrind'),
+    vectors: / avx2 /.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'avx2' : 'sse2',
     dpdk: ask('pkg-config', ['--modversion', 'libdpdk'], 'libdpdk-dev pkg-config'),
   }
 }
@@ -72,7 +75,7 @@ export function buildMicro(): string {
     const object = join(output, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
     // System headers: theirs do not pass our warnings.
     const theirs = source.endsWith('/theirs.cc')
-      ? dpdk('--cflags').map(flag => flag.replace(/^-I/, '-isystem'))
+      ? [...dpdk('--cflags').map(flag => flag.replace(/^-I/, '-isystem')), '-DALLOW_EXPERIMENTAL_API']
       : []
     compiler([...FLAGS, ...theirs, '-c', source, '-o', object])
     return object

@@ -1,6 +1,5 @@
 // What must hold of the figures: ours against librte_vhost's of the same run, and against the record that is committed
-// beside this file's source. Pure, but for the figures that it is given.
-
+// beside this file. No process, no file: what is given decides.
 import type { Figure } from './measure.js'
 import type { Toolchain } from './program.js'
 
@@ -13,9 +12,12 @@ export const RATIO_LIMIT = 1.1
  */
 export const RECORD_MARGIN = 0.005
 
-export interface Record_ {
+/** What our figures depend on besides our code. */
+const TOOLS = ['compiler', 'libc', 'valgrind', 'vectors'] as const
+
+export interface MicroRecord {
   /** A record of another compiler or libc says nothing about a change of ours. */
-  toolchain: Pick<Toolchain, 'compiler' | 'libc' | 'valgrind'>
+  toolchain: Pick<Toolchain, (typeof TOOLS)[number]>
   /** Ours, by job, bytes and burst: `dequeue-64-32`. Instructions per packet. */
   instructions: Record<string, number>
 }
@@ -28,50 +30,58 @@ export interface Check {
 
 export const keyOf = ({ job, size, burst }: Figure): string => `${job}-${size}-${burst}`
 
-export const theirsOf = (figures: Figure[], ours: Figure): Figure | undefined =>
-  figures.find(({ side, ...figure }) => side === 'theirs' && keyOf({ side, ...figure }) === keyOf(ours))
-
-const isPerPacket = ({ job }: Figure): boolean => job === 'dequeue' || job === 'enqueue'
-
 export const oursOf = (figures: Figure[]): Figure[] => figures.filter(({ side }) => side === 'ours')
+
+/** librte_vhost's figure for the same, if there is one. */
+export const theirsOf = (figures: Figure[], ours: Figure): Figure | undefined =>
+  figures.find(figure => figure.side === 'theirs' && keyOf(figure) === keyOf(ours))
+
+/** An empty poll moves nothing: what it costs says nothing about a back end that has work. */
+const movesPackets = ({ job }: Figure): boolean => job !== 'dequeue-empty'
 
 const two = (value: number): string => value.toFixed(2)
 
-export function sameToolchain(record: Record_, found: Toolchain): boolean {
-  return (['compiler', 'libc', 'valgrind'] as const).every(part => record.toolchain[part] === found[part])
+export function sameTools(record: MicroRecord, found: Toolchain): boolean {
+  return TOOLS.every(part => record.toolchain[part] === found[part])
 }
 
-export function verdict(figures: Figure[], record: Record_ | undefined, found: Toolchain): Check[] {
-  const checks: Check[] = []
-  for (const ours of oursOf(figures).filter(isPerPacket)) {
-    const theirs = theirsOf(figures, ours)
-    if (!theirs) continue
-    const ratio = ours.instructions / theirs.instructions
-    checks.push({
-      text: `${ours.job} of ${ours.size} bytes takes ${two(ratio)} x librte_vhost's instructions, at most ${RATIO_LIMIT}`,
-      ok: ratio <= RATIO_LIMIT,
-    })
+function againstTheirs(figures: Figure[], ours: Figure): Check[] {
+  const theirs = theirsOf(figures, ours)
+  if (!theirs) return []
+  const ratio = ours.instructions / theirs.instructions
+  const text = `${keyOf(ours)} takes ${two(ratio)} x librte_vhost's instructions, at most ${RATIO_LIMIT}`
+  return [{ text, ok: ratio <= RATIO_LIMIT }]
+}
+
+function againstRecord(ours: Figure, record: MicroRecord | undefined, found: Toolchain): Check {
+  const recorded = record?.instructions[keyOf(ours)]
+  const text = `${keyOf(ours)} takes ${two(ours.instructions)} instructions`
+  if (!record || recorded === undefined) return { text: `${text}, and none are recorded`, ok: false }
+  if (!sameTools(record, found))
+    return { text, ok: true, skipped: `recorded with ${Object.values(record.toolchain).join(', ')}` }
+  return {
+    text: `${text}, ${two(recorded)} are recorded`,
+    ok: ours.instructions <= recorded * (1 + RECORD_MARGIN),
   }
-  for (const ours of oursOf(figures)) {
-    const recorded = record?.instructions[keyOf(ours)]
-    const text = `${keyOf(ours)} takes ${two(ours.instructions)} instructions, recorded ${recorded === undefined ? 'none' : two(recorded)}`
-    if (recorded === undefined) checks.push({ text, ok: false })
-    else if (!sameToolchain(record!, found))
-      checks.push({ text, ok: true, skipped: `recorded with ${Object.values(record!.toolchain).join(', ')}` })
-    else checks.push({ text, ok: ours.instructions <= recorded * (1 + RECORD_MARGIN) })
-  }
-  return checks
+}
+
+export function verdict(figures: Figure[], record: MicroRecord | undefined, found: Toolchain): Check[] {
+  const ours = oursOf(figures)
+  return [
+    ...ours.filter(movesPackets).flatMap(figure => againstTheirs(figures, figure)),
+    ...ours.map(figure => againstRecord(figure, record, found)),
+  ]
 }
 
 /** The record with every figure that is lower now; with all of them, if the tools are others than those recorded. */
-export function lowered(figures: Figure[], record: Record_ | undefined, found: Toolchain): Record_ {
-  const { compiler, libc, valgrind } = found
-  const known = record && sameToolchain(record, found) ? record.instructions : {}
+export function lowered(figures: Figure[], record: MicroRecord | undefined, found: Toolchain): MicroRecord {
+  const { compiler, libc, valgrind, vectors } = found
+  const known = record && sameTools(record, found) ? record.instructions : {}
   const instructions = Object.fromEntries(
     oursOf(figures).map(ours => {
       const now = Math.round(ours.instructions * 100) / 100
       return [keyOf(ours), Math.min(now, known[keyOf(ours)] ?? now)]
     }),
   )
-  return { toolchain: { compiler, libc, valgrind }, instructions }
+  return { toolchain: { compiler, libc, valgrind, vectors }, instructions }
 }

@@ -37,6 +37,9 @@ class BackEnd {
   virtual guest::Span prepare(uint32_t n, uint32_t length) = 0;
   /// One burst into the guest, of the packets 0 … count-1.
   virtual uint32_t enqueue(uint32_t count) = 0;
+
+  /// Packets that its own statistics say went through a ring: both sides are to keep some.
+  virtual uint64_t counted(guest::RingIndex ring) = 0;
 };
 
 std::unique_ptr<BackEnd> make_ours();

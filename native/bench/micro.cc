@@ -5,14 +5,17 @@
 //
 //   micro FOLDER PACKETS      FOLDER: private, for a socket; PACKETS of each job, a multiple of 256
 //
-// One JSON object a line and job on stdout. Exit status 1 and a reason on stderr if anything is not as it
-// should be: a figure of packets that were lost or altered is none.
+// One JSON object a line and job on stdout: units (packets, or calls of an empty poll) and the median time of
+// one. Exit status 1 and a reason on stderr if anything is not as it should be: a figure of packets that were
+// lost or altered is none.
 #include <valgrind/callgrind.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <vector>
 
 #include "bench/back_end.h"
 #include "core/base/virtio.h"
@@ -26,7 +29,7 @@ constexpr uint64_t kFeatures = uint64_t{1} << VIRTIO_F_VERSION_1 | uint64_t{1} <
                                uint64_t{1} << VIRTIO_RING_F_INDIRECT_DESC;
 
 // Grows pools, fills caches and wraps the rings before anything counts.
-constexpr uint32_t kWarmUp = 4 * kRingSize;
+constexpr uint32_t kWarmUp = 4 * kRingSize;  // packets
 
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "micro: %s\n", why.c_str());
@@ -57,45 +60,43 @@ class Bench {
     const Job job{side_, release_too ? "dequeue-free" : "dequeue", size, burst};
     begin(size);
     send(job, kRingSize);
-    measure(job, packets, [&] {
-      const auto before = Clock::now();
-      const uint32_t count = release_too ? back_end_->dequeue_and_release(burst) : back_end_->dequeue(burst);
-      time_ += Clock::now() - before;
-      if (count != burst) fail(job.title() + ": a burst of " + std::to_string(count));
-      if (!release_too) look(job, count);
-      send(job, count);
+    measure(job, packets / burst, burst, [&] {
+      timed(job, burst,
+            [&] { return release_too ? back_end_->dequeue_and_release(burst) : back_end_->dequeue(burst); });
+      if (!release_too) look(job, burst);
+      send(job, burst);
     });
-    // What was released at once was not looked at, so here it would be missed.
     while (const uint32_t count = back_end_->dequeue(burst))
       release_too ? back_end_->release() : look(job, count);
+    const uint64_t all = uint64_t{kRingSize} + kWarmUp + packets;
+    moved_[guest::kFromGuest] += all;
+    if (!release_too) expect_intact(job, checker_, all);
   }
 
   void empty_dequeue(uint32_t burst, uint32_t polls) {
     const Job job{side_, "dequeue-empty", 0, burst};
-    measure(job, polls * burst, [&] {
-      const auto before = Clock::now();
-      const uint32_t count = back_end_->dequeue(burst);
-      time_ += Clock::now() - before;
-      if (count != 0) fail(job.title() + ": the ring was not empty");
-    });
+    measure(job, polls, 1, [&] { timed(job, 0, [&] { return back_end_->dequeue(burst); }); });
   }
 
   void enqueue(uint32_t size, uint32_t burst, uint32_t packets) {
     const Job job{side_, "enqueue", size, burst};
     begin(size);
-    measure(job, packets, [&] {
+    measure(job, packets / burst, burst, [&] {
       for (uint32_t n = 0; n < burst; n++) {
         const guest::Span room = back_end_->prepare(n, size);
         if (!room.data) fail(job.title() + ": no packet to send");
         generator_.write(&room, 1);
       }
-      const auto before = Clock::now();
-      const uint32_t count = back_end_->enqueue(burst);
-      time_ += Clock::now() - before;
-      if (count != burst) fail(job.title() + ": a burst of " + std::to_string(count));
+      timed(job, burst, [&] { return back_end_->enqueue(burst); });
       if (port_.check(burst).count != burst) fail(job.title() + ": the guest did not get all");
     });
-    expect_intact(job, port_.checker(), packets + kWarmUp);
+    moved_[guest::kToGuest] += kWarmUp + packets;
+    expect_intact(job, port_.checker(), kWarmUp + packets);
+  }
+
+  void expect_counted() {
+    for (guest::RingIndex ring : {guest::kToGuest, guest::kFromGuest})
+      if (back_end_->counted(ring) != moved_[ring]) fail(side_ + ": its statistics do not add up");
   }
 
  private:
@@ -125,17 +126,28 @@ class Bench {
       fail(job.title() + ": frames were lost, reordered or altered");
   }
 
-  template <typename Burst>
-  void measure(const Job& job, uint32_t packets, Burst&& one_burst) {
-    for (uint32_t done = 0; done < kWarmUp; done += job.burst) one_burst();
-    time_ = {};
+  template <typename Call>
+  void timed(const Job& job, uint32_t expected, Call&& call) {
+    const auto before = Clock::now();
+    const uint32_t count = call();
+    times_.push_back(Clock::now() - before);
+    if (count != expected) fail(job.title() + ": a burst of " + std::to_string(count));
+  }
+
+  // `units`: what a call's cost is divided by.
+  template <typename Round>
+  void measure(const Job& job, uint32_t rounds, uint32_t units, Round&& round) {
+    for (uint32_t done = 0; done < kWarmUp; done += job.burst) round();
+    times_.clear();
     // Not CALLGRIND_ZERO_STATS, which leaves some of what was counted to the next dump's lines.
     CALLGRIND_DUMP_STATS_AT("warm-up");
-    for (uint32_t done = 0; done < packets; done += job.burst) one_burst();
+    for (uint32_t n = 0; n < rounds; n++) round();
     const std::string title = job.title();
     CALLGRIND_DUMP_STATS_AT(title.c_str());
-    std::printf("{\"title\":\"%s\",\"packets\":%u,\"nanoseconds\":%.0f}\n", title.c_str(), packets,
-                std::chrono::duration<double, std::nano>(time_).count());
+    std::nth_element(times_.begin(), times_.begin() + rounds / 2, times_.end());
+    const std::chrono::duration<double, std::nano> median = times_[rounds / 2];
+    std::printf("{\"title\":\"%s\",\"units\":%u,\"nanoseconds\":%.2f}\n", title.c_str(), rounds * units,
+                median.count() / units);
   }
 
   const std::string side_;
@@ -143,24 +155,32 @@ class Bench {
   std::unique_ptr<BackEnd> back_end_;
   guest::Generator generator_;
   guest::Checker checker_;
-  Clock::duration time_{};
+  uint64_t moved_[2] = {};
+  std::vector<Clock::duration> times_;
 };
 
 void run(const std::string& folder, uint32_t packets) {
   constexpr uint32_t kSizes[] = {64, 1518};
+  constexpr uint32_t kBurst = 32;     // what librte_vhost dequeues at most
+  constexpr uint32_t kOurBurst = 64;  // of our pipelines
+  constexpr uint32_t kFew = 4;        // what a poll finds when little goes on: shows the cost of a call
   Bench ours("ours", make_ours()), theirs("theirs", make_theirs(folder));
   for (uint32_t size : kSizes) {
     for (Bench* side : {&ours, &theirs}) {
-      side->dequeue(size, 32, packets);
-      side->enqueue(size, 32, packets);
+      side->dequeue(size, kBurst, packets);
+      side->enqueue(size, kBurst, packets);
     }
-    // What each does on its own: ours with the bursts of its pipelines, theirs with its packets freed as
-    // well.
-    ours.dequeue(size, 64, packets);
-    ours.enqueue(size, 64, packets);
-    theirs.dequeue(size, 32, packets, true);
+    // What only one has: long bursts; packets that are freed by native code.
+    ours.dequeue(size, kOurBurst, packets);
+    ours.enqueue(size, kOurBurst, packets);
+    theirs.dequeue(size, kBurst, packets, true);
   }
-  for (Bench* side : {&ours, &theirs}) side->empty_dequeue(32, 1024);
+  for (Bench* side : {&ours, &theirs}) {
+    side->dequeue(kSizes[0], kFew, packets);
+    side->enqueue(kSizes[0], kFew, packets);
+    side->empty_dequeue(kBurst, 1024);
+    side->expect_counted();
+  }
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ class Ours final : public BackEnd {
   uint32_t enqueue(uint32_t count) override {
     return measured_ours_enqueue(to_guest_, &pool_, ready_.data(), count) & kBurstCount;
   }
+  uint64_t counted(guest::RingIndex ring) override { return device_.ring(ring)->stats()[stat_packets]; }
 
  private:
   guest::Span span(uint32_t slot) {

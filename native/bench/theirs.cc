@@ -9,6 +9,7 @@
 
 #include <array>
 #include <atomic>
+#include <string_view>
 
 #include "bench/back_end.h"
 #include "bench/front_end.h"
@@ -115,6 +116,15 @@ class Theirs final : public BackEnd {
     return span(ready_[n]);
   }
   uint32_t enqueue(uint32_t count) override { return measured_theirs_enqueue(live_device, ready_, count); }
+  uint64_t counted(guest::RingIndex ring) override {
+    std::array<rte_vhost_stat_name, 64> names;
+    std::array<rte_vhost_stat, 64> values;
+    const int count = rte_vhost_vring_stats_get_names(live_device, ring, names.data(), names.size());
+    if (rte_vhost_vring_stats_get(live_device, ring, values.data(), values.size()) != count) return 0;
+    for (int n = 0; n < count; n++)
+      if (std::string_view(names[values[n].id].name).ends_with("_good_packets")) return values[n].value;
+    return 0;
+  }
 
  private:
   static guest::Span span(rte_mbuf* packet) {
