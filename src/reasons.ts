@@ -26,6 +26,8 @@ export const reasons = [
   'memory_revoked',
   'call_stuck',
   'device_gone',
+  'log_range',
+  'log_overflow',
 ] as const
 
 export type Reason = (typeof reasons)[number]

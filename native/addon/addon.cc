@@ -20,6 +20,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_sockets(env, exports);
   register_wakeup(env, exports);
   register_devices(env, exports);
+  register_device_memory(env, exports);
   register_queues(env, exports);
   register_guest(env, exports);
   register_raw_fds(env, exports);

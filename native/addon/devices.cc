@@ -100,20 +100,22 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-// ringStart(id, ring, [size, base], [desc, used, avail, log], features: bigint)
+// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint)
 Napi::Value ring_start(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), index = args.u32(1);
   const auto config = args.words(2);
   const auto addresses = args.array<uint64_t>(3, napi_biguint64_array);
   const uint64_t features = args.u64(4);
-  if (config.size() < 2 || addresses.size() < 3) args.fail("ringStart: [size, base], [desc, used, avail]");
+  if (config.size() < 3 || addresses.size() < 4)
+    args.fail("ringStart: [size, base, flags], [desc, used, avail, log]");
   if (!args.ok()) return info.Env().Undefined();
   auto device = Registry::get().find(id);
   if (!device) return refused(info, Reason::device_gone);
   const auto base = static_cast<uint16_t>(config[1]);
-  return refused(info,
-                 device->start(index, {config[0], base, addresses[0], addresses[1], addresses[2], features}));
+  const bool log_used = config[2] & 1;  // VHOST_VRING_F_LOG
+  return refused(info, device->start(index, {config[0], base, addresses[0], addresses[1], addresses[2],
+                                             features, log_used, addresses[3]}));
 }
 
 // ringStop(id, ring): base, or -1 if it was not running

@@ -36,6 +36,7 @@ void register_fds(Napi::Env env, Napi::Object exports);
 void register_sockets(Napi::Env env, Napi::Object exports);
 void register_wakeup(Napi::Env env, Napi::Object exports);
 void register_devices(Napi::Env env, Napi::Object exports);
+void register_device_memory(Napi::Env env, Napi::Object exports);
 void register_queues(Napi::Env env, Napi::Object exports);
 void register_guest(Napi::Env env, Napi::Object exports);
 void register_raw_fds(Napi::Env env, Napi::Object exports);

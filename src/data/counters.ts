@@ -25,6 +25,7 @@ export const STAT_NAMES = [
   'rx-too-small',
   'offload',
   'revoked',
+  'mtu',
 ] as const
 
 /** The first of STAT_NAMES that is a reason for a drop. */

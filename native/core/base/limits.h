@@ -6,9 +6,9 @@
 
 namespace rxvhost {
 
-/// Regions of one memory table: what the vhost-user protocol allows in SET_MEM_TABLE ("Memory regions
-/// description").
-inline constexpr uint32_t kMaxRegions = 8;
+/// Regions of one device: KVM's number of memory slots, less those that are not RAM, which is what QEMU can
+/// use. SET_MEM_TABLE brings 8 of them at most, ADD_MEM_REG one by one.
+inline constexpr uint32_t kMaxRegions = 509;
 /// Rings of one device: bits 0-7 of the u64 in SET_VRING_KICK are the ring index.
 inline constexpr uint32_t kMaxRings = 256;
 /// Entries of a split ring: virtio 1.2 §2.7, "Queue Size … maximum 32768".
@@ -47,8 +47,9 @@ inline constexpr uint32_t kLargeSlab = 8;
 /// Lease accounts of one pool: two per queue pair of a thousand devices, and some for taps and rewriters.
 inline constexpr uint32_t kMaxAccounts = 4096;
 
-/// Mapped ranges that the SIGBUS guard can watch: 8 regions for each of 1,024 devices.
-inline constexpr uint32_t kMaxGuardedRanges = 8192;
+/// Mapped ranges that the SIGBUS guard can watch: the default of vm.max_map_count, so that no front end with
+/// many regions uses up what the kernel would still give to others.
+inline constexpr uint32_t kMaxGuardedRanges = 65536;
 /// The longest path that fits in sockaddr_un with its terminating zero.
 inline constexpr uint32_t kMaxSocketPath = 107;
 /// Socket files that an ending signal unlinks: a listener for each of those devices.

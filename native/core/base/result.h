@@ -31,6 +31,8 @@ enum class Reason : uint8_t {
   memory_revoked,    // the file behind the guest's memory was truncated
   call_stuck,        // a notification blocked
   device_gone,       // no such device
+  log_range,         // a dirty log that is empty, beyond its file, or has no bits for a used ring
+  log_overflow,      // a page was written that the dirty log has no bit for
   count_,
 };
 

@@ -12,22 +12,48 @@ bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
   return a < b + b_size && b < a + a_size;
 }
 
-// Wraps and overlaps, before anything is mapped. Overlapping regions would give one address two meanings, so
-// that a check and the use after it could look at different bytes.
+Reason check_range(const RegionSpec& r) {
+  uint64_t end = 0;
+  const bool wraps = __builtin_add_overflow(r.guest, r.size, &end) ||
+                     __builtin_add_overflow(r.user, r.size, &end) ||
+                     __builtin_add_overflow(r.offset, r.size, &end);
+  return r.size == 0 || wraps ? Reason::mem_range : Reason::none;
+}
+
+// Overlapping regions would give one address two meanings, so that a check and the use after it could look at
+// different bytes.
+template <class A, class B>
+bool overlap(const A& a, const B& b) {
+  return overlap(a.guest, a.size, b.guest, b.size) || overlap(a.user, a.size, b.user, b.size);
+}
+
+template <class A, class B>
+bool same(const A& a, const B& b) {
+  return a.guest == b.guest && a.size == b.size && a.user == b.user;
+}
+
+// Wraps and overlaps, before anything is mapped.
 Reason check(std::span<const RegionSpec> specs) {
   for (size_t i = 0; i < specs.size(); i++) {
-    const RegionSpec& r = specs[i];
-    uint64_t end = 0;
-    if (r.size == 0 || __builtin_add_overflow(r.guest, r.size, &end) ||
-        __builtin_add_overflow(r.user, r.size, &end) || __builtin_add_overflow(r.offset, r.size, &end))
-      return Reason::mem_range;
-    for (size_t k = 0; k < i; k++) {
-      const RegionSpec& s = specs[k];
-      if (overlap(r.guest, r.size, s.guest, s.size) || overlap(r.user, r.size, s.user, s.size))
-        return Reason::mem_overlap;
-    }
+    if (Reason reason = check_range(specs[i]); reason != Reason::none) return reason;
+    for (size_t k = 0; k < i; k++)
+      if (overlap(specs[i], specs[k])) return Reason::mem_overlap;
   }
   return Reason::none;
+}
+
+Reason open_region(const RegionSpec& spec, const Fd& fd, std::vector<Region>* regions) {
+  std::shared_ptr<const Mapping> mapping;
+  if (Reason reason = Mapping::open(fd, spec.offset, spec.size, &mapping); reason != Reason::none)
+    return reason;
+  uint8_t* host = mapping->base() + spec.offset;
+  regions->push_back({spec.guest, spec.size, spec.user, host, std::move(mapping)});
+  return Reason::none;
+}
+
+void sort_by_guest(std::vector<Region>& regions) {
+  std::sort(regions.begin(), regions.end(),
+            [](const Region& a, const Region& b) { return a.guest < b.guest; });
 }
 
 }  // namespace
@@ -38,25 +64,75 @@ Reason MemorySnapshot::map(std::span<const RegionSpec> specs, std::vector<Fd> fd
   if (Reason reason = check(specs); reason != Reason::none) return reason;
   auto snapshot = std::make_shared<MemorySnapshot>();
   snapshot->regions_.reserve(specs.size());
-  for (size_t i = 0; i < specs.size(); i++) {
-    const RegionSpec& spec = specs[i];
-    std::shared_ptr<const Mapping> mapping;
-    if (Reason reason = Mapping::open(fds[i], spec.offset, spec.size, &mapping); reason != Reason::none)
+  for (size_t i = 0; i < specs.size(); i++)
+    if (Reason reason = open_region(specs[i], fds[i], &snapshot->regions_); reason != Reason::none)
       return reason;
-    uint8_t* host = mapping->base() + spec.offset;
-    snapshot->regions_.push_back({spec.guest, spec.size, spec.user, host, std::move(mapping)});
-  }
-  std::sort(snapshot->regions_.begin(), snapshot->regions_.end(),
-            [](const Region& a, const Region& b) { return a.guest < b.guest; });
+  sort_by_guest(snapshot->regions_);
   *out = std::move(snapshot);
   return Reason::none;
 }
 
+Reason MemorySnapshot::add(const RegionSpec& spec, Fd fd, std::shared_ptr<const MemorySnapshot>* out) const {
+  if (Reason reason = check_range(spec); reason != Reason::none) return reason;
+  auto next = std::make_shared<MemorySnapshot>(*this);
+  const bool there =
+      std::any_of(regions_.begin(), regions_.end(), [&](const Region& r) { return same(r, spec); });
+  if (!there) {
+    if (regions_.size() >= kMaxRegions) return Reason::mem_count;
+    for (const Region& region : regions_)
+      if (overlap(region, spec)) return Reason::mem_overlap;
+    if (Reason reason = open_region(spec, fd, &next->regions_); reason != Reason::none) return reason;
+    sort_by_guest(next->regions_);
+  }
+  *out = std::move(next);
+  return Reason::none;
+}
+
+Reason MemorySnapshot::remove(const RegionSpec& spec, std::shared_ptr<const MemorySnapshot>* out) const {
+  if (Reason reason = check_range(spec); reason != Reason::none) return reason;
+  auto next = std::make_shared<MemorySnapshot>(*this);
+  std::erase_if(next->regions_, [&](const Region& r) { return same(r, spec); });
+  // A part of a region, or one that differs: what would be left of it is nobody's wish.
+  for (const Region& region : next->regions_)
+    if (overlap(region, spec)) return Reason::mem_overlap;
+  *out = std::move(next);
+  return Reason::none;
+}
+
+std::shared_ptr<const MemorySnapshot> MemorySnapshot::with(Logging logging) const {
+  auto next = std::make_shared<MemorySnapshot>(*this);
+  next->logging_ = std::move(logging);
+  return next;
+}
+
 const Region* MemorySnapshot::find(uint64_t address) const {
-  for (const Region& region : regions_)
-    if (address - region.guest < region.size)
-      return &region;  // below the region, the difference wraps past any size
-  return nullptr;
+  // The last region that begins at or below the address.
+  const auto after = std::upper_bound(regions_.begin(), regions_.end(), address,
+                                      [](uint64_t at, const Region& region) { return at < region.guest; });
+  if (after == regions_.begin()) return nullptr;
+  const Region& region = *std::prev(after);
+  return address - region.guest < region.size ? &region : nullptr;
+}
+
+// Each region has a mapping of its own, so an address of ours is in one of them at most.
+bool MemorySnapshot::guest_address(const uint8_t* host, uint64_t* out) const {
+  for (const Region& region : regions_) {
+    const uint64_t offset = reinterpret_cast<uintptr_t>(host) - reinterpret_cast<uintptr_t>(region.host);
+    if (offset >= region.size) continue;
+    *out = region.guest + offset;
+    return true;
+  }
+  return false;
+}
+
+bool MemorySnapshot::can_mark(const Span& span) const {
+  uint64_t address = 0;
+  return guest_address(span.data, &address) && logging_.log->covers(address, span.size);
+}
+
+void MemorySnapshot::mark(const Span& span) const {
+  uint64_t address = 0;
+  if (guest_address(span.data, &address)) logging_.log->mark(address, span.size);
 }
 
 uint8_t* MemorySnapshot::user_range(uint64_t user, uint64_t length) const {
@@ -69,6 +145,7 @@ uint8_t* MemorySnapshot::user_range(uint64_t user, uint64_t length) const {
 }
 
 bool MemorySnapshot::poisoned() const {
+  if (logging_.log && logging_.log->poisoned()) return true;
   return std::any_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.mapping->poisoned(); });
 }
 

@@ -1,7 +1,8 @@
 // The guest's memory as it was at one moment: an immutable table, swapped whole. A ring pins the one that it
 // runs on. Everything that becomes a pointer into the guest passes translate() or user_range(), nothing else
 // adds addresses. Limits: kMaxRegions regions; a buffer may continue from one region into the next, a ring
-// may not.
+// may not. The dirty log of a migration is part of it: whoever has written through a writable span marks what
+// it wrote, before it publishes.
 #pragma once
 
 #include <cstdint>
@@ -11,11 +12,12 @@
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
+#include "core/memory/dirty_log.h"
 #include "core/memory/mapping.h"
 
 namespace rxvhost {
 
-/// One row of SET_MEM_TABLE.
+/// One row of SET_MEM_TABLE, or the region of ADD_MEM_REG.
 struct RegionSpec {
   uint64_t guest;   // guest-physical address
   uint64_t size;    // bytes
@@ -31,8 +33,8 @@ struct Region {
   std::shared_ptr<const Mapping> mapping;
 };
 
-/// What the caller is going to do. A writable span can be had by `write` only, which is where a dirty log is
-/// marked.
+/// What the caller is going to do. A writable span can be had by `write` only; mark() is for what was written
+/// through it.
 enum class Access { read, write };
 
 struct Span {
@@ -45,6 +47,12 @@ class MemorySnapshot {
   /// All or nothing. `fds` are closed in every case.
   static Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds,
                     std::shared_ptr<const MemorySnapshot>* out);
+  /// The same and one region more; the same again if it is there already, since QEMU before 8.0 adds each
+  /// region once per queue pair.
+  Reason add(const RegionSpec& spec, Fd fd, std::shared_ptr<const MemorySnapshot>* out) const;
+  /// The same without the region that has these addresses and this size; the same again if nothing is there.
+  Reason remove(const RegionSpec& spec, std::shared_ptr<const MemorySnapshot>* out) const;
+  std::shared_ptr<const MemorySnapshot> with(Logging logging) const;
 
   /// The longest run from `address` that lies in one region, at most `length` bytes; {nullptr, 0} outside all
   /// regions. `last` is the caller's memory of the region that it hit before: packets cluster.
@@ -64,13 +72,24 @@ class MemorySnapshot {
   /// `length` bytes at the front end's own address `user`, whole inside one region; nullptr otherwise.
   uint8_t* user_range(uint64_t user, uint64_t length) const;
 
+  const Logging& logging() const { return logging_; }
+  /// A migration runs: what is written into buffers is to be marked.
+  bool logs_buffers() const { return logging_.buffers && logging_.log; }
+  /// Has the log bits for these bytes of a writable span? To be asked before they are written.
+  bool can_mark(const Span& span) const;
+  /// Marks bytes of a writable span, once they are written.
+  void mark(const Span& span) const;
+
+  /// The file behind a region, or behind the log, was truncated.
   bool poisoned() const;
   std::span<const Region> regions() const { return regions_; }
 
  private:
   const Region* find(uint64_t address) const;
+  bool guest_address(const uint8_t* host, uint64_t* out) const;
 
   std::vector<Region> regions_;  // by guest address
+  Logging logging_;
 };
 
 }  // namespace rxvhost

@@ -6,7 +6,10 @@ Virtqueue* Device::ring(uint32_t index) {
   if (index >= kMaxRings) return nullptr;
   std::lock_guard lock(mutex_);
   if (index >= rings_.size()) rings_.resize(index + 1);
-  if (!rings_[index]) rings_[index] = std::make_unique<Virtqueue>();
+  if (!rings_[index]) {
+    rings_[index] = std::make_unique<Virtqueue>();
+    rings_[index]->set_mtu(mtu_);
+  }
   return rings_[index].get();
 }
 
@@ -15,10 +18,68 @@ Reason Device::map(std::span<const RegionSpec> specs, std::vector<Fd> fds, std::
   if (Reason reason = MemorySnapshot::map(specs, std::move(fds), &next); reason != Reason::none)
     return reason;
   std::lock_guard lock(mutex_);
-  memory_ = next;
-  for (uint32_t i = 0; i < rings_.size(); i++)
-    if (rings_[i] && rings_[i]->move(next) != Reason::none) lost->push_back(i);
+  adopt(next->with(logging_), lost);
   return Reason::none;
+}
+
+// Under the mutex: the running rings move onto the next table, each when its burst is over.
+void Device::adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint32_t>* lost) {
+  memory_ = std::move(next);
+  for (uint32_t i = 0; i < rings_.size(); i++)
+    if (rings_[i] && rings_[i]->move(memory_) != Reason::none && lost != nullptr) lost->push_back(i);
+}
+
+Reason Device::add_region(const RegionSpec& spec, Fd fd) {
+  std::lock_guard lock(mutex_);
+  const MemorySnapshot none;
+  std::shared_ptr<const MemorySnapshot> next;
+  const Reason reason = (memory_ ? *memory_ : none).add(spec, std::move(fd), &next);
+  if (reason == Reason::none) adopt(next->with(logging_), nullptr);
+  return reason;
+}
+
+Reason Device::remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost) {
+  std::lock_guard lock(mutex_);
+  if (!memory_) return Reason::none;
+  std::shared_ptr<const MemorySnapshot> next;
+  const Reason reason = memory_->remove(spec, &next);
+  if (reason == Reason::none) adopt(std::move(next), lost);
+  return reason;
+}
+
+Reason Device::set_log(uint64_t size, uint64_t offset, Fd fd) {
+  std::shared_ptr<const DirtyLog> log;
+  if (Reason reason = DirtyLog::open(fd, size, offset, &log); reason != Reason::none) return reason;
+  std::lock_guard lock(mutex_);
+  if (memory_)
+    for (const Region& region : memory_->regions())
+      if (!log->covers(region.guest, region.size)) return Reason::log_range;
+  for (auto& ring : rings_)
+    if (ring && !ring->fits(*log)) return Reason::log_range;
+  log_with({std::move(log), logging_.call, logging_.buffers});
+  return Reason::none;
+}
+
+void Device::set_log_call(Fd fd) {
+  std::lock_guard lock(mutex_);
+  log_with({logging_.log, fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr, logging_.buffers});
+}
+
+void Device::log_buffers(bool on) {
+  std::lock_guard lock(mutex_);
+  log_with({logging_.log, logging_.call, on});
+}
+
+void Device::log_with(Logging logging) {
+  logging_ = std::move(logging);
+  if (memory_) adopt(memory_->with(logging_), nullptr);
+}
+
+void Device::set_mtu(uint32_t mtu) {
+  std::lock_guard lock(mutex_);
+  mtu_ = mtu;
+  for (auto& ring : rings_)
+    if (ring) ring->set_mtu(mtu);
 }
 
 Reason Device::start(uint32_t index, const RingConfig& config) {
@@ -37,6 +98,7 @@ void Device::stop_all() {
   for (auto& ring : rings_)
     if (ring) ring->stop();
   memory_.reset();
+  logging_ = {};
 }
 
 // Never destroyed: an env can die after static destructors ran.

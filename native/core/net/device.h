@@ -26,13 +26,30 @@ class Device {
   /// Maps a new table and moves the running rings onto it; `lost` gets those that it does not hold. On
   /// failure the old table stays in force.
   Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds, std::vector<uint32_t>* lost);
+  /// One region more (ADD_MEM_REG) or less (REM_MEM_REG), under the running rings.
+  Reason add_region(const RegionSpec& spec, Fd fd);
+  Reason remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost);
+  /// From here on writes are marked in another log. log_range: it is too small for the guest's memory, or for
+  /// a used ring; the former one stays in force.
+  Reason set_log(uint64_t size, uint64_t offset, Fd fd);
+  /// Signalled when the log has changed; an empty Fd for nobody.
+  void set_log_call(Fd fd);
+  /// Are writes into buffers marked? (VHOST_F_LOG_ALL)
+  void log_buffers(bool on);
+  /// The longest frame that rings take for the guest, by its MTU.
+  void set_mtu(uint32_t mtu);
   Reason start(uint32_t index, const RingConfig& config);
   void stop_all();
 
  private:
+  void adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint32_t>* lost);
+  void log_with(Logging logging);
+
   const uint32_t id_;
-  std::mutex mutex_;  // of the two members below; never held together with a ring's lock by data
+  std::mutex mutex_;  // of the members below; never held together with a ring's lock by data
   std::shared_ptr<const MemorySnapshot> memory_;
+  Logging logging_;   // of the table in force and of each that follows
+  uint32_t mtu_ = 0;  // 0 = not told
   std::vector<std::unique_ptr<Virtqueue>> rings_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/base/guest_load.h"
 #include "core/net/checksum.h"
+#include "core/net/mtu.h"
 #include "core/net/net_header.h"
 #include "core/virtqueue/chain_walker.h"
 #include "core/virtqueue/lookahead.h"
@@ -60,6 +61,9 @@ class Enqueuer {
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
+        log_(queue.memory().logs_buffers() ? &queue.memory() : nullptr),
+        within_mtu_(surely_within(queue.mtu())),
+        plain_most_(log_ != nullptr ? 0 : within_mtu_),
         ahead_(ring, queue.memory()),
         walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1) {}
 
@@ -75,9 +79,9 @@ class Enqueuer {
     }
     const auto& entry = ahead_.front();
     const uint32_t need = header_length_ + length;
-    if (__builtin_expect(
-            entry.plain == nullptr || entry.first.length < need || (meta.header.flags | meta.header.gso_type),
-            0))
+    if (__builtin_expect(entry.plain == nullptr || entry.first.length < need || length > plain_most_ ||
+                             (meta.header.flags | meta.header.gso_type),
+                         0))
       return any(slot);
     if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason);
     // No offload: all of the header is zero, but for the one buffer that mergeable ones count.
@@ -94,10 +98,13 @@ class Enqueuer {
   }
 
  private:
-  // A packet with offloads, or buffers that are chains or too small for it alone.
+  // A packet with offloads, one that may be longer than the MTU, or buffers that are chains or too small for
+  // it alone; and every packet while a migration runs.
   __attribute__((noinline)) Outcome any(uint32_t slot) {
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
+    if (meta.length > within_mtu_ && beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu()))
+      return drop(drop_mtu);
     const Passage pass = passage(header, features_);
     if (!pass.allowed) return drop(drop_offload);
     const uint64_t need = uint64_t{header_length_} + meta.length;
@@ -108,9 +115,11 @@ class Enqueuer {
       if (outcome != Outcome::delivered) return outcome;
       break;
     }
+    if (log_ != nullptr && !can_mark(need)) return fault(Reason::log_overflow);
     uint8_t filled[2];
     if (pass.checksum) fill_checksum(slot, &header, filled);
     fill(slot, header, pass.checksum ? filled : nullptr);
+    if (log_ != nullptr) mark(need);
     return Outcome::delivered;
   }
 
@@ -234,6 +243,25 @@ class Enqueuer {
     scatter(segments, count, header_length_ + meta.length);
   }
 
+  // A migration: the first `left` bytes of the packet's buffers, which are what it is written to. Asked
+  // before that, so that nothing is written which could not be marked; marked after it, and before it is
+  // published.
+  bool can_mark(uint64_t left) const {
+    for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
+      const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};
+      if (!log_->can_mark(written)) return false;
+      left -= written.size;
+    }
+    return true;
+  }
+  void mark(uint64_t left) const {
+    for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
+      const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};
+      log_->mark(written);
+      left -= written.size;
+    }
+  }
+
   void scatter(Segment* segment, uint32_t, uint32_t left) {
     for (uint32_t b = 0; b < buffers_count_; b++) {
       const Buffer& buffer = buffers_[b];
@@ -259,6 +287,9 @@ class Enqueuer {
   const uint64_t features_;
   const uint32_t header_length_;
   const bool mergeable_;
+  const MemorySnapshot* const log_;  // where its pages are marked; nullptr while no migration runs
+  const uint32_t within_mtu_;
+  const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
   bool retry_ = false;
   uint16_t head_ = 0;  // of the chain in hand
   Lookahead<R, Access::write> ahead_;

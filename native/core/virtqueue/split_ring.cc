@@ -79,11 +79,21 @@ bool SplitRing::should_call() {
   return static_cast<uint16_t>(published_ - event - 1) < static_cast<uint16_t>(published_ - before);
 }
 
+// The staged entries, in one run or, where they wrap, in two. They are written, and not yet published.
+void SplitRing::mark_entries() const {
+  const uint32_t first = published_ & mask_, count = static_cast<uint16_t>(used_ - published_);
+  const uint32_t run = first + count <= size_ ? count : size_ - first;
+  log_->mark(log_address_ + kUsedHeader + 8ull * first, 8ull * run);
+  log_->mark(log_address_ + kUsedHeader, 8ull * (count - run));
+}
+
 bool SplitRing::arm_kick() {
   if (event_index_) {
     guest_store(reinterpret_cast<uint16_t*>(&parts_.used->ring[size_]), seen_avail_);
+    if (log_ != nullptr) log_->mark(log_address_ + kUsedHeader + 8ull * size_, 2);
   } else {
     guest_store(&parts_.used->flags, uint16_t{0});
+    if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
   }
   // Full fence between our wish and the second look: a driver that published just before reading it does not
   // kick, so we must see its index now (§2.7.10.1).
@@ -95,7 +105,9 @@ bool SplitRing::arm_kick() {
 // With the event index there is nothing to write: the driver kicks only when it passes the old event, which
 // the next arm_kick() moves. One spurious kick in 65,536 buffers.
 void SplitRing::suppress_kick() {
-  if (!event_index_) guest_store(&parts_.used->flags, static_cast<uint16_t>(VRING_USED_F_NO_NOTIFY));
+  if (event_index_) return;
+  guest_store(&parts_.used->flags, static_cast<uint16_t>(VRING_USED_F_NO_NOTIFY));
+  if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
 }
 
 bool SplitRing::reads_as_zero() const {

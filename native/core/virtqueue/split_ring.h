@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/base/guest_load.h"
+#include "core/memory/dirty_log.h"
 #include "core/virtqueue/ring.h"
 
 namespace rxvhost {
@@ -29,6 +30,12 @@ class SplitRing {
   void start(const Parts& parts, uint32_t size, uint16_t base, bool event_index);
   /// The same ring at a new place: its memory was mapped anew.
   void move(const Parts& parts) { parts_ = parts; }
+  /// From here on what we write into the used ring is marked as if it began at guest-physical `address`
+  /// (VHOST_VRING_F_LOG). The log covers used_bytes() there, and outlives this; nullptr = nothing is marked.
+  void log_used(const DirtyLog* log, uint64_t address) {
+    log_ = log;
+    log_address_ = address;
+  }
 
   Heads peek(uint32_t want, uint16_t* ids);
 
@@ -53,9 +60,11 @@ class SplitRing {
 
   void publish() {
     if (published_ == used_) return;
+    if (log_ != nullptr) mark_entries();
     // Release: the used entries and the packet bytes must be visible before the index that hands them over
     // (§2.7.8.2).
     guest_store_release(&parts_.used->idx, used_);
+    if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
     published_ = used_;
     if (++epoch_ == 0) forget_stamps();
   }
@@ -85,6 +94,9 @@ class SplitRing {
 
  private:
   void forget_stamps();
+  void mark_entries() const;
+
+  static constexpr uint64_t kUsedHeader = 4;  // flags and idx
 
   Parts parts_{};
   uint32_t size_ = 0;
@@ -96,6 +108,8 @@ class SplitRing {
   uint16_t called_ = 0;      // used index at the last should_call()
   bool event_index_ = false;
   bool call_once_ = false;
+  const DirtyLog* log_ = nullptr;
+  uint64_t log_address_ = 0;
   uint32_t epoch_ = 1;           // of the heads taken since the last publish()
   std::vector<uint32_t> stamp_;  // by head: the epoch in which it was taken last
 };

@@ -52,12 +52,14 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   config_ = config;
   SplitRing::Parts parts{};
   if (Reason reason = place(*memory, &parts); reason != Reason::none) return reason;
+  if (!loggable(memory->logging().log.get())) return Reason::log_range;
   // Before the first look at the memory: what is taken away from here on is for the next burst to notice.
   poison_epoch_ = poison_epoch();
   const bool event_index = config.features >> VIRTIO_RING_F_EVENT_IDX & 1;
   ring_.start(parts, config.size, config.base, event_index);
   if (memory->poisoned()) return Reason::memory_revoked;
   memory_ = std::move(memory);
+  log_used_ring();
   malformed_ = 0;
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
@@ -69,6 +71,7 @@ int32_t Virtqueue::stop() {
   Control control(mutex_, stopping_);
   if (!running()) return -1;
   running_.store(false, std::memory_order_release);
+  ring_.log_used(nullptr, 0);
   memory_.reset();
   return ring_.base();
 }
@@ -80,12 +83,39 @@ Reason Virtqueue::move(std::shared_ptr<const MemorySnapshot> memory) {
   const Reason reason = place(*memory, &parts);
   if (reason != Reason::none) {
     running_.store(false, std::memory_order_release);
+    ring_.log_used(nullptr, 0);
     memory_.reset();
     return reason;
   }
   ring_.move(parts);
   memory_ = std::move(memory);
+  log_used_ring();
   return Reason::none;
+}
+
+Reason Virtqueue::set_log(bool on, uint64_t address) {
+  Control control(mutex_, stopping_);
+  const RingConfig before = config_;
+  config_.log_used = on;
+  config_.log = address;
+  if (!running()) return Reason::none;  // start() brings its own
+  if (loggable(memory_->logging().log.get())) {
+    log_used_ring();
+    return Reason::none;
+  }
+  config_ = before;
+  return Reason::log_range;
+}
+
+bool Virtqueue::fits(const DirtyLog& log) {
+  Control control(mutex_, stopping_);
+  return !running() || loggable(&log);
+}
+
+void Virtqueue::log_used_ring() {
+  const DirtyLog* log = memory_->logging().log.get();
+  const bool on = config_.log_used && log != nullptr && loggable(log);
+  ring_.log_used(on ? log : nullptr, config_.log);
 }
 
 void Virtqueue::set_call(Fd fd) {
@@ -113,7 +143,14 @@ void Virtqueue::latch(Reason reason) {
   if (error_) notify(error_);
 }
 
+// The front end's wish to hear of a log that has changed. Nobody is known to ask for it while it migrates.
+void Virtqueue::log_changed() {
+  const Logging& logging = memory_->logging();
+  if (logging.log && logging.call && notify(*logging.call) == NotifyResult::stuck) latch(Reason::call_stuck);
+}
+
 void Virtqueue::call() {
+  if (memory_->logging().call) log_changed();
   if (!ring_.should_call()) {
     stats_[stat_calls_suppressed]++;
     return;
@@ -149,11 +186,17 @@ bool Virtqueue::revoked() {
 
 bool Virtqueue::arm_kick() {
   Use use(*this);
-  return use && ring_.arm_kick();
+  if (!use) return false;
+  const bool more = ring_.arm_kick();
+  if (memory_->logging().call) log_changed();
+  return more;
 }
 
 void Virtqueue::suppress_kick() {
-  if (Use use(*this); use) ring_.suppress_kick();
+  Use use(*this);
+  if (!use) return;
+  ring_.suppress_kick();
+  if (memory_->logging().call) log_changed();
 }
 
 bool Virtqueue::reads_as_zero() {

@@ -29,6 +29,8 @@ struct RingConfig {
   uint16_t base;
   uint64_t desc, used, avail;  // the front end's own virtual addresses
   uint64_t features;
+  bool log_used = false;  // VHOST_VRING_F_LOG
+  uint64_t log = 0;       // guest-physical address that the used ring is logged at
 };
 
 /// Counters of a ring, in the order in which JavaScript reads them (STAT_NAMES in src/stats.ts).
@@ -56,6 +58,7 @@ enum Stat : uint32_t {
   drop_rx_too_small,  // no receive buffer of this guest can hold the packet
   drop_offload,       // needs segmentation that this guest did not negotiate
   drop_revoked,       // copied from memory that was taken away meanwhile
+  drop_mtu,           // longer than the MTU that the front end told
   stat_count,
 };
 
@@ -70,6 +73,13 @@ class Virtqueue {
   int32_t stop();
   /// Runs on from another table. vq_addr: the ring is not in it, and is stopped.
   Reason move(std::shared_ptr<const MemorySnapshot> memory);
+  /// Begins or ends the marking of the used ring. log_range: the log has no bits for it, nothing has changed.
+  Reason set_log(bool on, uint64_t address);
+  /// Would its used ring have bits in this log?
+  bool fits(const DirtyLog& log);
+  /// Frames for the guest that are longer are dropped; 0 = no limit. Any thread, at any time.
+  void set_mtu(uint32_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
+  uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
   void set_kick(Fd fd) { kick_ = std::move(fd); }
   /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
   void set_call(Fd fd);
@@ -113,12 +123,19 @@ class Virtqueue {
 
  private:
   Reason place(const MemorySnapshot& memory, SplitRing::Parts* parts) const;
+  bool loggable(const DirtyLog* log) const {
+    return !config_.log_used || log == nullptr ||
+           log->covers(config_.log, SplitRing::used_bytes(config_.size));
+  }
+  void log_used_ring();
   void call();
+  void log_changed();
 
   std::mutex mutex_;
   std::atomic<int> stopping_{0};
   std::atomic<bool> running_{false};
   std::atomic<Reason> fault_{Reason::none};
+  std::atomic<uint32_t> mtu_{0};
   RingConfig config_{};
   SplitRing ring_;
   std::shared_ptr<const MemorySnapshot> memory_;

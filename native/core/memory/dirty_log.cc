@@ -1,0 +1,16 @@
+#include "core/memory/dirty_log.h"
+
+namespace rxvhost {
+
+Reason DirtyLog::open(const Fd& fd, uint64_t size, uint64_t offset, std::shared_ptr<const DirtyLog>* out) {
+  if (size == 0) return Reason::log_range;
+  std::shared_ptr<const Mapping> mapping;
+  const Reason reason = Mapping::open(fd, offset, size, &mapping);
+  if (reason == Reason::mem_range || reason == Reason::mem_file_size) return Reason::log_range;
+  if (reason != Reason::none) return reason;
+  uint8_t* bits = mapping->base() + offset;  // before the mapping moves
+  *out = std::make_shared<const DirtyLog>(std::move(mapping), bits, size);
+  return Reason::none;
+}
+
+}  // namespace rxvhost

@@ -1,0 +1,104 @@
+// Memory that comes and goes region by region, against a reference that knows a list and nothing else.
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <random>
+
+#include "test/fixture.h"
+
+namespace rxvhost::test {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+struct Memory {
+  int fd = memfd_create("regions", MFD_CLOEXEC);
+  explicit Memory(uint64_t size) { check(ftruncate(fd, static_cast<off_t>(size)) == 0, "a file"); }
+  Memory(const Memory&) = delete;
+  ~Memory() { close(fd); }
+  Fd share() const { return Fd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+};
+
+using Snapshot = std::shared_ptr<const MemorySnapshot>;
+
+/// Number n of regions that touch, or leave a hole before every fourth.
+RegionSpec numbered(uint64_t n) {
+  return {0x1000'0000 + (n * 2 + n / 4) * kPage, 2 * kPage, kUser + n * 4 * kPage, n * 2 * kPage};
+}
+
+void random_order() {
+  Memory file(2 * kPage * 1024);
+  std::mt19937 random(509);
+  Snapshot memory = std::make_shared<MemorySnapshot>();
+  std::vector<uint64_t> there;
+  for (int step = 0; step < 4000; step++) {
+    const uint64_t n = random() % 600;
+    const auto at = std::find(there.begin(), there.end(), n);
+    if (random() % 8 < 5) {
+      const bool room = there.size() < kMaxRegions || at != there.end();
+      const Reason reason = memory->add(numbered(n), file.share(), &memory);
+      check(reason == (room ? Reason::none : Reason::mem_count), "a slot, or none left");
+      if (reason == Reason::none && at == there.end()) there.push_back(n);
+    } else {
+      check(memory->remove(numbered(n), &memory) == Reason::none, "removed, or not there");
+      if (at != there.end()) there.erase(at);
+    }
+    check(memory->regions().size() == there.size(), "each region once");
+    const Region* last = nullptr;
+    for (int look = 0; look < 20; look++) {
+      const uint64_t region = random() % 600, offset = random() % (2 * kPage);
+      const uint64_t address = numbered(region).guest + offset;
+      const bool mapped = std::find(there.begin(), there.end(), region) != there.end();
+      const Span span = memory->translate<Access::read>(address, 3 * kPage, &last);
+      check(span.size == (mapped ? 2 * kPage - offset : 0), "translated as the reference says");
+    }
+  }
+  check(there.size() > 100, "many regions at the end");
+}
+
+void bounds() {
+  Memory file(64 * kPage);
+  Snapshot memory = std::make_shared<MemorySnapshot>();
+  check(memory->add(numbered(1), file.share(), &memory) == Reason::none, "one");
+  const Snapshot before = memory;
+  RegionSpec spec = numbered(1);
+  check(memory->add(spec, Fd(), &memory) == Reason::none,
+        "Q28: the same again, its fd is not even looked at");
+  check(memory->regions().size() == 1, "once");
+  spec.user += kPage;
+  check(memory->add(spec, file.share(), &memory) == Reason::mem_overlap, "C13: overlaps for the guest");
+  check(memory->remove(spec, &memory) == Reason::mem_overlap, "C13: matches in part");
+  spec = numbered(1);
+  spec.size = kPage;
+  check(memory->remove(spec, &memory) == Reason::mem_overlap, "C13: a part of it");
+  spec = numbered(2);
+  spec.size = 0;
+  check(memory->add(spec, file.share(), &memory) == Reason::mem_range, "empty");
+  spec.size = UINT64_MAX;
+  check(memory->add(spec, file.share(), &memory) == Reason::mem_range, "wraps");
+  spec = numbered(2);
+  spec.offset = 63 * kPage;
+  check(memory->add(spec, file.share(), &memory) == Reason::mem_file_size, "beyond its file");
+  check(memory->add(numbered(2), Fd(), &memory) == Reason::fd_type, "no fd");
+  check(memory->remove(numbered(7), &memory) == Reason::none, "Q28: gone already");
+  check(before->regions().size() == 1 && memory->regions().size() == 1, "nothing of this has changed it");
+}
+
+void unmapped() {
+  Memory file(64 * kPage);
+  Snapshot memory = std::make_shared<MemorySnapshot>();
+  check(memory->add(numbered(0), file.share(), &memory) == Reason::none, "one");
+  check(memory->add(numbered(1), file.share(), &memory) == Reason::none, "two");
+  uint8_t* host = memory->regions()[1].host;
+  unsigned char resident[2];
+  check(mincore(host, 2 * kPage, resident) == 0, "it is mapped");
+  check(memory->remove(numbered(1), &memory) == Reason::none, "removed");
+  check(mincore(host, 2 * kPage, resident) != 0 && errno == ENOMEM, "C14: munmap() is really done");
+}
+
+const Register c17("hostile C17: regions in random order translate as the reference says", random_order);
+const Register c13("hostile C13: regions that are there already, gone already, or match in part", bounds);
+const Register c14("hostile C14: a region that was removed is unmapped", unmapped);
+
+}  // namespace
+}  // namespace rxvhost::test
