@@ -2,17 +2,18 @@
 // code, their results go back in, and its events come out. It owns the native device and the ports of its rings. It
 // knows no rxjs and no driver.
 
+import { encodeMessage, VERSION } from './control/codec.js'
 import type { SessionEvent } from './control/events.js'
-import { namesIn, protocolBits, virtioBits } from './control/features.js'
 import { initialState, isAsk, step } from './control/session.js'
-import type { Effect, Input, SessionOptions, State } from './control/types.js'
+import type { Ask, Effect, Input, SessionOptions, State } from './control/types.js'
 import { newCounters, RingPort } from './data/ring-port.js'
 import { debugFor } from './debug.js'
-import { perform } from './effects.js'
-import { VhostError } from './errors.js'
-import type { DeviceEvent, RingInfo } from './events.js'
+import { publicEvent, snapshotOf } from './device-events.js'
+import { type AskResult, perform } from './effects.js'
+import type { DeviceEvent } from './events.js'
 import { native } from './native.js'
-import { reasonWord } from './reasons.js'
+import { reasonNumber, reasonWord } from './reasons.js'
+import { BackChannel } from './transport/back-channel.js'
 import type { Connection } from './transport/connection.js'
 
 const debug = debugFor('device')
@@ -23,9 +24,6 @@ export interface DeviceHandlers {
   closed(): void
 }
 
-export const featureNames = (mask: bigint): string[] => namesIn(mask, virtioBits)
-export const protocolFeatureNames = (mask: bigint): string[] => namesIn(mask, protocolBits)
-
 export class DeviceSession {
   readonly id: number
   readonly path: string
@@ -33,6 +31,7 @@ export class DeviceSession {
   readonly #handlers: DeviceHandlers
   readonly #ports: RingPort[] = []
   readonly #counters: Float64Array[] = []
+  readonly #channel = new BackChannel(reason => this.#feed({ kind: 'channel-lost', reason }))
   #state: State
   #inputs: Input[] = []
   #running = false
@@ -64,6 +63,11 @@ export class DeviceSession {
     this.#feed({ kind: 'hang-up', reason })
   }
 
+  /** Another configuration space; the front end is told that it has changed. */
+  changeConfig(bytes: Uint8Array): void {
+    this.#feed({ kind: 'config', bytes })
+  }
+
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
   port(ring: number): RingPort {
     this.#counters[ring] ??= newCounters()
@@ -89,22 +93,7 @@ export class DeviceSession {
   }
 
   snapshot(): DeviceEvent {
-    const { ready, features, protocolFeatures, rings } = this.#state
-    return {
-      type: 'snapshot',
-      ready,
-      features: featureNames(features),
-      protocolFeatures: protocolFeatureNames(protocolFeatures),
-      rings: rings.map((ring, i): RingInfo => {
-        return {
-          ring: i,
-          running: ring.running,
-          size: ring.size,
-          enabled: ring.enabled === true,
-          fault: ring.latched,
-        }
-      }),
-    }
+    return snapshotOf(this.#state)
   }
 
   // One input at a time: what an event's subscriber does to the device (a close, say) waits for the end of the step.
@@ -132,12 +121,18 @@ export class DeviceSession {
       for (const effect of effects) {
         if (!isAsk(effect)) this.#run(effect)
         else {
-          next = perform(this.id, effect)
+          next = this.#perform(effect)
           if (effect.kind === 'ring-fd' && effect.which === 0 && effect.fd === 0)
             for (const port of this.#ports) port.kickLost(effect.ring)
         }
       }
     }
+  }
+
+  #perform(ask: Ask): AskResult {
+    if (ask.kind !== 'channel') return perform(this.id, ask)
+    if (this.#channel.open(ask.fd)) return { kind: 'result', value: 0 }
+    return { kind: 'result', value: -reasonNumber('fd_type'), reason: 'fd_type' }
   }
 
   #run(effect: Effect): void {
@@ -156,6 +151,9 @@ export class DeviceSession {
         if (effect.ms > 0)
           this.#deadline = setTimeout(() => this.#feed({ kind: 'deadline' }), effect.ms).unref()
         break
+      case 'tell-front-end':
+        this.#channel.send(encodeMessage(effect.request, VERSION, new Uint8Array()))
+        break
       case 'close':
         this.#end(effect.code)
     }
@@ -165,25 +163,7 @@ export class DeviceSession {
     debug('%d %o', this.id, event)
     if (event.type === 'ring-started' || event.type === 'ring-stopped')
       for (const port of this.#ports) port.ringState(event.ring, event.type === 'ring-started')
-    const { path, id: device } = this
-    if (event.type === 'negotiated')
-      this.#handlers.event({
-        type: 'negotiated',
-        features: featureNames(event.features),
-        protocolFeatures: protocolFeatureNames(event.protocolFeatures),
-      })
-    else if (event.type === 'fault') {
-      const { code, message, ring, request, fix, reason } = event
-      const error = new VhostError(code, `${message} (${reason})`, {
-        path,
-        device,
-        ring,
-        request,
-        fix,
-        reason,
-      })
-      this.#handlers.event({ type: 'fault', error, ring })
-    } else this.#handlers.event(event)
+    this.#handlers.event(publicEvent(event, { path: this.path, device: this.id }))
   }
 
   // Native first: when the event arrives, nothing of the guest is touched any more.
@@ -192,6 +172,7 @@ export class DeviceSession {
     this.#closed = true
     clearTimeout(this.#deadline)
     this.#connection.close()
+    this.#channel.close()
     native().deviceDestroy(this.id)
     this.#handlers.event({ type: 'closed', reason })
     this.#handlers.closed()

@@ -44,6 +44,11 @@ export class VhostDevice extends Observable<DeviceEvent> {
     return this.#pair.toGuest
   }
 
+  /** Another configuration space, for a driver that was given one; its front end is told to read it again. */
+  changeConfig(bytes: Uint8Array): void {
+    this.#session.changeConfig(bytes)
+  }
+
   /** Ends the connection. The driver accepts the front end's next one. */
   close(): void {
     this.#session.close('closed')

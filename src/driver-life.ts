@@ -143,13 +143,13 @@ export class DriverLife {
       return
     }
     const events = new Subject<DeviceEvent>()
-    const session = new DeviceSession(this.#path, connection, {
-      event: event => events.next(event),
-      closed: () => {
-        this.#leave(device)
-        events.complete()
-      },
-    })
+    const { maxMtu, config } = this.#options
+    const closed = () => {
+      this.#leave(device)
+      events.complete()
+    }
+    const handlers = { event: (event: DeviceEvent) => events.next(event), closed }
+    const session = new DeviceSession(this.#path, connection, handlers, { maxMtu, config })
     const connected: Connected = {
       session,
       pair: new QueuePair(session, {

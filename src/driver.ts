@@ -19,6 +19,13 @@ export interface VhostDriverOptions {
   fd?: number
   /** Connections at a time; one too many is closed and reported. Default 1. */
   maxDevices?: number
+  /** The largest MTU that a front end may set; a larger one is refused, and QEMU starts no device. Default 65,535. */
+  maxMtu?: number
+  /**
+   * The configuration space (virtio 1.2, 5.1.4) that front ends may read and write; offers CONFIG and BACKEND_REQ. Of no
+   * use to QEMU's network devices, and QEMU 7.1 and 7.2 crash on it: default none.
+   */
+  config?: Uint8Array
   /** How rings are watched. Default `adaptive`: drain, look a little longer, then sleep until the guest kicks. */
   poll?: PollMode
   /** Packets under lease before a from-guest queue stops. Default 1,024. */
@@ -52,6 +59,7 @@ export class VhostDriver extends Observable<VhostDevice> {
 
   constructor(path: string, options: VhostDriverOptions = {}) {
     if (typeof path !== 'string') throw new TypeError('the path of the socket must be a string')
+    checkOptions(options)
     const life = new DriverLife(path, options)
     super(subscriber => life.subscribe(subscriber))
     this.path = path
@@ -80,4 +88,11 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.#life.keepAlive(true)
     return this
   }
+}
+
+function checkOptions({ maxMtu, config }: VhostDriverOptions): void {
+  if (maxMtu !== undefined && !(Number.isInteger(maxMtu) && maxMtu >= 68 && maxMtu <= 65535))
+    throw new RangeError('maxMtu must be 68 to 65535')
+  if (config !== undefined && (config.length === 0 || config.length > 256))
+    throw new RangeError('config must be 1 to 256 bytes')
 }

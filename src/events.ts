@@ -28,6 +28,17 @@ export type DeviceEvent =
   | { type: 'ready' }
   | { type: 'stopped' }
   | { type: 'status'; value: number }
+  /**
+   * A live migration: from `active: true` on, each page of the guest's memory that is written here is marked in the
+   * front end's log, until `active: false` (it was called off, or the guest has stopped here to go on elsewhere).
+   */
+  | { type: 'migration'; active: boolean }
+  /** The front end's MTU: longer frames for this guest are dropped as `mtu`, but for those to be segmented. */
+  | { type: 'mtu'; mtu: number }
+  /** The guest is here now and can't announce it: the network should learn where this address is. */
+  | { type: 'rarp'; mac: string }
+  /** The front end has written into the configuration space that the driver was given. */
+  | { type: 'config'; offset: number; bytes: Uint8Array }
   /** All leases of a queue are held and nothing was released for a while; `holders` says by whom. */
   | { type: 'stalled'; ring: number; packets: number; holders: Readonly<Record<string, number>> }
   | { type: 'fault'; error: VhostError; ring?: number }

@@ -27,6 +27,8 @@ interface AddonSockets {
   /** Removes the path now rather than with closeFd(listener), if it still names the file that was bound. */
   socketUnlink(path: string, listener: FdToken): void
   socketAdopt(fd: number): number
+  /** 0 for a connected Unix stream socket, which becomes non-blocking; 1 for one that listens. */
+  socketCheck(token: FdToken): number
   socketAccept(listener: FdToken): number
   socketConnect(path: string): number
   /** Fills in pid, uid and gid. */
@@ -62,6 +64,16 @@ interface AddonDevices {
   deviceDestroy(device: number): void
   /** `regions`: guest address, size, user address, mmap offset of each. `lost[0]` = count of rings that stopped. */
   deviceMap(device: number, regions: BigUint64Array, tokens: Uint32Array, lost: Uint32Array): number
+  /** `region` as in `regions`, once. */
+  deviceAddRegion(device: number, region: BigUint64Array, token: FdToken): number
+  deviceRemoveRegion(device: number, region: BigUint64Array, lost: Uint32Array): number
+  /** `place`: the dirty log's size and offset in its file. */
+  deviceLog(device: number, place: BigUint64Array, token: FdToken): number
+  deviceLogCall(device: number, token: FdToken): number
+  deviceLogBuffers(device: number, on: boolean): number
+  /** `address`: guest-physical, of the used ring. */
+  ringLog(device: number, ring: number, on: boolean, address: bigint): number
+  deviceMtu(device: number, mtu: number): number
   /** `which`: 0 kick, 1 call, 2 error. */
   ringFd(device: number, ring: number, which: number, token: FdToken): number
   /** `config`: size, base, flags. `addresses`: descriptors, used, available, log, as user addresses. */

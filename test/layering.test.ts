@@ -44,8 +44,10 @@ const edges: Record<string, string[]> = {
   ],
   queue: [...common, 'data', 'burst', 'packet', 'sink'],
   effects: ['control', 'native', 'reasons'],
+  'device-events': [...common, 'control', 'events'],
   'device-session': [
     ...common,
+    'device-events',
     'control',
     'transport',
     'data',

@@ -58,6 +58,14 @@ Napi::Value socket_adopt(const Napi::CallbackInfo& info) {
   return token_or_error(info, error, error ? Fd() : Fd(fd));
 }
 
+// socketCheck(token): 0 for a connected Unix stream socket, or a negative errno
+Napi::Value socket_check(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const FdToken token = args.u32(0);
+  if (!args.ok()) return info.Env().Undefined();
+  return number(info, adopt_unix(env_of(info.Env()).fds.get(token)));
+}
+
 Napi::Value socket_accept(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);
@@ -139,6 +147,7 @@ void register_sockets(Napi::Env env, Napi::Object exports) {
   exports["socketListen"] = Napi::Function::New(env, socket_listen, "socketListen");
   exports["socketUnlink"] = Napi::Function::New(env, socket_unlink, "socketUnlink");
   exports["socketAdopt"] = Napi::Function::New(env, socket_adopt, "socketAdopt");
+  exports["socketCheck"] = Napi::Function::New(env, socket_check, "socketCheck");
   exports["socketAccept"] = Napi::Function::New(env, socket_accept, "socketAccept");
   exports["socketConnect"] = Napi::Function::New(env, socket_connect, "socketConnect");
   exports["socketPeer"] = Napi::Function::New(env, socket_peer, "socketPeer");

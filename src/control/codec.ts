@@ -109,16 +109,47 @@ export function encodeMemoryTable(regions: readonly MemoryRegion[]): Uint8Array 
 /** How many regions the table says it has; compare with the payload's size before decoding them. */
 export const decodeRegionCount = (payload: Uint8Array): number => viewOf(payload).getUint32(0, true)
 
-export function decodeRegions(payload: Uint8Array): MemoryRegion[] {
+function regionAt(payload: Uint8Array, at: number): MemoryRegion {
   const view = viewOf(payload)
+  const [guest, size, user, offset] = [0, 8, 16, 24].map(field => view.getBigUint64(at + field, true))
+  return { guest, size, user, offset }
+}
+
+export function decodeRegions(payload: Uint8Array): MemoryRegion[] {
   const regions: MemoryRegion[] = []
-  for (let at = TABLE_HEADER_SIZE; at + REGION_SIZE <= payload.length; at += REGION_SIZE) {
-    regions.push({
-      guest: view.getBigUint64(at, true),
-      size: view.getBigUint64(at + 8, true),
-      user: view.getBigUint64(at + 16, true),
-      offset: view.getBigUint64(at + 24, true),
-    })
-  }
+  for (let at = TABLE_HEADER_SIZE; at + REGION_SIZE <= payload.length; at += REGION_SIZE)
+    regions.push(regionAt(payload, at))
   return regions
+}
+
+/** ADD_MEM_REG and REM_MEM_REG: 8 bytes of padding, then the region. */
+export const decodeRegion = (payload: Uint8Array): MemoryRegion => regionAt(payload, TABLE_HEADER_SIZE)
+
+/** SET_LOG_BASE: where the dirty log is in its file. */
+export interface LogPlace {
+  size: bigint
+  offset: bigint
+}
+
+export function decodeLog(payload: Uint8Array): LogPlace {
+  const view = viewOf(payload)
+  return { size: view.getBigUint64(0, true), offset: view.getBigUint64(8, true) }
+}
+
+/** GET_CONFIG and SET_CONFIG: offset, size and flags, then bytes. */
+export const CONFIG_HEADER_SIZE = 12
+
+export function decodeConfig(payload: Uint8Array): { offset: number; size: number; bytes: Uint8Array } {
+  const view = viewOf(payload)
+  const bytes = payload.subarray(CONFIG_HEADER_SIZE)
+  return { offset: view.getUint32(0, true), size: view.getUint32(4, true), bytes }
+}
+
+export function encodeConfig(offset: number, part: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(CONFIG_HEADER_SIZE + part.length)
+  const view = viewOf(bytes)
+  view.setUint32(0, offset, true)
+  view.setUint32(4, part.length, true)
+  bytes.set(part, CONFIG_HEADER_SIZE)
+  return bytes
 }

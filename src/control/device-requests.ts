@@ -1,31 +1,25 @@
-// Requests about the device as a whole: features, owner, status, memory. Each has a `begin` that checks, without
+// Requests about the device as a whole: features, owner, status. Each has a `begin` that checks, without
 // changing anything, and names what must be asked of native code, and a `finish` that changes the state once all of
 // that has succeeded. (vhost-user "Front-end message types"; virtio 1.2, 2.1 for the status.)
-import {
-  decodeRegionCount,
-  decodeRegions,
-  decodeU64,
-  encodeU64,
-  REGION_SIZE,
-  TABLE_HEADER_SIZE,
-} from './codec.js'
+import { decodeU64, encodeU64 } from './codec.js'
 import { MEMORY_DEADLINE_MS, STATUS_FEATURES_OK } from './draft.js'
-import type { MemoryRegion } from './events.js'
-import { hasProtocol, hasVirtio } from './features.js'
-import { MAX_REGIONS, ringFault, sameTable, tableFault } from './memory.js'
+import { hasProtocol, virtioMask } from './features.js'
 import type { Handler } from './requests.js'
-import type { Ask, Message, State } from './types.js'
+import type { State } from './types.js'
 
 /** Also QEMU's barrier: sent at any time, so it changes nothing. */
 export const getFeatures: Handler = { finish: ({ state }) => encodeU64(state.offered.features) }
+
+const LOG_ALL = virtioMask('LOG_ALL')
 
 export const setFeatures: Handler = {
   begin(state, { payload }) {
     const features = decodeU64(payload)
     if (features & ~state.offered.features) return 'feature_invalid'
-    // The header's length and the ring's layout hang on them.
-    if (features !== state.features && state.rings.some(ring => ring.running)) return 'feature_running'
-    return []
+    const changed = features ^ state.features
+    // The header's length and the ring's layout hang on them; only a migration changes one while rings run.
+    if (changed & ~LOG_ALL && state.rings.some(ring => ring.running)) return 'feature_running'
+    return changed & LOG_ALL ? [{ kind: 'log-buffers', on: (features & LOG_ALL) !== 0n }] : []
   },
   finish(draft, { payload }) {
     const { state } = draft
@@ -91,44 +85,5 @@ export const setStatus: Handler = {
     draft.tell({ type: 'status', value: status })
     // A reset stops the rings (see reconcile) and clears no index: QEMU before 8.1 asks for the bases only after it.
     if (status === 0) state.leaving = true
-  },
-}
-
-/** Rings that run and would have no memory under this table: they stop before the old one goes. */
-const stopsFor = (state: State, regions: MemoryRegion[]): Ask[] =>
-  state.rings.flatMap((ring, i): Ask[] =>
-    ring.running &&
-    ring.addresses &&
-    ringFault(regions, ring.addresses, ring.size, hasVirtio(state.features, 'EVENT_IDX'))
-      ? [{ kind: 'stop-ring', ring: i, reason: 'memory' }]
-      : [],
-  )
-
-const isCurrent = (state: State, regions: MemoryRegion[]): boolean =>
-  !state.revoked && sameTable(state.regions, regions)
-
-const mapAsk = (regions: MemoryRegion[], message: Message): Ask => ({
-  kind: 'map',
-  regions: regions.flatMap(r => [r.guest, r.size, r.user, r.offset]),
-  fds: message.fds,
-})
-
-export const setMemTable: Handler = {
-  begin(state, message) {
-    const { payload, fds } = message
-    const count = decodeRegionCount(payload)
-    // The count, the size and the fds are three claims about one number: none is believed alone.
-    if (count === 0 || count > MAX_REGIONS || count !== fds.length) return 'mem_count'
-    if (payload.length !== TABLE_HEADER_SIZE + REGION_SIZE * count) return 'msg_size'
-    const regions = decodeRegions(payload)
-    const fault = tableFault(regions)
-    if (fault) return fault
-    // QEMU sends the table again when a device is plugged in; the mapping stays, and so do the rings.
-    if (isCurrent(state, regions)) return []
-    return [...stopsFor(state, regions), mapAsk(regions, message)]
-  },
-  mayCostRings: true,
-  refuse(draft, { payload, fds }) {
-    if (fds.length === 0 || decodeRegionCount(payload) === 0) draft.notShared()
   },
 }

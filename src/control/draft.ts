@@ -62,7 +62,17 @@ export class Draft {
     this.state.leaving = false
     if (!this.state.ready) return
     this.state.ready = false
+    this.migration()
     this.tell({ type: 'stopped' })
+  }
+
+  /** A migration runs while writes are marked: the front end has a log, wants it kept, and the device works. */
+  migration(): void {
+    const { state } = this
+    const active = state.ready && state.log > 0n && hasVirtio(state.features, 'LOG_ALL')
+    if (active === state.migrating) return
+    state.migrating = active
+    this.tell({ type: 'migration', active })
   }
 }
 

@@ -28,6 +28,12 @@ export type SessionEvent =
   /** librte_vhost's destroy_device; `ready` may follow. */
   | { type: 'stopped' }
   | { type: 'status'; value: number }
+  /** The front end has begun to have our writes marked, or that is over. */
+  | { type: 'migration'; active: boolean }
+  | { type: 'mtu'; mtu: number }
+  | { type: 'rarp'; mac: string }
+  /** The front end has written into the configuration space. */
+  | { type: 'config'; offset: number; bytes: Uint8Array }
   | {
       type: 'fault'
       code: FaultCode

@@ -89,10 +89,12 @@ export const offeredFeatures = virtioMask(
   'HOST_TSO6',
   'HOST_ECN',
   'HOST_UFO',
+  'MTU',
   'MRG_RXBUF',
   'CTRL_VQ',
   'CTRL_RX',
   'GUEST_ANNOUNCE',
+  'LOG_ALL',
   'ANY_LAYOUT',
   'INDIRECT_DESC',
   'EVENT_IDX',
@@ -100,4 +102,14 @@ export const offeredFeatures = virtioMask(
   'VERSION_1',
 )
 
-export const offeredProtocolFeatures = protocolMask('REPLY_ACK', 'STATUS')
+export const offeredProtocolFeatures = protocolMask(
+  'LOG_SHMFD',
+  'RARP',
+  'REPLY_ACK',
+  'MTU',
+  'CONFIGURE_MEM_SLOTS',
+  'STATUS',
+)
+
+/** Offered with a configuration space only: QEMU 7.1 and 7.2 crash on CONFIG of a network device. */
+export const configProtocolFeatures = protocolMask('CONFIG', 'BACKEND_REQ')

@@ -6,27 +6,35 @@ import type { MemoryRegion } from './events.js'
 
 /** The protocol's limit for SET_MEM_TABLE, and how many fds a message carries. */
 export const MAX_REGIONS = 8
-const TOP = 1n << 64n
+/** Regions of a device: what native code has room for (native/core/base/limits.h). */
+export const MAX_SLOTS = 509
+export const TOP = 1n << 64n
 
 const overlaps = (a: bigint, sizeA: bigint, b: bigint, sizeB: bigint): boolean =>
   a < b + sizeB && b < a + sizeA
 
+/** Two views of one address would make a translation ambiguous. */
+export const touches = (a: MemoryRegion, b: MemoryRegion): boolean =>
+  overlaps(a.guest, a.size, b.guest, b.size) || overlaps(a.user, a.size, b.user, b.size)
+
+/** The reason why a region can't be added to these, or undefined. */
+export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegion): string | undefined {
+  const { guest, size, user, offset } = region
+  // The end may be 2^64 itself: that wraps to nothing in no sum that we make.
+  if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
+  return regions.some(other => touches(region, other)) ? 'mem_overlap' : undefined
+}
+
 /** The reason why a table can't be used, or undefined. */
 export function tableFault(regions: readonly MemoryRegion[]): string | undefined {
-  for (const { guest, size, user, offset } of regions) {
-    // The end may be 2^64 itself: that wraps to nothing in no sum that we make.
-    if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
-  }
-  for (let i = 0; i < regions.length; i++) {
-    for (let j = 0; j < i; j++) {
-      const [a, b] = [regions[i], regions[j]]
-      // Two views of one address would make a translation ambiguous.
-      if (overlaps(a.guest, a.size, b.guest, b.size) || overlaps(a.user, a.size, b.user, b.size))
-        return 'mem_overlap'
-    }
-  }
-  return undefined
+  const faults = regions.map((region, i) => regionFault(regions.slice(0, i), region))
+  // A region that can't be is worse than two that meet.
+  return faults.find(fault => fault === 'mem_range') ?? faults.find(fault => fault !== undefined)
 }
+
+/** Where the region is that has the same addresses and size; -1 = nowhere. */
+export const findRegion = (regions: readonly MemoryRegion[], { guest, size, user }: MemoryRegion): number =>
+  regions.findIndex(r => r.guest === guest && r.size === size && r.user === user)
 
 export const sameTable = (a: readonly MemoryRegion[], b: readonly MemoryRegion[]): boolean =>
   a.length === b.length &&
@@ -39,6 +47,9 @@ export const sameTable = (a: readonly MemoryRegion[], b: readonly MemoryRegion[]
 export function alignmentFault(ring: RingAddresses): string | undefined {
   return ring.descriptors % 16n || ring.available % 2n || ring.used % 4n ? 'vq_align' : undefined
 }
+
+/** Of a used ring, with its event field. */
+export const usedBytes = (size: number): bigint => 6n + 8n * BigInt(size)
 
 /** The reason why a split ring can't start with this memory, or undefined. */
 export function ringFault(

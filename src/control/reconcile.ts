@@ -49,6 +49,7 @@ export function settle(draft: Draft): void {
     state.ready = true
     draft.tell({ type: 'ready' })
   }
+  draft.migration()
   // The driver says that it is done, or kicks, and there is nothing to read its rings from.
   const driverReady = state.status !== 0 && driverIsOk(state)
   if (state.regions.length === 0 && (driverReady || state.rings.some(ring => isSetUp(state, ring))))

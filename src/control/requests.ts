@@ -4,7 +4,10 @@
 import { REGION_SIZE, TABLE_HEADER_SIZE } from './codec.js'
 import * as device from './device-requests.js'
 import type { Draft } from './draft.js'
+import * as log from './log-requests.js'
 import { MAX_REGIONS } from './memory.js'
+import * as memory from './memory-requests.js'
+import * as net from './net-requests.js'
 import * as ring from './ring-requests.js'
 import type { Ask, Message, State } from './types.js'
 
@@ -34,7 +37,11 @@ const NONE = [0, 0] as const
 const WORD = [8, 8] as const
 const ADDRESSES = [40, 40] as const
 const TABLE = [TABLE_HEADER_SIZE, TABLE_HEADER_SIZE + MAX_REGIONS * REGION_SIZE] as const
+const REGION = [TABLE_HEADER_SIZE + REGION_SIZE, TABLE_HEADER_SIZE + REGION_SIZE] as const
+/** Of a message that is its fd: some front ends send a word with it. */
+const ONE_FDS_WORD = [0, 8] as const
 const NO_FDS = [0, 0] as const
+const ONE = [1, 1] as const
 const MAYBE_ONE = [0, 1] as const
 
 const row = (
@@ -50,7 +57,9 @@ export const requests: readonly Request[] = [
   row(2, 'SET_FEATURES', WORD, NO_FDS, device.setFeatures),
   row(3, 'SET_OWNER', NONE, NO_FDS, device.setOwner),
   row(4, 'RESET_OWNER', NONE, NO_FDS, device.resetOwner),
-  row(5, 'SET_MEM_TABLE', TABLE, [0, MAX_REGIONS], device.setMemTable),
+  row(5, 'SET_MEM_TABLE', TABLE, [0, MAX_REGIONS], memory.setMemTable),
+  row(6, 'SET_LOG_BASE', [16, 16], ONE, log.setLogBase),
+  row(7, 'SET_LOG_FD', ONE_FDS_WORD, ONE, log.setLogFd),
   row(8, 'SET_VRING_NUM', WORD, NO_FDS, ring.setVringNum),
   row(9, 'SET_VRING_ADDR', ADDRESSES, NO_FDS, ring.setVringAddr),
   row(10, 'SET_VRING_BASE', WORD, NO_FDS, ring.setVringBase),
@@ -62,6 +71,15 @@ export const requests: readonly Request[] = [
   row(16, 'SET_PROTOCOL_FEATURES', WORD, NO_FDS, device.setProtocolFeatures),
   row(17, 'GET_QUEUE_NUM', NONE, NO_FDS, device.getQueueNum),
   row(18, 'SET_VRING_ENABLE', WORD, NO_FDS, ring.setVringEnable),
+  row(19, 'SEND_RARP', WORD, NO_FDS, net.sendRarp),
+  row(20, 'NET_SET_MTU', WORD, NO_FDS, net.netSetMtu),
+  row(21, 'SET_BACKEND_REQ_FD', ONE_FDS_WORD, ONE, net.setBackendReqFd),
+  row(24, 'GET_CONFIG', net.CONFIG_SIZE, NO_FDS, net.getConfig),
+  row(25, 'SET_CONFIG', net.CONFIG_SIZE, NO_FDS, net.setConfig),
+  row(34, 'RESET_DEVICE', NONE, NO_FDS, net.resetDevice),
+  row(36, 'GET_MAX_MEM_SLOTS', NONE, NO_FDS, memory.getMaxMemSlots),
+  row(37, 'ADD_MEM_REG', REGION, ONE, memory.addMemReg),
+  row(38, 'REM_MEM_REG', REGION, MAYBE_ONE, memory.remMemReg),
   row(39, 'SET_STATUS', WORD, NO_FDS, device.setStatus),
   row(40, 'GET_STATUS', NONE, NO_FDS, device.getStatus),
 ]

@@ -1,5 +1,7 @@
 // What the success of an ask changes: the only place where memory and running rings change.
 import type { Draft } from './draft.js'
+import type { MemoryRegion } from './events.js'
+import { findRegion } from './memory.js'
 import type { Ask } from './types.js'
 
 /** Faults of the memory rather than of a ring: a new table mends them. */
@@ -16,19 +18,37 @@ export function applyResult(draft: Draft, asked: Ask, value: number, lost: reado
     rings[asked.ring].running = false
     draft.tell({ type: 'ring-stopped', ring: asked.ring, reason: asked.reason })
   } else if (asked.kind === 'map') {
-    applyMap(draft, asked.regions, lost)
+    applyMemory(draft, regionsOf(asked.regions), lost)
+  } else if (asked.kind === 'add-region') {
+    applyMemory(draft, [...draft.state.regions, ...regionsOf(asked.region)], lost)
+  } else if (asked.kind === 'remove-region') {
+    const { regions } = draft.state
+    applyMemory(draft, regions.toSpliced(findRegion(regions, regionsOf(asked.region)[0]), 1), lost)
+  } else if (asked.kind === 'set-log') {
+    draft.state.log = asked.size
+    // A log that was truncated looks like memory that was: if it was the memory, native code says so again.
+    mend(draft)
   }
 }
 
-function applyMap(draft: Draft, words: readonly bigint[], lost: readonly number[]): void {
-  const { state } = draft
-  state.regions = []
+function regionsOf(words: readonly bigint[]): MemoryRegion[] {
+  const regions: MemoryRegion[] = []
   for (let i = 0; i < words.length; i += 4)
-    state.regions.push({ guest: words[i], size: words[i + 1], user: words[i + 2], offset: words[i + 3] })
+    regions.push({ guest: words[i], size: words[i + 1], user: words[i + 2], offset: words[i + 3] })
+  return regions
+}
+
+function mend({ state }: Draft): void {
   state.revoked = false
   for (const ring of state.rings) if (ofMemory.has(ring.latched)) ring.latched = ''
+}
+
+function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly number[]): void {
+  const { state } = draft
+  state.regions = regions
+  mend(draft)
   draft.effects.push({ kind: 'deadline', ms: 0 })
-  draft.tell({ type: 'memory', regions: state.regions })
+  draft.tell({ type: 'memory', regions })
   // Rings that lie outside were stopped before the table went, so this is native code seeing more than we do.
   for (const i of lost) {
     const ring = state.rings[i]

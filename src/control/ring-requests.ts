@@ -9,7 +9,8 @@ import {
   NO_FD,
   type VringState,
 } from './codec.js'
-import { alignmentFault } from './memory.js'
+import { logCovers } from './log-requests.js'
+import { alignmentFault, usedBytes } from './memory.js'
 import type { Handler } from './requests.js'
 import type { Ask, Message, State } from './types.js'
 
@@ -50,8 +51,16 @@ export const setVringAddr: Handler = {
     const fault = indexFault(state, index) ?? alignmentFault(addresses)
     if (fault) return fault
     if (addresses.flags & ~ADDRESS_FLAG_LOG) return 'msg_value'
-    // A migration moves the addresses' flags while the ring runs: stop it, and reconcile starts it again.
-    return state.rings[index].running ? [{ kind: 'stop-ring', ring: index, reason: 'address' }] : []
+    const { running, size, addresses: before } = state.rings[index]
+    const on = (addresses.flags & ADDRESS_FLAG_LOG) !== 0
+    if (on && state.log > 0n && !logCovers(state.log, addresses.log, usedBytes(size))) return 'log_range'
+    if (!running || !before) return []
+    // A migration turns the marking on and off while the ring runs, which is no reason to stop it.
+    const moved = (['descriptors', 'available', 'used'] as const).some(
+      part => addresses[part] !== before[part],
+    )
+    if (!moved) return [{ kind: 'log-ring', ring: index, on, address: addresses.log }]
+    return [{ kind: 'stop-ring', ring: index, reason: 'address' }]
   },
   finish({ state }, { payload }) {
     const { index, ...addresses } = decodeVringAddresses(payload)

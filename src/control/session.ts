@@ -2,15 +2,18 @@
 // its row of the table, what it asks of native code, the reconciliation of the rings, and its answer. Whatever waits
 // for native code leaves the session pending, and its state is changed only by the result. Knows no socket, no fd
 // number and no address of ours. (vhost-user "Communication".)
+import { fdsOf } from './asks.js'
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
 import { expectsMemory } from './device-requests.js'
 import { Draft } from './draft.js'
+import { changeConfig } from './net-requests.js'
 import { nextRingAsk, settle } from './reconcile.js'
 import { requestName, requestOf, shapeFault } from './requests.js'
 import { applyResult } from './results.js'
-import type { Ask, Effect, Input, Message, Pending, State } from './types.js'
+import type { Effect, Input, Message, Pending, State } from './types.js'
 
-export { initialState, isAsk } from './types.js'
+export { isAsk } from './asks.js'
+export { initialState } from './types.js'
 
 export interface Step {
   state: State
@@ -40,6 +43,8 @@ function accept(draft: Draft, input: Input): void {
   else if (input.kind === 'ring-fault') ringFault(draft, input.ring, input.reason)
   else if (input.kind === 'memory-fault') memoryFault(draft)
   else if (input.kind === 'hang-up') close(draft, input.reason)
+  else if (input.kind === 'config') changeConfig(draft, input.bytes)
+  else if (input.kind === 'channel-lost') channelLost(draft, input.reason)
   else if (expectsMemory(draft.state)) draft.notShared()
 }
 
@@ -61,11 +66,6 @@ function begin(draft: Draft, message: Message): void {
   )
   if (refused && !misshapen) request.handler.refuse?.(draft, message)
   proceed(draft, { message, stage: 'body', asks, refused, failed: false, reply: null })
-}
-
-function fdsOf(ask: Ask): number[] {
-  if (ask.kind === 'map') return ask.fds
-  return ask.kind === 'ring-fd' ? [ask.fd] : []
 }
 
 /** Being stricter than this breaks front ends that are newer than we are. */
@@ -169,6 +169,11 @@ function memoryFault(draft: Draft): void {
   if (draft.state.revoked || draft.state.regions.length === 0) return
   draft.revoke()
   proceed(draft, noMessage)
+}
+
+/** What we had to say is lost; the device needs no channel to work. */
+function channelLost(draft: Draft, reason: string): void {
+  draft.fault('ERR_VHOST_PROTOCOL', reason, 'the channel to the front end was closed')
 }
 
 /** Destroying the device stops its rings; nothing needs to be asked any more. */

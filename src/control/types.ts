@@ -1,12 +1,12 @@
 // The session's vocabulary: what goes in, what comes out, and what it remembers. Everything is plain data that
 // structuredClone() takes, so that a session can run in a thread of its own.
 
+import type { Ask, FdToken } from './asks.js'
 import type { RingAddresses } from './codec.js'
 import type { MemoryRegion, SessionEvent } from './events.js'
-import { offeredFeatures, offeredProtocolFeatures } from './features.js'
+import { configProtocolFeatures, offeredFeatures, offeredProtocolFeatures } from './features.js'
 
-/** Names an fd that native code owns; 0 is none. */
-export type FdToken = number
+export type { Ask, FdToken } from './asks.js'
 
 export interface Message {
   request: number
@@ -25,31 +25,20 @@ export type Input =
   | { kind: 'memory-fault' }
   /** The connection is gone, or closed by us. */
   | { kind: 'hang-up'; reason: string }
+  /** The program has given its device another configuration space. */
+  | { kind: 'config'; bytes: Uint8Array }
+  /** The channel back to the front end is of no use any more. */
+  | { kind: 'channel-lost'; reason: string }
   /** The time of the last `deadline` effect has passed. */
   | { kind: 'deadline' }
-
-/** At most one a step, and always the last effect: its result is fed back before anything else happens. */
-export type Ask =
-  | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
-  /** fd 0: none, the former one is dropped. */
-  | { kind: 'ring-fd'; ring: number; which: 0 | 1 | 2; fd: FdToken }
-  | {
-      kind: 'start-ring'
-      ring: number
-      size: number
-      base: number
-      flags: number
-      /** Descriptors, used, available, log. */
-      addresses: bigint[]
-      features: bigint
-    }
-  | { kind: 'stop-ring'; ring: number; reason: string }
 
 export type Effect =
   | Ask
   | { kind: 'reply'; bytes: Uint8Array }
   | { kind: 'close-fds'; fds: FdToken[] }
   | { kind: 'event'; event: SessionEvent }
+  /** A request of ours, without a payload, to which no answer is awaited. Dropped if there is no channel. */
+  | { kind: 'tell-front-end'; request: number }
   /** Wants a `deadline` input after so long, instead of any wanted before; 0 = none any more. */
   | { kind: 'deadline'; ms: number }
   | { kind: 'close'; code: string }
@@ -86,7 +75,7 @@ export interface Pending {
 }
 
 export interface State {
-  offered: { features: bigint; protocolFeatures: bigint; queuePairs: number }
+  offered: { features: bigint; protocolFeatures: bigint; queuePairs: number; maxMtu: number }
   features: bigint
   /** SET_FEATURES was accepted once. */
   negotiated: boolean
@@ -96,6 +85,14 @@ export interface State {
   /** The mapping is of no use any more: even the same table must be mapped anew. */
   revoked: boolean
   rings: RingState[]
+  /** Bytes of the dirty log; 0 = there is none. */
+  log: bigint
+  /** `migration` was told to have begun, and not yet to be over. */
+  migrating: boolean
+  /** 0 = not told. */
+  mtu: number
+  /** The configuration space; null = the program gives none, and CONFIG is not offered. */
+  config: Uint8Array | null
   ready: boolean
   /** A request has ended what `ready` began; told when its rings have stopped. */
   leaving: boolean
@@ -111,15 +108,13 @@ export interface SessionOptions {
   features?: bigint
   protocolFeatures?: bigint
   queuePairs?: number
+  /** The largest MTU that a front end may set. Default 65,535. */
+  maxMtu?: number
+  /** Offers CONFIG and BACKEND_REQ, and is what GET_CONFIG reads. */
+  config?: Uint8Array
 }
 
-export const isAsk = (effect: Effect): effect is Ask =>
-  effect.kind === 'map' ||
-  effect.kind === 'ring-fd' ||
-  effect.kind === 'start-ring' ||
-  effect.kind === 'stop-ring'
-
-const newRing = (): RingState => ({
+export const newRing = (): RingState => ({
   size: 0,
   base: 0,
   addresses: null,
@@ -132,11 +127,14 @@ const newRing = (): RingState => ({
 
 export function initialState(options: SessionOptions = {}): State {
   const queuePairs = options.queuePairs ?? 1
+  const { config = null, maxMtu = 65535 } = options
   return {
     offered: {
       features: options.features ?? offeredFeatures,
-      protocolFeatures: options.protocolFeatures ?? offeredProtocolFeatures,
+      protocolFeatures:
+        (options.protocolFeatures ?? offeredProtocolFeatures) | (config ? configProtocolFeatures : 0n),
       queuePairs,
+      maxMtu,
     },
     features: 0n,
     negotiated: false,
@@ -145,6 +143,10 @@ export function initialState(options: SessionOptions = {}): State {
     regions: [],
     revoked: false,
     rings: Array.from({ length: 2 * queuePairs }, newRing),
+    log: 0n,
+    migrating: false,
+    mtu: 0,
+    config,
     ready: false,
     leaving: false,
     notSharedTold: false,

@@ -63,6 +63,9 @@ export class FakeDevice extends Observable<DeviceEvent> {
     return this.to.sink
   }
 
+  /** Nobody reads it here. */
+  changeConfig(_bytes: Uint8Array): void {}
+
   /** The guest's side of the rings: `fromGuest.send()`, `toGuest.post()`, `toGuest.received`. */
   get ports(): { fromGuest: FakePort; toGuest: FakePort } {
     return { fromGuest: this.from.port, toGuest: this.to.port }

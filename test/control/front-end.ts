@@ -1,5 +1,6 @@
 // A scripted front end for tests of the session: builds messages, plays native code, keeps what happened. Native
 // code answers every ask with success unless told otherwise; rings stop at the base they were started with.
+import { fdsOf } from '../../src/control/asks.js'
 import {
   encodeMemoryTable,
   encodeU64,
@@ -11,7 +12,7 @@ import {
   VERSION,
 } from '../../src/control/codec.js'
 import type { MemoryRegion, SessionEvent } from '../../src/control/events.js'
-import { offeredFeatures } from '../../src/control/features.js'
+import { offeredFeatures, virtioMask } from '../../src/control/features.js'
 import { initialState, isAsk, step } from '../../src/control/session.js'
 import type { Ask, Effect, Input, Message, SessionOptions, State } from '../../src/control/types.js'
 
@@ -29,6 +30,15 @@ export const otherRegion: MemoryRegion = {
 }
 
 let nextFd = 1
+
+export function words(...values: bigint[]): Uint8Array {
+  return new Uint8Array(BigUint64Array.from(values).buffer)
+}
+export const regionPayload = (of: MemoryRegion): Uint8Array =>
+  words(0n, of.guest, of.size, of.user, of.offset)
+
+/** What a front end acks that does not migrate. */
+export const usualFeatures = offeredFeatures & ~virtioMask('LOG_ALL')
 
 export interface SendOptions {
   needReply?: boolean
@@ -75,8 +85,7 @@ export class FrontEnd {
         if (!isAsk(effect)) continue
         if (i !== effects.length - 1) throw new Error('an ask must be the last effect')
         this.asks.push(effect)
-        if (effect.kind === 'map') this.disposed.push(...effect.fds)
-        if (effect.kind === 'ring-fd' && effect.fd) this.disposed.push(effect.fd)
+        this.disposed.push(...fdsOf(effect))
         next = { kind: 'result', ...(this.native(effect) ?? this.#success(effect, before)) }
       }
     }
@@ -145,7 +154,7 @@ export class FrontEnd {
   // Requests
 
   getFeatures = (options?: SendOptions) => this.send(1, undefined, options)
-  setFeatures = (features = offeredFeatures, options?: SendOptions) =>
+  setFeatures = (features = usualFeatures, options?: SendOptions) =>
     this.send(2, encodeU64(features), options)
   setOwner = () => this.send(3)
   resetOwner = (options?: SendOptions) => this.send(4, undefined, options)
@@ -171,6 +180,12 @@ export class FrontEnd {
     this.send(18, encodeVringState({ index, value }), options)
   setStatus = (value: number, options?: SendOptions) => this.send(39, encodeU64(BigInt(value)), options)
   getStatus = (options?: SendOptions) => this.send(40, undefined, options)
+  addRegion = (of: MemoryRegion, options: SendOptions = {}) =>
+    this.send(37, regionPayload(of), { fds: this.fds(1), ...options })
+  removeRegion = (of: MemoryRegion, options: SendOptions = {}) => this.send(38, regionPayload(of), options)
+  setLogBase = (size: bigint, offset = 0n, options: SendOptions = {}) =>
+    this.send(6, words(size, offset), { fds: this.fds(1), ...options })
+  setMtu = (mtu: bigint, options?: SendOptions) => this.send(20, encodeU64(mtu), options)
 
   /** Ring addresses that fit `region`, for sizes up to 1024. */
   addr(
@@ -208,9 +223,9 @@ export class FrontEnd {
   }
 
   /** A front end whose two rings run. */
-  static running(native?: Native): FrontEnd {
-    const frontEnd = new FrontEnd(native)
-    frontEnd.negotiate(0x8n)
+  static running(native?: Native, protocolFeatures = 0x8n, options?: SessionOptions): FrontEnd {
+    const frontEnd = new FrontEnd(native, options)
+    frontEnd.negotiate(protocolFeatures)
     frontEnd.setMemory()
     for (const ring of [0, 1]) {
       frontEnd.setUpRing(ring)

@@ -2,6 +2,7 @@
 // things at once, and every fd ends in exactly one place.
 import test from 'ava'
 import fc from 'fast-check'
+import { fdsOf } from '../../src/control/asks.js'
 import {
   encodeMemoryTable,
   encodeU64,
@@ -11,7 +12,7 @@ import {
 import { offeredFeatures, offeredProtocolFeatures } from '../../src/control/features.js'
 import { initialState, isAsk, isPending, step } from '../../src/control/session.js'
 import type { Effect, Input, Message, State } from '../../src/control/types.js'
-import { otherRegion, region } from './front-end.js'
+import { otherRegion, region, regionPayload, usualFeatures, words } from './front-end.js'
 import { byNumber } from './refused.js'
 
 type Sent = Omit<Message, 'fds'> & { fdCount: number }
@@ -30,7 +31,7 @@ const sensible = fc.oneof(
   fc.record({ request: fc.constantFrom(1, 3, 4, 15, 17, 40), payload: fc.constant(new Uint8Array()) }),
   fc.record({
     request: fc.constant(2),
-    payload: fc.constantFrom(offeredFeatures, 0n, 1n << 32n).map(encodeU64),
+    payload: fc.constantFrom(usualFeatures, offeredFeatures, 0n, 1n << 32n).map(encodeU64),
   }),
   fc.record({
     request: fc.constant(16),
@@ -41,6 +42,16 @@ const sensible = fc.oneof(
     request: fc.constant(5),
     payload: fc.constantFrom([region], [otherRegion], [region, otherRegion]).map(encodeMemoryTable),
   }),
+  fc.record({
+    request: fc.constantFrom(37, 38),
+    payload: fc.constantFrom(region, otherRegion).map(regionPayload),
+  }),
+  fc.record({
+    request: fc.constant(6),
+    payload: fc.constantFrom(0x6000n, 0n).map(size => words(size, 0n)),
+  }),
+  fc.record({ request: fc.constantFrom(19, 20), payload: fc.constantFrom(1500n, 0n).map(encodeU64) }),
+  fc.record({ request: fc.constantFrom(7, 21, 34, 36), payload: fc.constant(new Uint8Array()) }),
   fc.record({ request: fc.constant(8), payload: state(fc.constantFrom(64, 256, 3)) }),
   fc.record({ request: fc.constantFrom(10, 11), payload: state(fc.nat(0xffff)) }),
   fc.record({ request: fc.constant(18), payload: state(fc.constantFrom(0, 1)) }),
@@ -50,15 +61,17 @@ const sensible = fc.oneof(
   }),
   fc.record({
     request: fc.constant(9),
-    payload: fc.tuple(fc.constantFrom(0, 1), fc.constantFrom(0, 0, 0xff000)).map(([i, shift]) =>
-      encodeVringAddresses(i, {
-        flags: 0,
-        descriptors: at(i, shift),
-        available: at(i, 0x4000),
-        used: at(i, 0x6000),
-        log: 0n,
-      }),
-    ),
+    payload: fc
+      .tuple(fc.constantFrom(0, 1), fc.constantFrom(0, 0, 0xff000), fc.nat(1))
+      .map(([i, shift, flags]) =>
+        encodeVringAddresses(i, {
+          flags,
+          descriptors: at(i, shift),
+          available: at(i, 0x4000),
+          used: at(i, 0x6000),
+          log: 0n,
+        }),
+      ),
   }),
 )
 const garbage = fc.record({ request: fc.nat(50), payload: fc.uint8Array({ maxLength: 64 }) })
@@ -73,6 +86,7 @@ const sent: fc.Arbitrary<Sent> = fc
 
 function usualFds({ request, payload }: { request: number; payload: Uint8Array }): number {
   if (request === 5) return payload[0]
+  if ([6, 7, 21, 37].includes(request)) return 1
   return request >= 12 && request <= 14 && payload[1] === 0 ? 1 : 0
 }
 
@@ -84,7 +98,7 @@ const row = (request: number, payload: Uint8Array): Sent => ({
 })
 /** Half of the runs begin with two rings at work. */
 const workingRings: Sent[] = [
-  row(2, encodeU64(offeredFeatures)),
+  row(2, encodeU64(usualFeatures)),
   row(5, encodeMemoryTable([region])),
   ...[0, 1].flatMap(i => [
     row(8, encodeVringState({ index: i, value: 256 })),
@@ -147,8 +161,8 @@ test('B2: random sequences of requests, faults and results', t => {
             throw new Error('asks without waiting')
           if (asks.length === 1) asked = asks[0]
           for (const effect of effects) {
-            if (effect.kind === 'close-fds' || effect.kind === 'map') gone.push(...effect.fds)
-            if (effect.kind === 'ring-fd' && effect.fd !== 0) gone.push(effect.fd)
+            if (effect.kind === 'close-fds') gone.push(...effect.fds)
+            else if (isAsk(effect)) gone.push(...fdsOf(effect))
           }
           everRan += session.rings.every(ring => ring.running) ? 1 : 0
         }

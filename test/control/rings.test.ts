@@ -162,7 +162,7 @@ test('a ring that native code will not start is told, and the front end keeps it
 
 test('D6: ADDR of a running ring stops it, and starts it where it was', t => {
   const f = FrontEnd.running(ask => (ask.kind === 'stop-ring' ? { value: 77 } : undefined))
-  f.addr(1, { flags: 1, log: 0x5000n }, ack)
+  f.addr(1, { flags: 1, log: 0x5000n, used: region.user + 0x1_8000n }, ack)
   t.is(f.answer, 0n)
   t.like(f.asks, [
     { kind: 'stop-ring', ring: 1 },

@@ -14,7 +14,7 @@ for (const { id, name, size, fds } of exactSizes) {
       (f, o) => f.send(id, new Uint8Array(wrong), { fds: f.fds(1), ...o }),
       'msg_size',
     )
-  for (const count of [1, 2, 8].filter(n => n > fds[1]))
+  for (const count of [0, 1, 2, 8].filter(n => n < fds[0] || n > fds[1]))
     refused(
       `A9, A10: ${name} with ${count} fds`,
       running,
@@ -23,7 +23,7 @@ for (const { id, name, size, fds } of exactSizes) {
     )
 }
 
-for (const id of [0, 6, 7, 19, 20, 21, 22, 24, 31, 34, 36, 41, 44, 0x7fffffff, 0xffffffff])
+for (const id of [0, 22, 23, 26, 28, 31, 35, 41, 42, 44, 0x7fffffff, 0xffffffff])
   test(`A7, Q3: request ${id} is not known`, t => {
     const f = running()
     const before = f.state

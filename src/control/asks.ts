@@ -1,0 +1,56 @@
+// What a session asks of native code: the effects that have a result, which it needs before it goes on. Plain data.
+
+/** Names an fd that native code owns; 0 is none. */
+export type FdToken = number
+
+/** At most one a step, and always the last effect: its result is fed back before anything else happens. */
+export type Ask =
+  | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
+  /** fd 0: none, the former one is dropped. */
+  | { kind: 'ring-fd'; ring: number; which: 0 | 1 | 2; fd: FdToken }
+  | {
+      kind: 'start-ring'
+      ring: number
+      size: number
+      base: number
+      flags: number
+      /** Descriptors, used, available, log. */
+      addresses: bigint[]
+      features: bigint
+    }
+  | { kind: 'stop-ring'; ring: number; reason: string }
+  /** Regions are guest address, size, user address and offset, as in `map`. */
+  | { kind: 'add-region'; region: bigint[]; fd: FdToken }
+  | { kind: 'remove-region'; region: bigint[] }
+  | { kind: 'set-log'; size: bigint; offset: bigint; fd: FdToken }
+  | { kind: 'log-call'; fd: FdToken }
+  /** Whether writes into buffers are marked. */
+  | { kind: 'log-buffers'; on: boolean }
+  /** Whether those into a used ring are, and where it is in the guest's memory. */
+  | { kind: 'log-ring'; ring: number; on: boolean; address: bigint }
+  | { kind: 'mtu'; mtu: number }
+  /** The socket on which we may send requests of our own. */
+  | { kind: 'channel'; fd: FdToken }
+
+const asks: Record<Ask['kind'], true> = {
+  map: true,
+  'ring-fd': true,
+  'start-ring': true,
+  'stop-ring': true,
+  'add-region': true,
+  'remove-region': true,
+  'set-log': true,
+  'log-call': true,
+  'log-buffers': true,
+  'log-ring': true,
+  mtu: true,
+  channel: true,
+}
+
+export const isAsk = (effect: { kind: string }): effect is Ask => effect.kind in asks
+
+/** The fds that an ask hands over; 0 names none. */
+export function fdsOf(ask: Ask): FdToken[] {
+  if ('fds' in ask) return ask.fds
+  return 'fd' in ask && ask.fd !== 0 ? [ask.fd] : []
+}

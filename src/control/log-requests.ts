@@ -1,0 +1,34 @@
+// Requests of a live migration: where the dirty log is, and who hears of its changes. What is logged is said by
+// SET_FEATURES (VHOST_F_LOG_ALL: buffers) and by SET_VRING_ADDR (VHOST_VRING_F_LOG: a used ring). (vhost-user
+// "Migration", VHOST_USER_SET_LOG_BASE, _SET_LOG_FD.)
+import { decodeLog, encodeU64, type LogPlace } from './codec.js'
+import { hasProtocol } from './features.js'
+import { TOP } from './memory.js'
+import type { Handler } from './requests.js'
+import type { State } from './types.js'
+
+/** One bit a page of 4 KiB. */
+const BYTES_A_LOG_BYTE = 8n * 4096n
+
+/** Has a log of that size a bit for each of these bytes? */
+export const logCovers = (size: bigint, address: bigint, length: bigint): boolean =>
+  length === 0n || (address + length <= TOP && (address + length - 1n) / BYTES_A_LOG_BYTE < size)
+
+function logFault(state: State, { size, offset }: LogPlace): string | undefined {
+  if (size === 0n || size + offset > TOP) return 'log_range'
+  return state.regions.every(region => logCovers(size, region.guest, region.size)) ? undefined : 'log_range'
+}
+
+/** Comes again and again, before QEMU 8.0 once per queue pair. Answered always: QEMU waits for it. */
+export const setLogBase: Handler = {
+  begin(state, { payload, fds }) {
+    if (!hasProtocol(state.protocolFeatures, 'LOG_SHMFD')) return 'feature_gate'
+    const place = decodeLog(payload)
+    return logFault(state, place) ?? [{ kind: 'set-log', ...place, fd: fds[0] }]
+  },
+  finish: () => encodeU64(0n),
+}
+
+export const setLogFd: Handler = {
+  begin: (_, { fds }) => [{ kind: 'log-call', fd: fds[0] }],
+}

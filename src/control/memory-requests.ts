@@ -1,0 +1,96 @@
+// Requests about the guest's memory: the table as a whole, and regions one by one. Each has a `begin` that checks,
+// without changing anything, and names what must be asked of native code; what changes is in results.ts. (vhost-user
+// "Front-end message types", VHOST_USER_SET_MEM_TABLE, _GET_MAX_MEM_SLOTS, _ADD_MEM_REG, _REM_MEM_REG.)
+import {
+  decodeRegion,
+  decodeRegionCount,
+  decodeRegions,
+  encodeU64,
+  REGION_SIZE,
+  TABLE_HEADER_SIZE,
+} from './codec.js'
+import type { MemoryRegion } from './events.js'
+import { hasProtocol, hasVirtio } from './features.js'
+import {
+  findRegion,
+  MAX_REGIONS,
+  MAX_SLOTS,
+  regionFault,
+  ringFault,
+  sameTable,
+  tableFault,
+  touches,
+} from './memory.js'
+import type { Handler } from './requests.js'
+import type { Ask, Message, State } from './types.js'
+
+/** Rings that run and would have no memory under this table: they stop before the old one goes. */
+const stopsFor = (state: State, regions: MemoryRegion[]): Ask[] =>
+  state.rings.flatMap((ring, i): Ask[] =>
+    ring.running &&
+    ring.addresses &&
+    ringFault(regions, ring.addresses, ring.size, hasVirtio(state.features, 'EVENT_IDX'))
+      ? [{ kind: 'stop-ring', ring: i, reason: 'memory' }]
+      : [],
+  )
+
+const isCurrent = (state: State, regions: MemoryRegion[]): boolean =>
+  !state.revoked && sameTable(state.regions, regions)
+
+const wordsOf = (r: MemoryRegion): bigint[] => [r.guest, r.size, r.user, r.offset]
+
+export const setMemTable: Handler = {
+  begin(state, { payload, fds }: Message) {
+    const count = decodeRegionCount(payload)
+    // The count, the size and the fds are three claims about one number: none is believed alone.
+    if (count === 0 || count > MAX_REGIONS || count !== fds.length) return 'mem_count'
+    if (payload.length !== TABLE_HEADER_SIZE + REGION_SIZE * count) return 'msg_size'
+    const regions = decodeRegions(payload)
+    const fault = tableFault(regions)
+    if (fault) return fault
+    // QEMU sends the table again when a device is plugged in; the mapping stays, and so do the rings.
+    if (isCurrent(state, regions)) return []
+    return [...stopsFor(state, regions), { kind: 'map', regions: regions.flatMap(wordsOf), fds }]
+  },
+  mayCostRings: true,
+  refuse(draft, { payload, fds }) {
+    if (fds.length === 0 || decodeRegionCount(payload) === 0) draft.notShared()
+  },
+}
+
+const hasSlots = (state: State): boolean => hasProtocol(state.protocolFeatures, 'CONFIGURE_MEM_SLOTS')
+
+/** A front end that reconnects refuses a number smaller than before. */
+export const getMaxMemSlots: Handler = {
+  begin: state => (hasSlots(state) ? [] : 'feature_gate'),
+  finish: () => encodeU64(BigInt(MAX_SLOTS)),
+}
+
+// QEMU before 8.0 adds and removes each region once per queue pair: what is there already is there, what is gone is
+// gone.
+
+export const addMemReg: Handler = {
+  begin(state, { payload, fds }) {
+    if (!hasSlots(state)) return 'feature_gate'
+    const region = decodeRegion(payload)
+    if (findRegion(state.regions, region) >= 0 && !state.revoked) return []
+    const fault = regionFault(state.regions, region)
+    if (fault) return fault
+    if (state.regions.length >= MAX_SLOTS) return 'mem_count'
+    return [{ kind: 'add-region', region: wordsOf(region), fd: fds[0] }]
+  },
+  mayCostRings: true,
+}
+
+export const remMemReg: Handler = {
+  begin(state, { payload }) {
+    if (!hasSlots(state)) return 'feature_gate'
+    const region = decodeRegion(payload)
+    const at = findRegion(state.regions, region)
+    // One that is there in part, or with another address: what would be left is nobody's wish.
+    if (at < 0) return state.regions.some(there => touches(there, region)) ? 'mem_overlap' : []
+    const rest = state.regions.toSpliced(at, 1)
+    return [...stopsFor(state, rest), { kind: 'remove-region', region: wordsOf(region) }]
+  },
+  mayCostRings: true,
+}
