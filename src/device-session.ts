@@ -8,7 +8,7 @@ import { initialState, isAsk, step } from './control/session.js'
 import type { Ask, Effect, Input, SessionOptions, State } from './control/types.js'
 import { newCounters, RingPort } from './data/ring-port.js'
 import { debugFor } from './debug.js'
-import { publicEvent, snapshotOf } from './device-events.js'
+import { publicEvent, RateLimit, snapshotOf } from './device-events.js'
 import { type AskResult, perform } from './effects.js'
 import type { DeviceEvent } from './events.js'
 import { native } from './native.js'
@@ -17,6 +17,9 @@ import { BackChannel } from './transport/back-channel.js'
 import type { Connection } from './transport/connection.js'
 
 const debug = debugFor('device')
+
+/** QEMU sends five, 50 to 350 ms apart, after a migration. */
+const RARPS_A_SECOND = 10
 
 export interface DeviceHandlers {
   event(event: DeviceEvent): void
@@ -32,6 +35,7 @@ export class DeviceSession {
   readonly #ports: RingPort[] = []
   readonly #counters: Float64Array[] = []
   readonly #channel = new BackChannel(reason => this.#feed({ kind: 'channel-lost', reason }))
+  readonly #rarps = new RateLimit(RARPS_A_SECOND)
   #state: State
   #inputs: Input[] = []
   #running = false
@@ -161,6 +165,7 @@ export class DeviceSession {
 
   #tell(event: SessionEvent): void {
     debug('%d %o', this.id, event)
+    if (event.type === 'rarp' && !this.#rarps.allows) return
     if (event.type === 'ring-started' || event.type === 'ring-stopped')
       for (const port of this.#ports) port.ringState(event.ring, event.type === 'ring-started')
     this.#handlers.event(publicEvent(event, { path: this.path, device: this.id }))

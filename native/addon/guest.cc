@@ -231,6 +231,24 @@ Napi::Value kick_now(const Napi::CallbackInfo& info) {
   });
 }
 
+/// The token of the emptied log's file, which the caller closes; `out[0]` gets its size.
+Napi::Value open_log(const Napi::CallbackInfo& info) {
+  return with_port(info, [&](Port& port, Args& args) {
+    const auto out = args.array<double>(1, napi_float64_array);
+    if (!args.ok() || out.empty()) return number(info, -EINVAL);
+    if (const int error = port.open_log()) return number(info, -error);
+    out[0] = static_cast<double>(port.log().size());
+    return duplicate(info, port.log().fd());
+  });
+}
+
+Napi::Value take_dirty(const Napi::CallbackInfo& info) {
+  return with_port(info, [&](Port& port, Args& args) {
+    const auto out = args.words(1);
+    return number(info, port.log().take(Port::kGuestAddress / 4096, out));
+  });
+}
+
 /// Offsets are numbers, since memory is at most 4 GiB.
 bool range(Args& args, Port& port, std::span<uint8_t> bytes, uint64_t& offset) {
   offset = args.u32(1);
@@ -283,6 +301,8 @@ void register_guest(Napi::Env env, Napi::Object exports) {
       {"guestReport", report},
       {"guestStats", stats},
       {"guestKickNow", kick_now},
+      {"guestLogOpen", open_log},
+      {"guestLogTake", take_dirty},
       {"guestWrite", write_memory},
       {"guestRead", read_memory},
       {"guestTruncate", truncate_memory},

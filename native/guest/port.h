@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/base/virtio.h"
+#include "guest/dirty_pages.h"
 #include "guest/driver_ring.h"
 #include "guest/memory.h"
 #include "guest/numbered.h"
@@ -66,6 +67,9 @@ class Port {
   Generator& generator() { return generator_; }
   Checker& checker() { return checker_; }
   Memory& memory() { return memory_; }
+  /// The dirty log of the guest's memory, emptied; 0 or an errno.
+  int open_log() { return log_.create(kGuestAddress + memory_.size()); }
+  DirtyPages& log() { return log_; }
   const MemoryPlan& plan() const { return plan_; }
   const PortStats& stats() const { return stats_; }
   const DriverRing& ring(uint32_t n) const { return rings_[n]; }
@@ -87,6 +91,7 @@ class Port {
   PortOptions options_;
   MemoryPlan plan_{};
   Memory memory_;
+  DirtyPages log_;
   DriverRing rings_[2];
   Fd kick_[2], call_[2];
   uint32_t header_length_ = kMaxHeader;

@@ -55,8 +55,8 @@ export class Connection {
   }
 
   /** Sends a request whose answer is a message of its own. */
-  ask(request: number, payload: Uint8Array = nothing): Promise<Uint8Array> {
-    return this.#expect(request, () => this.#send(message(request, 0, payload), []))
+  ask(request: number, payload: Uint8Array = nothing, fds: number[] = []): Promise<Uint8Array> {
+    return this.#expect(request, () => this.#send(message(request, 0, payload), fds))
   }
 
   /** Sends a request and waits for its acknowledgement; rejects if the back end refuses it. */

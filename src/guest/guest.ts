@@ -25,10 +25,13 @@ import {
   RINGS,
   resetStatus,
   type SharedMemory,
+  startLog,
   startRings,
+  stopLog,
   stopRings,
 } from './session.js'
 import { shareMemory } from './shared.js'
+import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
 
 type State = 'idle' | 'running' | 'stopped' | 'closed'
 
@@ -138,6 +141,41 @@ export class GuestPort {
     const [connection, agreed] = this.#need('stopped', 'restart')
     await resetStatus(connection, agreed)
     await this.#startFresh(connection, agreed)
+  }
+
+  /**
+   * Begins what a live migration begins: from then on the back end marks each page of the guest's memory that it writes,
+   * for `dirtyPages()`. Rejects when the back end can't.
+   */
+  async startLog(): Promise<void> {
+    const [connection, agreed] = this.#need('running', 'startLog')
+    if (!(agreed.protocolFeatures & PROTOCOL_LOG_SHMFD) || !(agreed.offered & F_LOG_ALL))
+      throw new VhostError('ERR_VHOST_PROTOCOL', 'startLog: the back end offers no dirty log')
+    const size = new Float64Array(1)
+    const token = native().guestLogOpen(this.handle, size)
+    if (token < 0) throw new VhostError('ERR_VHOST_PROTOCOL', `no dirty log (${errnoName(token)})`)
+    try {
+      await startLog(connection, agreed, this.#shared, { token, size: BigInt(size[0]) })
+    } finally {
+      native().closeFd(token)
+    }
+  }
+
+  /** Ends it, as a migration that is called off. */
+  async stopLog(): Promise<void> {
+    const [connection, agreed] = this.#need('running', 'stopLog')
+    await stopLog(connection, agreed, this.#shared)
+  }
+
+  /** Pages of 4 KiB that were marked since the last call, by their number in the guest's memory; any state. */
+  dirtyPages(): number[] {
+    const some = new Uint32Array(1024)
+    const all: number[] = []
+    for (let count = -1; count !== 0; ) {
+      count = native().guestLogTake(this.handle, some)
+      all.push(...some.subarray(0, count))
+    }
+    return all
   }
 
   /** Puts a frame into the ring; false if it has no room. `header`: a virtio_net_hdr of 10 bytes. */

@@ -27,8 +27,11 @@ export interface GuestOptions {
   transmitBuffer?: number
   /** Post receive buffers at start, and again once read. Default true; see `postReceive`. */
   autoPost?: boolean
-  /** Memory regions that the guest's memory is shared as; buffers may lie across two of them. 1 to 8, default 1. */
+  /** Memory regions that the guest's memory is shared as; buffers may lie across two of them. 1 to 8, with `slots` to
+   *  509. Default 1. */
   regions?: number
+  /** Share the regions one by one (ADD_MEM_REG) and not as one table. Default false. */
+  slots?: boolean
   /** The port's Ethernet address. Default 02:00:00:00:00:01. */
   mac?: string
   /** Milliseconds to wait for each answer of the back end. Default 10000. */
@@ -47,6 +50,10 @@ export const FEATURE = {
   VERSION_1: 1n << 32n,
 } as const
 
+/** Regions that one SET_MEM_TABLE has room for, and that a back end has slots for. */
+const MAX_TABLE = 8
+const MAX_SLOTS = 509
+
 export function resolveOptions(options: GuestOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
     queueSize: 256,
@@ -61,6 +68,7 @@ export function resolveOptions(options: GuestOptions): ResolvedOptions {
     transmitBuffer: 2048,
     autoPost: true,
     regions: 1,
+    slots: false,
     mac: '02:00:00:00:00:01',
     timeout: 10_000,
     ...options,
@@ -69,8 +77,9 @@ export function resolveOptions(options: GuestOptions): ResolvedOptions {
     throw new TypeError(`layout ${resolved.layout} is none of ${LAYOUTS}`)
   if (resolved.layout === 'indirect' && !resolved.indirect)
     throw new TypeError(`layout 'indirect' needs the option 'indirect'`)
-  if (!Number.isInteger(resolved.regions) || resolved.regions < 1 || resolved.regions > 8)
-    throw new RangeError('regions must be 1 to 8')
+  const most = resolved.slots ? MAX_SLOTS : MAX_TABLE
+  if (!Number.isInteger(resolved.regions) || resolved.regions < 1 || resolved.regions > most)
+    throw new RangeError(`regions must be 1 to ${most}`)
   return resolved
 }
 

@@ -3,8 +3,13 @@
 import type { Connection } from './connection.js'
 import {
   address,
+  F_LOG_ALL,
   F_PROTOCOL_FEATURES,
+  logPlace,
   memoryTable,
+  oneRegion,
+  PROTOCOL_LOG_SHMFD,
+  PROTOCOL_MEM_SLOTS,
   PROTOCOL_REPLY_ACK,
   PROTOCOL_STATUS,
   REQUEST,
@@ -32,7 +37,15 @@ export interface Agreement {
 export interface SharedMemory {
   token: number
   regions: Region[]
-  rings: { addresses: RingAddresses; size: number; kick: number; call: number }[]
+  /** `log`: where the used ring is in the guest's memory. */
+  rings: { addresses: RingAddresses; log: bigint; size: number; kick: number; call: number }[]
+  /** Regions go one by one, by ADD_MEM_REG. */
+  slots: boolean
+}
+
+export interface DirtyLog {
+  token: number
+  size: bigint
 }
 
 export async function negotiate(connection: Connection, wanted: bigint): Promise<Agreement> {
@@ -42,7 +55,7 @@ export async function negotiate(connection: Connection, wanted: bigint): Promise
   let protocolFeatures = 0n
   if (features & F_PROTOCOL_FEATURES) {
     protocolFeatures = readU64(await connection.ask(REQUEST.GET_PROTOCOL_FEATURES))
-    protocolFeatures &= PROTOCOL_REPLY_ACK | PROTOCOL_STATUS
+    protocolFeatures &= PROTOCOL_REPLY_ACK | PROTOCOL_STATUS | PROTOCOL_LOG_SHMFD | PROTOCOL_MEM_SLOTS
     connection.tell(REQUEST.SET_PROTOCOL_FEATURES, u64(protocolFeatures))
   }
   return { offered, features, protocolFeatures }
@@ -84,8 +97,7 @@ export async function startRings(
   shared: SharedMemory,
   bases: number[],
 ): Promise<void> {
-  const fds = shared.regions.map(() => shared.token)
-  await order(connection, agreed, REQUEST.SET_MEM_TABLE, memoryTable(shared.regions), fds)
+  await sendMemory(connection, agreed, shared)
   for (const ring of RINGS) {
     const { addresses, size, kick, call } = shared.rings[ring]
     connection.tell(REQUEST.SET_VRING_NUM, state(ring, size))
@@ -100,6 +112,47 @@ export async function startRings(
     for (const ring of RINGS) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 1))
   await setStatus(connection, agreed, STATUS_RUNNING)
   // With nothing that answers, this question is the barrier behind which all of the above was served.
+  await connection.ask(REQUEST.GET_FEATURES)
+}
+
+async function sendMemory(
+  connection: Connection,
+  agreed: Agreement,
+  { regions, token, slots }: SharedMemory,
+) {
+  if (!slots) {
+    const fds = regions.map(() => token)
+    await order(connection, agreed, REQUEST.SET_MEM_TABLE, memoryTable(regions), fds)
+  } else
+    for (const region of regions)
+      await order(connection, agreed, REQUEST.ADD_MEM_REG, oneRegion(region), [token])
+}
+
+/** What a front end sends when a migration begins: from the last answer on, writes are marked. */
+export async function startLog(
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+  { token, size }: DirtyLog,
+): Promise<void> {
+  await connection.ask(REQUEST.SET_LOG_BASE, logPlace(size, 0n), [token])
+  await order(connection, agreed, REQUEST.SET_FEATURES, u64(agreed.features | F_LOG_ALL))
+  for (const ring of RINGS) {
+    const { addresses, log } = shared.rings[ring]
+    await order(connection, agreed, REQUEST.SET_VRING_ADDR, address(ring, addresses, log))
+  }
+  await connection.ask(REQUEST.GET_FEATURES)
+}
+
+/** And when it is called off. */
+export async function stopLog(
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+): Promise<void> {
+  await order(connection, agreed, REQUEST.SET_FEATURES, u64(agreed.features))
+  for (const ring of RINGS)
+    await order(connection, agreed, REQUEST.SET_VRING_ADDR, address(ring, shared.rings[ring].addresses))
   await connection.ask(REQUEST.GET_FEATURES)
 }
 

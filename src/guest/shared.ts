@@ -11,7 +11,7 @@ const FIELDS_A_RING = 8
 const [DESCRIPTORS, AVAILABLE, USED, , , BUFFERS] = [0, 1, 2, 3, 4, 5]
 
 /** Fds are tokens of the caller's, who closes them. */
-export function shareMemory(handle: number, { regions, queueSize }: ResolvedOptions): SharedMemory {
+export function shareMemory(handle: number, { regions, slots, queueSize }: ResolvedOptions): SharedMemory {
   const layout = new Float64Array(LAYOUT_FIELDS)
   native().guestLayout(handle, layout)
   const [size, guestAddress] = layout
@@ -25,8 +25,10 @@ export function shareMemory(handle: number, { regions, queueSize }: ResolvedOpti
       userAddress: USER_ADDRESS + BigInt(offset),
       offset: BigInt(offset),
     })),
+    slots,
     rings: RINGS.map(ring => ({
       size: queueSize,
+      log: BigInt(guestAddress + field(ring, USED)),
       addresses: {
         descriptors: userAddress(ring, DESCRIPTORS),
         used: userAddress(ring, USED),

@@ -7,6 +7,7 @@ export const REQUEST = {
   SET_FEATURES: 2,
   SET_OWNER: 3,
   SET_MEM_TABLE: 5,
+  SET_LOG_BASE: 6,
   SET_VRING_NUM: 8,
   SET_VRING_ADDR: 9,
   SET_VRING_BASE: 10,
@@ -17,6 +18,7 @@ export const REQUEST = {
   GET_PROTOCOL_FEATURES: 15,
   SET_PROTOCOL_FEATURES: 16,
   SET_VRING_ENABLE: 18,
+  ADD_MEM_REG: 37,
   SET_STATUS: 39,
   GET_STATUS: 40,
 } as const
@@ -30,10 +32,15 @@ export const VERSION = 1
 export const REPLY = 4
 export const NEED_REPLY = 8
 
+export const PROTOCOL_LOG_SHMFD = 1n << 1n
 export const PROTOCOL_REPLY_ACK = 1n << 3n
+export const PROTOCOL_MEM_SLOTS = 1n << 15n
 export const PROTOCOL_STATUS = 1n << 16n
 /** VHOST_USER_F_PROTOCOL_FEATURES: between the two ends, never shown to the guest. */
 export const F_PROTOCOL_FEATURES = 1n << 30n
+
+/** VHOST_F_LOG_ALL: likewise, and only while a migration runs. */
+export const F_LOG_ALL = 1n << 26n
 
 export const STATUS_RUNNING = 0x0fn // ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
 export const STATUS_FEATURES_OK = 0x0bn
@@ -73,19 +80,24 @@ export const nothing = new Uint8Array(0)
 export const u64 = (value: bigint): Uint8Array => words(value)
 export const state = (ring: number, value: number): Uint8Array => words(BigInt(ring) | (BigInt(value) << 32n))
 
-export const address = (ring: number, at: RingAddresses): Uint8Array =>
-  words(BigInt(ring), at.descriptors, at.used, at.available, 0n)
+/** `log`: the guest-physical address of the used ring, if writes to it are to be marked (VHOST_VRING_F_LOG). */
+export const address = (ring: number, at: RingAddresses, log?: bigint): Uint8Array =>
+  words(BigInt(ring) | (log === undefined ? 0n : 1n << 32n), at.descriptors, at.used, at.available, log ?? 0n)
+
+export const logPlace = (size: bigint, offset: bigint): Uint8Array => words(size, offset)
+
+const regionWords = ({ guestAddress, size, userAddress, offset }: Region): bigint[] => [
+  guestAddress,
+  size,
+  userAddress,
+  offset,
+]
 
 export const memoryTable = (regions: Region[]): Uint8Array =>
-  words(
-    BigInt(regions.length),
-    ...regions.flatMap(({ guestAddress, size, userAddress, offset }) => [
-      guestAddress,
-      size,
-      userAddress,
-      offset,
-    ]),
-  )
+  words(BigInt(regions.length), ...regions.flatMap(regionWords))
+
+/** ADD_MEM_REG and REM_MEM_REG. */
+export const oneRegion = (region: Region): Uint8Array => words(0n, ...regionWords(region))
 
 export const readU64 = (payload: Uint8Array): bigint =>
   new DataView(payload.buffer, payload.byteOffset, payload.byteLength).getBigUint64(0, true)

@@ -3,7 +3,7 @@
 // no canary was written, the next connection works. Then the same many times over, where a leak would add up.
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
-import type { DeviceEvent, VhostError } from 'rx-vhost'
+import type { DeviceEvent, VhostDriverOptions, VhostError } from 'rx-vhost'
 import { native } from '../../../src/native.js'
 import { until } from './conditions.js'
 import { frameOf, HEADER, postGood, sendGood } from './frames.js'
@@ -45,8 +45,8 @@ export class Scene {
   }
 
   /** One whose two rings run. */
-  async run(options?: FrontEndOptions): Promise<HostileFrontEnd> {
-    return (await this.connect(options)).run()
+  async run(options?: FrontEndOptions, protocol?: bigint): Promise<HostileFrontEnd> {
+    return (await this.connect(options)).run(protocol)
   }
 
   readonly events = <T extends DeviceEvent['type']>(type: T): (DeviceEvent & { type: T })[] =>
@@ -135,8 +135,13 @@ export interface CaseOptions {
 export type Body = (scene: Scene) => Promise<void>
 
 let open: Promise<[Stage, Sibling]> | undefined
+let driverOptions: VhostDriverOptions = {}
+/** For the driver under attack, in all cases of this file. */
+export const stageWith = (options: VhostDriverOptions): void => {
+  driverOptions = options
+}
 const stageOfThisFile = () => {
-  open ??= Promise.all([new Stage().open(), new Sibling().open()])
+  open ??= Promise.all([new Stage(driverOptions).open(), new Sibling().open()])
   return open
 }
 

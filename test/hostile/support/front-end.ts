@@ -189,8 +189,8 @@ export class HostileFrontEnd {
     await this.barrier()
   }
 
-  async run(): Promise<this> {
-    this.negotiate()
+  async run(protocol?: bigint): Promise<this> {
+    this.negotiate(protocol)
     this.shareMemory()
     for (const { index } of this.rings) this.setUp(index)
     await this.barrier()

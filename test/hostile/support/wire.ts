@@ -2,10 +2,25 @@
 import { REQUEST as KNOWN } from '../../../src/guest/wire.js'
 
 export * from '../../../src/guest/wire.js'
-export const REQUEST = { ...KNOWN, RESET_OWNER: 4, GET_QUEUE_NUM: 17 } as const
+export const REQUEST = {
+  ...KNOWN,
+  RESET_OWNER: 4,
+  SET_LOG_FD: 7,
+  GET_QUEUE_NUM: 17,
+  SEND_RARP: 19,
+  NET_SET_MTU: 20,
+  SET_BACKEND_REQ_FD: 21,
+  REM_MEM_REG: 38,
+} as const
 
 /** VHOST_USER_PROTOCOL_F_REPLY_ACK alone: rings then run without a status. */
 export const PROTOCOL_ACK = 1n << 3n
+const protocol = (...bits: number[]): bigint =>
+  bits.reduce((mask, n) => mask | (1n << BigInt(n)), PROTOCOL_ACK)
+/** And LOG_SHMFD and CONFIGURE_MEM_SLOTS. */
+export const PROTOCOL_MIGRATES = protocol(1, 15)
+/** And RARP, MTU, BACKEND_REQ, CONFIG. */
+export const PROTOCOL_NET = protocol(2, 4, 5, 9)
 
 const bit = (n: number): bigint => 1n << BigInt(n)
 const plain = bit(30) | bit(32)
