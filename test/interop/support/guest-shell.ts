@@ -10,6 +10,8 @@ export interface CommandResult {
   output: string
 }
 
+let shells = 0
+
 /** A line that has not been answered for so long was lost. */
 const RESEND_MS = 5_000
 
@@ -17,7 +19,8 @@ export class GuestShell {
   private readonly socket: Socket
   private readonly lines: string[] = []
   private readonly describe: () => string
-  private next = 1
+  // A guest that has migrated runs no id twice, whoever asked before: each shell counts from a number of its own.
+  private next = 1000 * ++shells
   private closed = false
   /** How often the guest has come up. */
   boots = 0

@@ -2,10 +2,11 @@
 // the installed one and, on Debian 12, that of its backports, unpacked beside it: they send different sequences.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { cache, fetchDownloads, type GuestImage } from './guest-image.js'
 import { GuestShell } from './guest-shell.js'
 import { needProgram, Program } from './program.js'
+import { Qmp } from './qmp.js'
 
 export interface QemuBuild {
   version: string
@@ -52,6 +53,16 @@ export interface GuestOptions {
   folder: string
   /** Options of the device, for instance `mrg_rxbuf=off`. */
   device?: string
+  /** Where its memory is; `file` is a file in /dev/shm. Default `memfd`. */
+  memory?: 'memfd' | 'file'
+  /** Memory can be plugged in. */
+  hotplug?: boolean
+  /** Waits for a guest that migrates here, from this address. */
+  incoming?: string
+  /** Does not run until it is told to. */
+  paused?: boolean
+  /** Of its sockets, where two guests have one number. Default: the number. */
+  name?: string
   /** A device with the interface of virtio 0.9 (`disable-modern=on`) on a machine of that time. */
   legacy?: boolean
 }
@@ -67,35 +78,49 @@ export function qemuArguments(options: GuestOptions, shell: string): string[] {
     .map(part => `,${part}`)
   return [
     ...options.qemu.args,
-    ...['-M', options.legacy ? 'pc' : 'q35', '-cpu', 'max', '-accel', 'tcg', '-m', '192'],
-    ...['-object', 'memory-backend-memfd,id=m,size=192M,share=on', '-numa', 'node,memdev=m'],
+    ...['-M', options.legacy ? 'pc' : 'q35', '-cpu', 'max', '-accel', 'tcg'],
+    ...['-m', options.hotplug ? '192,slots=4,maxmem=1G' : '192'],
+    ...['-object', `${memoryBackend(options)},id=m,size=192M,share=on`, '-numa', 'node,memdev=m'],
     ...['-chardev', `socket,id=c,path=${options.path}`, '-netdev', 'vhost-user,id=n,chardev=c'],
     ...['-device', `virtio-net-pci,netdev=n,mac=${mac},romfile=${vectors}${device.join('')}`],
     ...['-kernel', options.image.kernel, '-initrd', options.image.initramfs],
     ...['-append', `console=ttyS0 quiet panic=-1 guest_ip=10.0.0.${options.number}/24`],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio'],
     ...['-chardev', `socket,id=shell,path=${shell},server=on,wait=on`, '-serial', 'chardev:shell'],
+    ...['-qmp', `unix:${monitorPath(options)},server=on,wait=off`],
+    ...(options.incoming ? ['-incoming', options.incoming] : []),
+    ...(options.paused ? ['-S'] : []),
   ]
 }
+
+const nameOf = ({ name, number }: GuestOptions): string => name ?? String(number)
+const monitorPath = (options: GuestOptions): string => join(options.folder, `qmp-${nameOf(options)}.sock`)
+/** A file goes with its QEMU: it is unlinked once it is open. */
+const memoryBackend = (options: GuestOptions): string =>
+  options.memory === 'file'
+    ? `memory-backend-file,mem-path=/dev/shm/${basename(options.folder)}-${nameOf(options)},discard-data=on`
+    : 'memory-backend-memfd'
 
 export class Guest {
   readonly address: string
   readonly program: Program
   readonly shell: GuestShell
+  readonly monitor: Qmp
   /** `modern` or `legacy`, and the QEMU: for messages. */
   readonly options: GuestOptions
 
-  private constructor(options: GuestOptions, program: Program, shell: GuestShell) {
+  private constructor(options: GuestOptions, program: Program, shell: GuestShell, monitor: Qmp) {
     this.options = options
     this.address = `10.0.0.${options.number}`
     this.program = program
     this.shell = shell
+    this.monitor = monitor
   }
 
-  /** Starts the guest and resolves when its shell is there and its link is up. */
+  /** Starts the guest and resolves when its shell is there and its link is up, or when it waits to be migrated to. */
   static async start(options: GuestOptions): Promise<Guest> {
-    const path = join(options.folder, `shell-${options.number}.sock`)
-    const name = `qemu ${options.qemu.version} guest ${options.number}`
+    const path = join(options.folder, `shell-${nameOf(options)}.sock`)
+    const name = `qemu ${options.qemu.version} guest ${nameOf(options)}`
     const program = new Program(options.qemu.binary, qemuArguments(options, path), {
       name,
       env: options.qemu.env,
@@ -103,8 +128,9 @@ export class Guest {
     try {
       const ended = program.exited.then(() => Promise.reject(new Error(`${name} ended:\n${program.tail()}`)))
       const shell = await Promise.race([GuestShell.open(path, () => `${name}:\n${program.tail()}`), ended])
-      const guest = new Guest(options, program, shell)
-      await shell.booted()
+      const monitor = await Qmp.open(monitorPath(options))
+      const guest = new Guest(options, program, shell, monitor)
+      if (options.incoming === undefined) await shell.booted()
       return guest
     } catch (error) {
       await program.stop('SIGTERM')
@@ -115,5 +141,6 @@ export class Guest {
   async stop(): Promise<void> {
     await this.program.stop('SIGTERM')
     this.shell.close()
+    this.monitor.close()
   }
 }

@@ -1,0 +1,65 @@
+// The guest's memory: read through the file that QEMU shares, whatever its kind, and plugged in while frames pass.
+import test from 'ava'
+import { until } from './support/program.js'
+import { qemuBuilds } from './support/qemu.js'
+import { timed, transfer } from './support/scenarios.js'
+import { withSwitch } from './support/switched.js'
+
+const MiB = 1 << 20
+
+for (const qemu of qemuBuilds()) {
+  // The scenario of QEMU's own vhost-user-test of that name: what the back end reads in the shared file is what the guest
+  // wrote. Here each byte of a stream, which ends in another guest whose memory is of the other kind.
+  test(`QEMU ${qemu.version}: read-guest-mem, with a memfd and with a file`, async t => {
+    await withSwitch(t, qemu, [{ memory: 'memfd' }, { memory: 'file' }], async ({ guests, places }) => {
+      const [a, b] = guests as [(typeof guests)[0], (typeof guests)[0]]
+      for (const { events } of places) t.true(events.some(event => event.type === 'memory'))
+      await transfer(t, a, b, 8 * MiB)
+      await transfer(t, b, a, 8 * MiB)
+    })
+  })
+
+  test(`QEMU ${qemu.version}: memory is plugged in under ping, used, and no ping is lost`, async t => {
+    await withSwitch(t, qemu, [{ hotplug: true }, {}], async ({ guests, places }) => {
+      const [guest, peer] = guests as [(typeof guests)[0], (typeof guests)[0]]
+      const [{ events }] = places as [(typeof places)[0]]
+      await peer.shell.must(`ping -c 2 -w 20 ${guest.address}`)
+      const before = events.length
+      const memory = () => events.slice(before).filter(event => event.type === 'memory')
+      await peer.shell.must(
+        `(ping -c 40 -i 0.2 ${guest.address} >/tmp/pings 2>&1; mv /tmp/pings /tmp/ping) &`,
+      )
+      for (const n of [0, 1]) {
+        await guest.monitor.command('object-add', {
+          'qom-type': 'memory-backend-memfd',
+          id: `hot${n}`,
+          size: 128 * MiB,
+          share: true,
+        })
+        await guest.monitor.command('device_add', { driver: 'pc-dimm', id: `dimm${n}`, memdev: `hot${n}` })
+        await timed(t, `the region of DIMM ${n} arrives`, () =>
+          until('the region', () => memory().length > n),
+        )
+      }
+      const sizes = memory().map(({ regions }) => regions.map(({ size }) => size))
+      t.log(JSON.stringify(sizes, (_, value) => (typeof value === 'bigint' ? Number(value) / MiB : value)))
+      t.true(sizes.at(-1)!.filter(size => size === BigInt(128 * MiB)).length === 2)
+      await guest.shell.must(
+        'for block in /sys/devices/system/memory/memory*; do grep -q offline $block/state && echo online_movable >$block/state; done; true',
+      )
+      const total = Number((await guest.shell.must('grep MemTotal /proc/meminfo')).match(/(\d+) kB/)?.[1])
+      t.true(total > 350 * 1024, `the guest has ${total} kB`)
+      const pings = await peer.shell.must('while [ ! -e /tmp/ping ]; do usleep 50000; done; cat /tmp/ping')
+      t.regex(pings, /40 packets transmitted, 40 packets received, 0% packet loss/)
+      // More than there was before: buffers lie in the new memory too.
+      await guest.shell.must('mkdir -p /tmp/fill && mount -t tmpfs -o size=300m none /tmp/fill')
+      await guest.shell.must('dd if=/dev/zero of=/tmp/fill/a bs=1M count=160 2>/dev/null')
+      await transfer(t, guest, peer, 16 * MiB)
+      await transfer(t, peer, guest, 16 * MiB)
+      t.deepEqual(
+        events.slice(before).filter(event => event.type === 'ring-stopped' || event.type === 'fault'),
+        [],
+      )
+    })
+  })
+}

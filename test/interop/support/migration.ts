@@ -1,0 +1,95 @@
+// A live migration between two QEMU processes on one machine: guest 1 at one port of a switch, the place where it goes on
+// at another, guest 2 at a third.
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { until } from './program.js'
+import type { Guest, QemuBuild } from './qemu.js'
+import { type Place, withSwitch } from './switched.js'
+
+export interface Migration {
+  source: Guest
+  destination: Guest
+  peer: Guest
+  departure: Place
+  arrival: Place
+  folder: string
+}
+
+export interface MigrationOptions {
+  qemu: QemuBuild
+  /** Of guest 1's device. */
+  device?: string
+  /** The destination does not run until it is told to. */
+  paused?: boolean
+}
+
+const SOCKET = 'migration.sock'
+
+/** Boots guests 1 and 2 at the switch, and a QEMU that waits for guest 1. */
+export async function withMigration(
+  t: ExecutionContext,
+  { qemu, device, paused }: MigrationOptions,
+  body: (migration: Migration) => Promise<void>,
+): Promise<void> {
+  const wanted = [
+    { device },
+    { number: 1, name: 'destination', incoming: SOCKET, device, paused },
+    { number: 2 },
+  ]
+  await withSwitch(t, qemu, wanted, async ({ guests, places, folder }) => {
+    const [source, destination, peer] = guests as [Guest, Guest, Guest]
+    const [departure, arrival] = places as [Place, Place]
+    await peer.shell.must(`ping -c 3 -w 20 ${source.address}`)
+    await body({ source, destination, peer, departure, arrival, folder })
+  })
+}
+
+interface MigrationInfo {
+  status?: string
+  'error-desc'?: string
+  downtime?: number
+  'total-time'?: number
+  ram?: { 'dirty-sync-count': number; transferred: number }
+}
+
+/** Migrates guest 1, and gives what QEMU says about it. */
+export async function migrate(t: ExecutionContext, { source, folder }: Migration): Promise<MigrationInfo> {
+  // Slow enough to take several rounds over what the traffic dirties.
+  await source.monitor.command('migrate-set-parameters', { 'max-bandwidth': 48 << 20, 'downtime-limit': 500 })
+  await source.monitor.command('migrate', { uri: `unix:${join(folder, SOCKET)}` })
+  const info = await until('the migration ends', async () => {
+    const now = await source.monitor.command<MigrationInfo>('query-migrate')
+    if (now.status === 'failed' || now.status === 'cancelled')
+      throw new Error(`the migration ${now.status}: ${now['error-desc']}\n${source.program.tail()}`)
+    return now.status === 'completed' && now
+  })
+  t.log(
+    `migrated in ${info['total-time']} ms, down for ${info.downtime} ms, ${info.ram?.['dirty-sync-count']} rounds, ` +
+      `${((info.ram?.transferred ?? 0) / 2 ** 20).toFixed(0)} MiB`,
+  )
+  return info
+}
+
+export const runState = async (guest: Guest): Promise<string> =>
+  (await guest.monitor.command<{ status: string }>('query-status')).status
+
+/** All of a guest's RAM, saved to a file by QEMU's monitor. */
+export async function saveRam(guest: Guest, file: string): Promise<void> {
+  await guest.monitor.command('pmemsave', { val: 0, size: 192 << 20, filename: file })
+}
+
+/** Pages of 4 KiB in which the files differ, by number. */
+export async function differingPages(one: string, other: string): Promise<number[]> {
+  const differ: number[] = []
+  const options = { highWaterMark: 1 << 20 }
+  const others = createReadStream(other, options)[Symbol.asyncIterator]()
+  let page = 0
+  for await (const chunk of createReadStream(one, options)) {
+    const { value } = await others.next()
+    for (let at = 0; at < chunk.length; at += 4096, page++)
+      if (Buffer.compare(chunk.subarray(at, at + 4096), value.subarray(at, at + 4096)) !== 0)
+        differ.push(page)
+  }
+  return differ
+}
