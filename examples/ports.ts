@@ -43,7 +43,7 @@ export function onEnd(end: () => void): void {
 /** Says when each port is ready for a front end, and what goes wrong on it. */
 export function narrate(driver: VhostDriver): void {
   driver.events.subscribe(event => {
-    if (event.type === 'listening') console.log(`listening ${event.path}`)
+    if (event.type === 'listening' || event.type === 'connecting') console.log(`${event.type} ${event.path}`)
     else if (event.type !== 'closed') console.error(`${driver.path}: ${event.type} (${event.reason})`)
   })
 }

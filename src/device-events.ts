@@ -1,27 +1,10 @@
-// What a session tells and knows, as subscribers see it: names in place of bits, an error in place of its parts. Pure;
-// between control/ and device-session.ts.
+// What a session tells, in the words of the public DeviceEvent: masks become names, faults become errors that know their
+// device. It knows no connection and no queue.
 import type { SessionEvent } from './control/events.js'
-import { namesIn, protocolBits, virtioBits } from './control/features.js'
+import { featureNames, protocolFeatureNames } from './control/feature-names.js'
 import type { State } from './control/types.js'
 import { VhostError } from './errors.js'
 import type { DeviceEvent, RingInfo } from './events.js'
-
-export const featureNames = (mask: bigint): string[] => namesIn(mask, virtioBits)
-export const protocolFeatureNames = (mask: bigint): string[] => namesIn(mask, protocolBits)
-
-/** `where`: the driver's path and the device's id. */
-export function publicEvent(event: SessionEvent, where: { path: string; device: number }): DeviceEvent {
-  if (event.type === 'negotiated')
-    return {
-      type: 'negotiated',
-      features: featureNames(event.features),
-      protocolFeatures: protocolFeatureNames(event.protocolFeatures),
-    }
-  if (event.type !== 'fault') return event
-  const { code, message, ring, request, fix, reason } = event
-  const error = new VhostError(code, `${message} (${reason})`, { ...where, ring, request, fix, reason })
-  return { type: 'fault', error, ring }
-}
 
 export function snapshotOf({ ready, features, protocolFeatures, rings }: State): DeviceEvent {
   return {
@@ -39,6 +22,27 @@ export function snapshotOf({ ready, features, protocolFeatures, rings }: State):
       }
     }),
   }
+}
+
+export function deviceEvent(event: SessionEvent, of: { path: string; id: number }): DeviceEvent {
+  if (event.type === 'negotiated')
+    return {
+      type: 'negotiated',
+      features: featureNames(event.features),
+      protocolFeatures: protocolFeatureNames(event.protocolFeatures),
+    }
+  if (event.type === 'features')
+    return {
+      type: 'features',
+      features: featureNames(event.features),
+      added: featureNames(event.features & ~event.before),
+      removed: featureNames(event.before & ~event.features),
+    }
+  if (event.type !== 'fault') return event
+  const { code, message, ring, request, fix, reason } = event
+  const { path, id: device } = of
+  const error = new VhostError(code, `${message} (${reason})`, { path, device, ring, request, fix, reason })
+  return { type: 'fault', error, ring }
 }
 
 /** Events that a front end may cause as often as it likes: so many a second are told, the rest is not. */

@@ -6,13 +6,15 @@ import { encodeMessage, VERSION } from './control/codec.js'
 import type { SessionEvent } from './control/events.js'
 import { initialState, isAsk, step } from './control/session.js'
 import type { Ask, Effect, Input, SessionOptions, State } from './control/types.js'
-import { newCounters, RingPort } from './data/ring-port.js'
+import type { RingPort } from './data/ring-port.js'
+import { RingPorts } from './data/ring-ports.js'
 import { debugFor } from './debug.js'
-import { publicEvent, RateLimit, snapshotOf } from './device-events.js'
+import { deviceEvent, RateLimit } from './device-events.js'
+import { DeviceTrace, type TraceWatcher } from './device-trace.js'
 import { type AskResult, perform } from './effects.js'
-import type { DeviceEvent } from './events.js'
+import type { DeviceEvent, PeerCredentials } from './events.js'
 import { native } from './native.js'
-import { reasonNumber, reasonWord } from './reasons.js'
+import { reasonNumber } from './reasons.js'
 import { BackChannel } from './transport/back-channel.js'
 import type { Connection } from './transport/connection.js'
 
@@ -23,6 +25,10 @@ const RARPS_A_SECOND = 10
 
 export interface DeviceHandlers {
   event(event: DeviceEvent): void
+  /** A ring has started or stopped; its ports know it already. */
+  ring(ring: number, runs: boolean): void
+  /** Who wants to see each message. */
+  trace?: TraceWatcher
   /** Last call. The connection is closed, the native device gone, nothing of the guest is touched any more. */
   closed(): void
 }
@@ -30,10 +36,16 @@ export interface DeviceHandlers {
 export class DeviceSession {
   readonly id: number
   readonly path: string
+  /** The process at the other end; undefined if the kernel would not say. */
+  readonly peer: PeerCredentials | undefined
+  /** A message came. */
+  served = false
+  /** What was negotiated when the device was ready last; 0 if it never was. */
+  usedFeatures = 0n
   readonly #connection: Connection
   readonly #handlers: DeviceHandlers
-  readonly #ports: RingPort[] = []
-  readonly #counters: Float64Array[] = []
+  readonly #trace: DeviceTrace
+  readonly #ports = new RingPorts()
   readonly #channel = new BackChannel(reason => this.#feed({ kind: 'channel-lost', reason }))
   readonly #rarps = new RateLimit(RARPS_A_SECOND)
   #state: State
@@ -44,20 +56,30 @@ export class DeviceSession {
 
   constructor(path: string, connection: Connection, handlers: DeviceHandlers, options: SessionOptions = {}) {
     this.path = path
+    this.peer = connection.peer
     this.#connection = connection
     this.#handlers = handlers
     this.#state = initialState(options)
     this.id = native().deviceCreate()
+    this.#trace = new DeviceTrace(this.id, handlers.trace)
   }
 
   get closed(): boolean {
     return this.#closed
   }
 
+  get state(): Readonly<State> {
+    return this.#state
+  }
+
   /** Begins to read messages, in a later turn. */
   start(): void {
     this.#connection.start({
-      message: message => this.#feed({ kind: 'message', message }),
+      message: message => {
+        this.served = true
+        this.#trace.message(message)
+        this.#feed({ kind: 'message', message })
+      },
       close: reason => this.#feed({ kind: 'hang-up', reason }),
     })
   }
@@ -74,30 +96,15 @@ export class DeviceSession {
 
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
   port(ring: number): RingPort {
-    this.#counters[ring] ??= newCounters()
-    const port = new RingPort({
-      device: this.id,
-      ring,
-      running: this.#state.rings[ring]?.running ?? false,
-      seen: this.#counters[ring],
-      onFault: fault =>
-        this.#feed({
-          kind: 'ring-fault',
-          ring,
-          reason: typeof fault === 'number' ? reasonWord(fault) : fault,
-        }),
-    })
-    this.#ports.push(port)
-    return port
+    const running = this.#state.rings[ring]?.running ?? false
+    return this.#ports.open(this.id, ring, running, reason =>
+      this.#feed({ kind: 'ring-fault', ring, reason }),
+    )
   }
 
   /** An event of the data plane, in order with those of the control plane. */
   tell(event: DeviceEvent): void {
     if (!this.#closed) this.#handlers.event(event)
-  }
-
-  snapshot(): DeviceEvent {
-    return snapshotOf(this.#state)
   }
 
   // One input at a time: what an event's subscriber does to the device (a close, say) waits for the end of the step.
@@ -127,7 +134,7 @@ export class DeviceSession {
         else {
           next = this.#perform(effect)
           if (effect.kind === 'ring-fd' && effect.which === 0 && effect.fd === 0)
-            for (const port of this.#ports) port.kickLost(effect.ring)
+            this.#ports.kickLost(effect.ring)
         }
       }
     }
@@ -142,6 +149,7 @@ export class DeviceSession {
   #run(effect: Effect): void {
     switch (effect.kind) {
       case 'reply':
+        this.#trace.sent(effect.bytes)
         this.#connection.send(effect.bytes)
         break
       case 'close-fds':
@@ -166,9 +174,13 @@ export class DeviceSession {
   #tell(event: SessionEvent): void {
     debug('%d %o', this.id, event)
     if (event.type === 'rarp' && !this.#rarps.allows) return
-    if (event.type === 'ring-started' || event.type === 'ring-stopped')
-      for (const port of this.#ports) port.ringState(event.ring, event.type === 'ring-started')
-    this.#handlers.event(publicEvent(event, { path: this.path, device: this.id }))
+    if (event.type === 'ready') this.usedFeatures = this.#state.features
+    if (event.type === 'ring-started' || event.type === 'ring-stopped') {
+      const runs = event.type === 'ring-started'
+      this.#ports.state(event.ring, runs)
+      this.#handlers.ring(event.ring, runs)
+    }
+    this.#handlers.event(deviceEvent(event, this))
   }
 
   // Native first: when the event arrives, nothing of the guest is touched any more.

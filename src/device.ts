@@ -1,11 +1,13 @@
 // VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. Thin: what
 // happens is in device-session.ts (control) and data/ (packets). librte_vhost's `vid`.
 import { Observable } from 'rxjs'
+import { type Explanation, explain } from './control/explain.js'
+import { snapshotOf } from './device-events.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
-import type { DeviceEvent } from './events.js'
+import type { DeviceEvent, PeerCredentials } from './events.js'
 import type { VhostQueue, VhostSink } from './queue.js'
-import type { QueuePair } from './queue-pair.js'
+import type { QueuePairs } from './queue-pairs.js'
 
 /**
  * One connection of a front end. As an Observable it gives each subscriber a `snapshot` and then live events; `ready`
@@ -18,30 +20,46 @@ export class VhostDevice extends Observable<DeviceEvent> {
   /** The path that it connected to. */
   readonly path: string
   readonly #session: DeviceSession
-  readonly #pair: QueuePair
+  readonly #pairs: QueuePairs
 
   /** @internal */
-  constructor(session: DeviceSession, events: Observable<DeviceEvent>, pair: QueuePair) {
+  constructor(session: DeviceSession, events: Observable<DeviceEvent>, pairs: QueuePairs) {
     super(subscriber => {
-      if (!session.closed) subscriber.next(session.snapshot())
+      if (!session.closed) subscriber.next(snapshotOf(session.state))
       return events.subscribe(subscriber)
     })
     this.#session = session
-    this.#pair = pair
+    this.#pairs = pairs
     this.id = session.id
     this.path = session.path
   }
 
-  /** The packets that leave this guest; completes with the device. Only pair 0 in this version. */
-  fromGuest(pair = 0): VhostQueue {
+  /** The packets that leave this guest, of one queue pair or of all; completes with the device. */
+  fromGuest(pair?: number): VhostQueue {
     this.#check(pair)
-    return this.#pair.fromGuest
+    return this.#pairs.fromGuest(pair)
   }
 
-  /** The way into this guest. */
-  toGuest(pair = 0): VhostSink {
+  /**
+   * The way into this guest, by one queue pair or by all. By all: each packet goes to the pair on which the guest last sent
+   * that flow, or to one that the flow's addresses and ports pick, out of those that the guest uses.
+   */
+  toGuest(pair?: number): VhostSink {
     this.#check(pair)
-    return this.#pair.toGuest
+    return this.#pairs.toGuest(pair)
+  }
+
+  /**
+   * Why it is not ready, or one of its rings does not run, in words and as data: `explain().text` has lines like
+   * `ring 1: no kick fd; not enabled`.
+   */
+  explain(): Explanation {
+    return explain(this.#session.state)
+  }
+
+  /** The process at the other end, as the kernel knows it. */
+  get peer(): PeerCredentials | undefined {
+    return this.#session.peer
   }
 
   /** Another configuration space, for a driver that was given one; its front end is told to read it again. */
@@ -54,17 +72,18 @@ export class VhostDevice extends Observable<DeviceEvent> {
     this.#session.close('closed')
   }
 
-  #check(pair: number): void {
-    const { closed } = this.#session
+  #check(pair: number | undefined): void {
+    const { closed, state } = this.#session
+    const { queuePairs } = state.offered
     if (closed)
       throw new VhostError('ERR_VHOST_DEVICE_GONE', `device ${this.id} is gone`, {
         device: this.id,
         path: this.path,
       })
-    if (pair !== 0)
+    if (pair !== undefined && !(Number.isInteger(pair) && pair >= 0 && pair < queuePairs))
       throw new VhostError('ERR_VHOST_QUEUE_INVALID', `device ${this.id} has no queue pair ${pair}`, {
         device: this.id,
-        fix: 'this version offers one pair: use pair 0',
+        fix: `use 0 to ${queuePairs - 1}, or offer more with the driver's option queuePairs`,
       })
   }
 }

@@ -1,49 +1,50 @@
-// A driver's state behind its face: who uses it, its listener, its devices, and the queues that follow its current
-// device. The first user opens, the last one closes, synchronously. It knows no messages and no packets.
+// A driver's state behind its face: who uses it, where its connections come from, and its devices. The first user opens,
+// the last one closes, synchronously. It knows no messages and no packets.
 import { Subject, type Subscriber } from 'rxjs'
 import { dataPlane } from './data/env.js'
-import { SinkQueue } from './data/sink.js'
-import { SourceQueue } from './data/source.js'
+import { SinkGroup } from './data/sink-group.js'
 import { VhostDevice } from './device.js'
 import { DeviceSession } from './device-session.js'
-import type { SinkSettings, VhostDriverOptions } from './driver.js'
+import type { TraceEntry } from './device-trace.js'
+import type { DriverFeatures } from './driver-features.js'
+import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
+import { type Connected, DriverQueues } from './driver-queues.js'
+import { VhostError } from './errors.js'
 import type { DeviceEvent, DriverEvent } from './events.js'
-import { VhostQueue, VhostSink } from './queue.js'
-import { QueuePair } from './queue-pair.js'
-import { adopt } from './transport/connect.js'
+import type { VhostQueue, VhostSink } from './queue.js'
+import { QueuePairs } from './queue-pairs.js'
+import { groupId, isAllowed } from './transport/access.js'
 import type { Connection } from './transport/connection.js'
-import { type Listener, listen } from './transport/listener.js'
+import { type Origin, openOrigin, type Retry } from './transport/origin.js'
 import { hold, letGo } from './wakeup.js'
-
-interface Connected {
-  session: DeviceSession
-  pair: QueuePair
-}
-
-interface OwnSink {
-  key: string
-  queue: SinkQueue
-  sink: VhostSink
-}
 
 export class DriverLife {
   readonly events = new Subject<DriverEvent>()
+  readonly trace = new Subject<TraceEntry>()
   readonly #path: string
   readonly #options: VhostDriverOptions
   readonly #subscribers = new Set<Subscriber<VhostDevice>>()
   readonly #devices = new Map<VhostDevice, Connected>()
-  readonly #sinks: OwnSink[] = []
-  #source: SourceQueue | undefined
-  #fromGuest: VhostQueue | undefined
+  readonly #features: DriverFeatures
+  readonly #queues: DriverQueues
+  /** In use by the last device that was ready. */
+  #used = 0n
   #users = 0
-  #listener: Listener | undefined
+  #origin: Origin | undefined
+  #fdTaken = false
   #isOpen = false
   #keepAlive = true
   #holding = false
 
-  constructor(path: string, options: VhostDriverOptions) {
+  constructor(path: string, options: VhostDriverOptions, features: DriverFeatures) {
     this.#path = path
+    this.#features = features
     this.#options = options
+    this.#queues = new DriverQueues(options, () => this.#use())
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
   }
 
   subscribe(subscriber: Subscriber<VhostDevice>): () => void {
@@ -56,24 +57,12 @@ export class DriverLife {
     }
   }
 
-  fromGuest(): VhostQueue {
-    if (this.#fromGuest === undefined) {
-      this.#source = this.#newSource(() => this.#current)
-      this.#fromGuest = new VhostQueue(this.#source, { begin: () => this.#use() })
-      this.#current?.pair.attachSource(this.#source)
-    }
-    return this.#fromGuest
+  fromGuest(pair?: number): VhostQueue {
+    return this.#queues.fromGuest(pair)
   }
 
   toGuest(settings: SinkSettings): VhostSink {
-    const key = JSON.stringify([settings.overflow, settings.highWaterMark, settings.whileAbsent])
-    const known = this.#sinks.find(own => own.key === key)
-    if (known) return known.sink
-    const queue = new SinkQueue(dataPlane(), settings)
-    const sink = new VhostSink(queue, { begin: () => this.#use() })
-    this.#sinks.push({ key, queue, sink })
-    this.#current?.pair.attachSink(queue)
-    return sink
+    return this.#queues.toGuest(settings)
   }
 
   keepAlive(on: boolean): void {
@@ -99,32 +88,47 @@ export class DriverLife {
   }
 
   #open(): void {
-    const { fd } = this.#options
-    if (fd === undefined) {
-      this.#listener = listen(this.#path, {
-        onConnection: connection => this.#accept(connection),
-        onTrouble: reason => this.events.next({ type: 'resource-pressure', path: this.#path, reason }),
-      })
-    } else {
-      const connection = adopt(fd)
-      // In a later turn, as with a listener: whoever subscribes in this one misses nothing.
-      setImmediate(() => (this.#isOpen ? this.#accept(connection) : connection.close()))
-    }
+    this.#origin = this.#openOrigin()
     this.#isOpen = true
     this.#updateHold()
-    this.events.next({ type: 'listening', path: this.#path })
+    const { role, fd } = this.#options
+    const type = role === 'client' && fd === undefined ? 'connecting' : 'listening'
+    this.events.next({ type, path: this.#path })
+  }
+
+  #openOrigin(): Origin {
+    const { role, reconnect, fd, mode, group } = this.#options
+    if (fd !== undefined) this.#takeFd(fd)
+    const path = this.#path
+    const handlers = {
+      onConnection: (connection: Connection) => this.#accept(connection),
+      onTrouble: (reason: string) => this.events.next({ type: 'resource-pressure', path, reason }),
+      onRetry: (retry: Retry) => this.events.next({ type: 'retrying', path, ...retry }),
+    }
+    const gid = group === undefined ? undefined : groupId(group)
+    return openOrigin(path, handlers, { role, reconnect, fd, mode, group: gid })
+  }
+
+  /** Its number may be another file's by the second time. */
+  #takeFd(fd: number): void {
+    if (this.#fdTaken)
+      throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} was consumed by an earlier subscription`, {
+        path: this.#path,
+        fix: 'keep one subscription of the driver, or make another driver with another fd',
+      })
+    this.#fdTaken = true
   }
 
   #close(): void {
     this.#isOpen = false
-    this.#listener?.close()
-    this.#listener = undefined
+    this.#origin?.close()
+    this.#origin = undefined
     for (const { session } of [...this.#devices.values()]) session.close('driver_closed')
     this.#updateHold()
     this.events.next({ type: 'closed', path: this.#path })
     // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
     setImmediate(() => {
-      if (!this.#isOpen) this.#source?.rest()
+      if (!this.#isOpen) this.#queues.rest()
     })
   }
 
@@ -137,63 +141,56 @@ export class DriverLife {
   }
 
   #accept(connection: Connection): void {
-    if (this.#devices.size >= (this.#options.maxDevices ?? 1)) {
+    const { maxDevices = 1, peers } = this.#options
+    const { peer } = connection
+    const busy = this.#devices.size >= maxDevices
+    if (busy || !isAllowed(peers, peer)) {
       connection.close()
-      this.events.next({ type: 'refused', path: this.#path, reason: 'busy' })
+      this.events.next({ type: 'refused', path: this.#path, reason: busy ? 'busy' : 'peer', peer })
+      this.#origin?.over(false)
+      if (this.#origin?.last) this.#complete()
       return
     }
     const events = new Subject<DeviceEvent>()
+    const handlers = {
+      event: (event: DeviceEvent) => events.next(event),
+      closed: () => {
+        this.#leave(device)
+        events.complete()
+      },
+      trace: this.trace,
+      ring: (ring: number, runs: boolean) => connected.pairs.ringState(ring, runs),
+    }
     const { maxMtu, config } = this.#options
-    const closed = () => {
-      this.#leave(device)
-      events.complete()
-    }
-    const handlers = { event: (event: DeviceEvent) => events.next(event), closed }
-    const session = new DeviceSession(this.#path, connection, handlers, { maxMtu, config })
-    const connected: Connected = {
-      session,
-      pair: new QueuePair(session, {
-        source: () => this.#newSource(() => connected),
-        sink: () => new SinkQueue(dataPlane()),
-      }),
-    }
-    const device = new VhostDevice(session, events, connected.pair)
-    const first = this.#devices.size === 0
+    const offer = { ...this.#features.offer, maxMtu, config, expected: this.#used }
+    const session = new DeviceSession(this.#path, connection, handlers, offer)
+    const pairs = new QueuePairs(session, {
+      shared: () => this.#queues.sharedWith(connected),
+      source: () => this.#queues.newSource(() => connected),
+      sink: () => new SinkGroup(dataPlane()),
+    })
+    const connected: Connected = { session, pairs }
+    const device = new VhostDevice(session, events, pairs)
     this.#devices.set(device, connected)
-    if (first) this.#follow(connected)
+    this.#queues.follow(this.#current)
     session.start()
     for (const subscriber of [...this.#subscribers]) subscriber.next(device)
-  }
-
-  #follow({ pair }: Connected): void {
-    if (this.#source) pair.attachSource(this.#source)
-    for (const { queue } of this.#sinks) pair.attachSink(queue)
+    session.tell({ type: 'connected', peer })
   }
 
   #leave(device: VhostDevice): void {
     const connected = this.#devices.get(device)
-    const current = this.#current
     this.#devices.delete(device)
-    connected?.pair.end()
-    if (this.#options.fd !== undefined) this.#complete()
-    else if (connected === current && this.#current) this.#follow(this.#current)
+    connected?.pairs.end()
+    this.#used = connected?.session.usedFeatures || this.#used
+    this.#queues.follow(this.#current)
+    this.#origin?.over(connected?.session.served ?? false)
+    if (this.#origin?.last) this.#complete()
   }
 
   /** There will be no other connection. */
   #complete(): void {
-    this.#source?.close()
+    this.#queues.complete()
     for (const subscriber of [...this.#subscribers]) subscriber.complete()
-  }
-
-  #newSource(device: () => Connected | undefined): SourceQueue {
-    const { poll, highWaterMark, highWaterBytes, burst } = this.#options
-    return new SourceQueue(dataPlane(), {
-      poll,
-      highWaterMark,
-      highWaterBytes,
-      burst,
-      onStalled: ({ held, holders }) =>
-        device()?.session.tell({ type: 'stalled', ring: 1, packets: held, holders }),
-    })
   }
 }

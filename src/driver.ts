@@ -1,52 +1,19 @@
-// VhostDriver: a path and the devices that connect to it. Listening begins with the first subscription and ends, path
-// and all, before the last unsubscribe() returns. Pipelines hang on the driver, not on a connection: fromGuest() and
+// VhostDriver: a path and the devices behind it. Listening, or connecting, begins with the first subscription and ends,
+// path and all, before the last unsubscribe() returns. Pipelines hang on the driver, not on a connection: fromGuest() and
 // toGuest() follow the current device. librte_vhost's rte_vhost_driver_register/start/unregister.
 import { Observable } from 'rxjs'
-import type { PollMode } from './data/plane.js'
+import type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'
 import type { VhostDevice } from './device.js'
+import type { TraceEntry } from './device-trace.js'
+import { DriverFeatures } from './driver-features.js'
 import { DriverLife } from './driver-life.js'
+import { checkOptions, type SinkSettings, type VhostDriverOptions } from './driver-options.js'
+import { VhostError } from './errors.js'
 import type { DriverEvent } from './events.js'
 import type { VhostQueue, VhostSink } from './queue.js'
-import type { Overflow } from './sink.js'
-
-export interface VhostDriverOptions {
-  /** Who binds the socket. This version is the server; the front end connects. */
-  role?: 'server'
-  /**
-   * A connected socket that this process inherited, as QEMU's back-end convention `--fd=N` passes it. The path is then a
-   * name only; the driver completes when the connection is over.
-   */
-  fd?: number
-  /** Connections at a time; one too many is closed and reported. Default 1. */
-  maxDevices?: number
-  /** The largest MTU that a front end may set; a larger one is refused, and QEMU starts no device. Default 65,535. */
-  maxMtu?: number
-  /**
-   * The configuration space (virtio 1.2, 5.1.4) that front ends may read and write; offers CONFIG and BACKEND_REQ. Of no
-   * use to QEMU's network devices, and QEMU 7.1 and 7.2 crash on it: default none.
-   */
-  config?: Uint8Array
-  /** How rings are watched. Default `adaptive`: drain, look a little longer, then sleep until the guest kicks. */
-  poll?: PollMode
-  /** Packets under lease before a from-guest queue stops. Default 1,024. */
-  highWaterMark?: number
-  /** Bytes under lease before a from-guest queue stops. Default 8 MiB. */
-  highWaterBytes?: number
-  /** Packets of one burst at most. Default 64. */
-  burst?: number
-}
-
-export interface SinkSettings {
-  /** For `source.subscribe(sink)`; the operators have options of their own. Default `block`. */
-  overflow?: Overflow
-  /** Packets kept by a lossy overflow while the ring has no room. Default 256. */
-  highWaterMark?: number
-  /** While no device is there, or its ring does not run: drop (default), or keep by `overflow`. */
-  whileAbsent?: 'drop' | 'block'
-}
 
 /**
- * A path, as an Observable of the devices that connect to it. Reference-counted: the first subscription listens, later
+ * A path, as an Observable of the devices behind it. Reference-counted: the first subscription listens or connects, later
  * ones share it and get the live devices at once; when the last leaves, sockets are closed and the path is unlinked
  * before `unsubscribe()` returns. Pipelines that use `fromGuest()` or `toGuest()` count as subscriptions while they run.
  * Errors with a {@link VhostError} when the path can't be bound, which resets it: `retry` listens again.
@@ -55,26 +22,86 @@ export class VhostDriver extends Observable<VhostDevice> {
   readonly path: string
   /** What belongs to no device. Never errors or completes. */
   readonly events: Observable<DriverEvent>
+  /**
+   * Every control message of its devices, decoded, in both directions. Does not open the driver. An entry is a line of a
+   * recording by `JSON.stringify`; `DEBUG=rx-vhost:control` prints the same.
+   */
+  readonly trace$: Observable<TraceEntry>
   readonly #life: DriverLife
+  readonly #features: DriverFeatures
 
   constructor(path: string, options: VhostDriverOptions = {}) {
-    if (typeof path !== 'string') throw new TypeError('the path of the socket must be a string')
-    checkOptions(options)
-    const life = new DriverLife(path, options)
-    super(subscriber => life.subscribe(subscriber))
+    checkOptions(path, options)
+    let life: DriverLife | undefined
+    const features = new DriverFeatures(options, () => life?.isOpen ?? false)
+    const made = new DriverLife(path, options, features)
+    life = made
+    super(subscriber => made.subscribe(subscriber))
     this.path = path
-    this.#life = life
-    this.events = life.events.asObservable()
+    this.#life = made
+    this.#features = features
+    this.events = made.events.asObservable()
+    this.trace$ = made.trace.asObservable()
   }
 
-  /** Packets out of whichever guest is connected. Does not complete when it leaves: the next one's follow. */
-  fromGuest(): VhostQueue {
-    return this.#life.fromGuest()
+  /**
+   * Packets out of whichever guest is connected, of one queue pair or of all. Does not complete when it leaves: the next
+   * one's follow.
+   */
+  fromGuest(pair?: number): VhostQueue {
+    this.#checkPair(pair)
+    return this.#life.fromGuest(pair)
   }
 
   /** The way into whichever guest is connected. */
   toGuest(settings?: SinkSettings): VhostSink {
+    this.#checkPair(settings?.pair)
     return this.#life.toGuest(settings ?? {})
+  }
+
+  /**
+   * What this driver offers to guests. What they and their front ends make of it is in a device's `negotiated` event. It can
+   * be changed while nobody is subscribed; a front end that comes back must find what it had.
+   */
+  getFeatures(): FeatureName[] {
+    return this.#features.features
+  }
+
+  /** Offers these as well; throws for one that is not implemented. */
+  enableFeatures(...names: FeatureName[]): this {
+    this.#features.enable('virtio', names)
+    return this
+  }
+
+  disableFeatures(...names: FeatureName[]): this {
+    this.#features.disable('virtio', names)
+    return this
+  }
+
+  /** Offers exactly these, besides VHOST_USER_F_PROTOCOL_FEATURES, which only `disableFeatures` takes away. */
+  setFeatures(names: readonly FeatureName[]): this {
+    this.#features.set('virtio', names)
+    return this
+  }
+
+  /** What of the vhost-user protocol this driver offers to front ends; the other three likewise. */
+  getProtocolFeatures(): ProtocolFeatureName[] {
+    return this.#features.protocolFeatures
+  }
+
+  enableProtocolFeatures(...names: ProtocolFeatureName[]): this {
+    this.#features.enable('protocol', names)
+    return this
+  }
+
+  disableProtocolFeatures(...names: ProtocolFeatureName[]): this {
+    this.#features.disable('protocol', names)
+    return this
+  }
+
+  setProtocolFeatures(names: readonly ProtocolFeatureName[]): this {
+    this.#features.set('protocol', names)
+    return this
   }
 
   /** An open driver does not keep the process alive. */
@@ -88,11 +115,13 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.#life.keepAlive(true)
     return this
   }
-}
 
-function checkOptions({ maxMtu, config }: VhostDriverOptions): void {
-  if (maxMtu !== undefined && !(Number.isInteger(maxMtu) && maxMtu >= 68 && maxMtu <= 65535))
-    throw new RangeError('maxMtu must be 68 to 65535')
-  if (config !== undefined && (config.length === 0 || config.length > 256))
-    throw new RangeError('config must be 1 to 256 bytes')
+  #checkPair(pair: number | undefined): void {
+    const { queuePairs = 1 } = this.#features.offer
+    if (pair !== undefined && !(Number.isInteger(pair) && pair >= 0 && pair < queuePairs))
+      throw new VhostError('ERR_VHOST_QUEUE_INVALID', `there is no queue pair ${pair}`, {
+        path: this.path,
+        fix: `use 0 to ${queuePairs - 1}, or offer more with the option queuePairs`,
+      })
+  }
 }

@@ -20,6 +20,7 @@ export type VhostErrorCode =
   | 'ERR_VHOST_MEMORY_REVOKED'
   | 'ERR_VHOST_RING'
   | 'ERR_VHOST_PROTOCOL'
+  | 'ERR_VHOST_FEATURES_LOST'
   | 'ERR_VHOST_INVALID_ARGUMENT'
 
 /** Where an error happened and what to do about it; every member is optional. */

@@ -1,9 +1,17 @@
 // What a device and a driver tell their subscribers. Facts about one connection are a device's; what belongs to no
 // device (listening, a path taken away) is its driver's. Faults and refusals are events, never an Observable's error.
 import type { FaultCode, MemoryRegion } from './control/events.js'
+import type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'
 import type { VhostError } from './errors.js'
 
 export type { FaultCode, MemoryRegion }
+
+/** The process at the other end of a socket, as the kernel knows it. Of a listener: whoever called listen(). */
+export interface PeerCredentials {
+  pid: number
+  uid: number
+  gid: number
+}
 
 /** The state of one ring, as a snapshot tells it. */
 export interface RingInfo {
@@ -20,8 +28,19 @@ export interface RingInfo {
  * librte_vhost's `new_device` and `destroy_device`; they repeat, for instance when the guest reboots.
  */
 export type DeviceEvent =
-  | { type: 'snapshot'; ready: boolean; features: string[]; protocolFeatures: string[]; rings: RingInfo[] }
-  | { type: 'negotiated'; features: string[]; protocolFeatures: string[] }
+  | {
+      type: 'snapshot'
+      ready: boolean
+      features: FeatureName[]
+      protocolFeatures: ProtocolFeatureName[]
+      rings: RingInfo[]
+    }
+  /** A front end is there, and nothing of it was read yet. librte_vhost's new_connection. */
+  | { type: 'connected'; peer: PeerCredentials | undefined }
+  /** What the guest, and its front end, use of what was offered. */
+  | { type: 'negotiated'; features: FeatureName[]; protocolFeatures: ProtocolFeatureName[] }
+  /** The guest uses other features than before: another driver after a reboot, or a migration that begins or ends. */
+  | { type: 'features'; features: FeatureName[]; added: FeatureName[]; removed: FeatureName[] }
   | { type: 'memory'; regions: MemoryRegion[] }
   | { type: 'ring-started'; ring: number }
   | { type: 'ring-stopped'; ring: number; reason: string }
@@ -49,8 +68,15 @@ export type DeviceEvent =
 /** Events of a {@link VhostDriver} that belong to no device. */
 export type DriverEvent =
   | { type: 'listening'; path: string }
-  /** A connection was closed at once: as many as `maxDevices` are there already. */
-  | { type: 'refused'; path: string; reason: 'busy' }
+  /** `role: 'client'`: attempts to connect begin. */
+  | { type: 'connecting'; path: string }
+  /**
+   * There is no connection: the next attempt is made in `delay` ms. `reason` is the errno's name (`ENOENT`: the front end
+   * was not started yet), or `lost` after a connection. `attempt` counts failures in a row.
+   */
+  | { type: 'retrying'; path: string; attempt: number; delay: number; reason: string }
+  /** A connection was closed at once: `maxDevices` are there already, or its process is not among `peers`. */
+  | { type: 'refused'; path: string; reason: 'busy' | 'peer'; peer?: PeerCredentials }
   /** accept() failed for want of fds or memory; it is tried again. */
   | { type: 'resource-pressure'; path: string; reason: string }
   | { type: 'closed'; path: string }

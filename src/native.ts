@@ -23,7 +23,8 @@ interface AddonSockets {
   fdCount(): number
   /** 1 for an eventfd, 0 for anything else. */
   fdKind(token: FdToken): number
-  socketListen(path: string, backlog: number): number
+  /** `mode`, `group`: of the socket file; by default as the umask and the process have it. */
+  socketListen(path: string, backlog: number, mode?: number, group?: number): number
   /** Removes the path now rather than with closeFd(listener), if it still names the file that was bound. */
   socketUnlink(path: string, listener: FdToken): void
   socketAdopt(fd: number): number
@@ -76,7 +77,10 @@ interface AddonDevices {
   deviceMtu(device: number, mtu: number): number
   /** `which`: 0 kick, 1 call, 2 error. */
   ringFd(device: number, ring: number, which: number, token: FdToken): number
-  /** `config`: size, base, flags. `addresses`: descriptors, used, available, log, as user addresses. */
+  /**
+   * `config`: size, base, flags. `addresses`: descriptors, used, available, log, as user addresses. The index at which the
+   * ring goes on.
+   */
   ringStart(
     device: number,
     ring: number,

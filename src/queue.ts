@@ -21,6 +21,16 @@ export interface QueueStats {
 const counted = (drops: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0))
 
+/** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, sink-group.ts). */
+export type SourceEnd = Pick<
+  SourceQueue,
+  'addBursts' | 'addPackets' | 'take' | 'slots' | 'moved' | 'held' | 'drops'
+>
+export type SinkEnd = Pick<
+  SinkQueue,
+  'next' | 'accept' | 'enqueue' | 'whenDrained' | 'use' | 'moved' | 'kept' | 'drops'
+>
+
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
   /** A subscription begins; returns what ends it. May throw, which the subscriber gets as an error. */
@@ -50,10 +60,10 @@ function within<T>(
 export class VhostQueue extends Observable<Burst> {
   /** The same packets, one by one. A burst per `next` is many times cheaper. */
   readonly packets: Observable<Packet>
-  readonly #queue: SourceQueue
+  readonly #queue: SourceEnd
 
   /** @internal */
-  constructor(queue: SourceQueue, life: QueueLife = {}) {
+  constructor(queue: SourceEnd, life: QueueLife = {}) {
     super(subscriber => within(life, subscriber, target => queue.addBursts(target)))
     this.#queue = queue
     this.packets = new Observable(subscriber => within(life, subscriber, target => queue.addPackets(target)))
@@ -94,11 +104,11 @@ export class VhostQueue extends Observable<Burst> {
 
 /** The way into the guest: give it to `enqueue` or `mirror`, or subscribe it: `source.subscribe(sink)`. */
 export class VhostSink implements PacketSink {
-  readonly #queue: SinkQueue
+  readonly #queue: SinkEnd
   readonly #life: QueueLife
 
   /** @internal */
-  constructor(queue: SinkQueue, life: QueueLife = {}) {
+  constructor(queue: SinkEnd, life: QueueLife = {}) {
     this.#queue = queue
     this.#life = life
   }

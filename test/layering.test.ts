@@ -43,8 +43,9 @@ const edges: Record<string, string[]> = {
     'sink',
   ],
   queue: [...common, 'data', 'burst', 'packet', 'sink'],
-  effects: ['control', 'native', 'reasons'],
   'device-events': [...common, 'control', 'events'],
+  'device-trace': [...common, 'control'],
+  effects: ['control', 'native', 'reasons'],
   'device-session': [
     ...common,
     'device-events',
@@ -53,25 +54,34 @@ const edges: Record<string, string[]> = {
     'data',
     'effects',
     'events',
+    'device-events',
+    'device-trace',
     'native',
     'wakeup',
     'reasons',
   ],
-  'queue-pair': [...common, 'data', 'queue', 'device-session', 'events'],
-  device: [...common, 'data', 'queue', 'queue-pair', 'device-session', 'events'],
+  'queue-pairs': [...common, 'data', 'queue', 'device-session', 'events'],
+  device: [...common, 'control', 'data', 'queue', 'queue-pairs', 'device-events', 'device-session', 'events'],
+  'driver-options': [...common, 'control', 'data', 'sink', 'transport'],
+  'driver-features': [...common, 'control'],
+  'driver-queues': [...common, 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
   'driver-life': [
     ...common,
-    ...['data', 'transport', 'wakeup', 'events', 'sink'],
-    ...['queue', 'queue-pair', 'device', 'device-session', 'driver'],
+    ...['data', 'transport', 'wakeup', 'events', 'sink', 'driver-features', 'driver-queues', 'device-trace'],
+    ...['queue', 'queue-pairs', 'device', 'device-session', 'driver-options'],
   ],
-  driver: [...common, 'data', 'events', 'sink', 'queue', 'device', 'driver-life'],
+  driver: [
+    ...common,
+    ...['control', 'data', 'events', 'sink', 'queue', 'device'],
+    ...['device-trace', 'driver-features', 'driver-life', 'driver-options'],
+  ],
   guest: [...common, 'native', 'wakeup', 'reasons'],
-  testing: [...common, 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
+  testing: [...common, 'control', 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
   index: ['*'],
 }
 
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
-const face = ['queue', 'queue-pair', 'device', 'driver', 'driver-life', 'events', 'index']
+const face = ['queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
 const packages: Record<string, string[]> = {
   rxjs: [...face, 'operators', 'guest', 'testing'],
   debug: ['debug'],

@@ -100,7 +100,8 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint)
+// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint): the index that it
+// goes on from
 Napi::Value ring_start(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), index = args.u32(1);
@@ -114,8 +115,9 @@ Napi::Value ring_start(const Napi::CallbackInfo& info) {
   if (!device) return refused(info, Reason::device_gone);
   const auto base = static_cast<uint16_t>(config[1]);
   const bool log_used = config[2] & 1;  // VHOST_VRING_F_LOG
-  return refused(info, device->start(index, {config[0], base, addresses[0], addresses[1], addresses[2],
-                                             features, log_used, addresses[3]}));
+  const Reason reason = device->start(
+      index, {config[0], base, addresses[0], addresses[1], addresses[2], features, log_used, addresses[3]});
+  return reason == Reason::none ? number(info, device->ring(index)->started_at()) : refused(info, reason);
 }
 
 // ringStop(id, ring): base, or -1 if it was not running

@@ -58,10 +58,19 @@ Napi::Value create(const Napi::CallbackInfo& info) {
   options.transmit_buffer = config[4];
   options.auto_post = config[5] != 0;
   auto port = std::make_unique<Port>();
-  if (const int error = port->open(options)) return number(info, -error);
+  if (const int error = port->open(options, config.size() > 6 ? config[6] : 1)) return number(info, -error);
   auto& table = env_of(info.Env()).guests;
   if (!table) table = std::make_unique<GuestTable>();
   return number(info, table->add(std::move(port)));
+}
+
+Napi::Value create_beside(const Napi::CallbackInfo& info) {
+  return with_port(info, [&](Port& first, Args& args) {
+    const uint32_t pair = args.u32(1);
+    auto port = std::make_unique<Port>();
+    if (const int error = port->open_beside(first, pair)) return number(info, -error);
+    return number(info, env_of(info.Env()).guests->add(std::move(port)));
+  });
 }
 
 Napi::Value close(const Napi::CallbackInfo& info) {
@@ -95,7 +104,7 @@ Napi::Value layout(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
     const auto out = args.array<double>(1, napi_float64_array);
     const guest::MemoryPlan& plan = port.plan();
-    double values[20] = {static_cast<double>(plan.size), static_cast<double>(Port::kGuestAddress)};
+    double values[20] = {static_cast<double>(port.memory().size()), static_cast<double>(Port::kGuestAddress)};
     uint32_t count = 2;
     for (const guest::RingPlace& place : plan.rings)
       for (uint64_t value : {place.descriptors, place.available, place.used, place.tables, place.headers,
@@ -285,6 +294,7 @@ Napi::Value truncate_memory(const Napi::CallbackInfo& info) {
 void register_guest(Napi::Env env, Napi::Object exports) {
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
       {"guestCreate", create},
+      {"guestCreateBeside", create_beside},
       {"guestClose", close},
       {"guestMemoryToken", memory_token},
       {"guestRingToken", ring_token},

@@ -2,6 +2,8 @@
 // negative errno when it failed.
 #include <errno.h>
 
+#include <algorithm>
+
 #include "addon/args.h"
 #include "addon/env.h"
 #include "core/base/socket.h"
@@ -25,14 +27,17 @@ Napi::Value token_or_error(const Napi::CallbackInfo& info, int error, Fd fd) {
   return number(info, token ? static_cast<double>(token) : -EMFILE);
 }
 
+// socketListen(path, backlog, mode?, group?): a token
 Napi::Value socket_listen(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string path = args.text(0);
   const int backlog = args.i32(1);
+  const SocketAccess access{args.has(2) ? args.i32(2) : -1, args.has(3) ? args.i32(3) : -1};
   if (!args.ok()) return info.Env().Undefined();
   Fd listener;
   BoundPath bound;
-  if (const int error = listen_unix(path, backlog, listener, bound); error) return number(info, error);
+  if (const int error = listen_unix(path, backlog, access, listener, bound); error)
+    return number(info, error);
   AddonEnv& self = env_of(info.Env());
   const FdToken token = self.fds.add(std::move(listener));
   if (token) self.bound.insert_or_assign(token, std::move(bound));
@@ -54,11 +59,11 @@ Napi::Value socket_adopt(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.i32(0);
   if (!args.ok()) return info.Env().Undefined();
-  const int error = adopt_unix(fd);
-  return token_or_error(info, error, error ? Fd() : Fd(fd));
+  const int kind = adopt_unix(fd);
+  return token_or_error(info, std::min(kind, 0), kind < 0 ? Fd() : Fd(fd));
 }
 
-// socketCheck(token): 0 for a connected Unix stream socket, or a negative errno
+// socketCheck(token): 0 for a connected Unix stream socket, 1 for one that listens, or a negative errno
 Napi::Value socket_check(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);

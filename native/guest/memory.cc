@@ -72,20 +72,20 @@ int Memory::truncate(size_t length) {
   return head == MAP_FAILED ? errno : 0;
 }
 
-bool plan_memory(const PortOptions& options, MemoryPlan& plan) {
+bool plan_memory(const PortOptions& options, uint64_t start, MemoryPlan& plan) {
   const uint32_t size = options.queue_size;
   if (size < 2 || size > 32768 || (size & (size - 1)) != 0) return false;
   if (options.segments < 1 || options.segments > kMaxSegments || options.segments + 1 > size) return false;
   if (options.layout > Layout::indirect) return false;
   if (options.receive_buffer < 64 || options.receive_buffer > 1u << 20) return false;
   if (options.transmit_buffer < 64 || options.transmit_buffer > 1u << 20) return false;
-  uint64_t offset =
-      kPage;  // nothing lies at offset 0, so that a zeroed address never names a ring or a buffer
+  // Nothing lies at offset 0, so that a zeroed address never names a ring or a buffer.
+  uint64_t offset = start + kPage;
   plan_ring(options, options.receive_buffer, plan.rings[0], offset);
   plan_ring(options, options.transmit_buffer + kMaxHeader, plan.rings[1], offset);
   for (RingPlace& place : plan.rings) place.buffers = take(offset, place.buffer_stride * place.chains);
-  plan.size = offset;
-  return plan.size <= 1ull << 32;
+  plan.size = offset - start;
+  return offset <= 1ull << 32;
 }
 
 }  // namespace rxvhost::guest

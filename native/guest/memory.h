@@ -71,8 +71,8 @@ inline constexpr uint32_t kMaxHeader = 12;
 inline constexpr uint32_t kMaxSegments = 16;
 inline constexpr uint32_t kLeastSegment = 16;  // a frame is not cut into smaller segments than this
 
-/// False if the options make no sense (a queue size that is no power of two, a buffer without room for a
-/// header).
-bool plan_memory(const PortOptions& options, MemoryPlan& plan);
+/// Plans from offset `start` on, a page's border. False if the options make no sense (a queue size that is no
+/// power of two, a buffer without room for a header).
+bool plan_memory(const PortOptions& options, uint64_t start, MemoryPlan& plan);
 
 }  // namespace rxvhost::guest

@@ -10,21 +10,40 @@ namespace rxvhost::guest {
 
 namespace {
 
+/// As many as a vhost-user back end may have.
+constexpr uint32_t kMaxPairs = 128;
+constexpr uint64_t kMaxMemory = 1ull << 32;
+
 bool has(uint64_t features, unsigned bit) { return (features >> bit & 1) != 0; }
 
 }  // namespace
 
-int Port::open(const PortOptions& options) {
-  if (!plan_memory(options, plan_)) return EINVAL;
+int Port::open(const PortOptions& options, uint32_t pairs) {
+  if (pairs < 1 || pairs > kMaxPairs || !plan_memory(options, 0, plan_)) return EINVAL;
+  if (plan_.size * pairs > kMaxMemory) return EINVAL;
   options_ = options;
-  if (const int error = memory_.create(plan_.size)) return error;
+  memory_ = std::make_shared<Memory>();
+  if (const int error = memory_->create(plan_.size * pairs)) return error;
+  return open_rings();
+}
+
+int Port::open_beside(const Port& first, uint32_t pair) {
+  const uint64_t start = first.plan_.size * pair;
+  if (start + first.plan_.size > first.memory_->size()) return EINVAL;
+  if (!plan_memory(first.options_, start, plan_)) return EINVAL;
+  options_ = first.options_;
+  memory_ = first.memory_;
+  return open_rings();
+}
+
+int Port::open_rings() {
   for (uint32_t ring : {kToGuest, kFromGuest}) {
     kick_[ring] = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     call_[ring] = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!kick_[ring] || !call_[ring]) return errno;
     free_[ring].reserve(plan_.rings[ring].chains);
   }
-  spans_.reserve(size_t{plan_.rings[kToGuest].chains} * (options.segments + 1));
+  spans_.reserve(size_t{plan_.rings[kToGuest].chains} * (options_.segments + 1));
   checker_.reset(false);
   return 0;
 }
@@ -44,7 +63,7 @@ int Port::start(uint64_t features) {
     setup.device_writes = ring == kToGuest;
     setup.chain_length = options_.layout == Layout::single ? 1 : options_.segments + 1;
     setup.guest_address = kGuestAddress;
-    rings_[ring].reset(memory_, plan_.rings[ring], setup);
+    rings_[ring].reset(*memory_, plan_.rings[ring], setup);
     free_[ring].clear();
     // Popped from the end: chain 0 goes first.
     for (uint32_t chain = plan_.rings[ring].chains; chain-- > 0;)
@@ -138,12 +157,12 @@ BurstResult Port::send_burst(uint32_t max, Write&& write) {
     }
     const uint16_t chain = free.back();
     const uint32_t used = chain_pieces(kFromGuest, chain, length, pieces);
-    write.header(result.count, memory_.at(pieces[0].offset), header_length_);
+    write.header(result.count, memory_->at(pieces[0].offset), header_length_);
     spans_.clear();
     for (uint32_t n = 0; n < used; n++) {
       const uint32_t skip = n == 0 ? header_length_ : 0;
       if (pieces[n].length > skip)
-        spans_.push_back({memory_.at(pieces[n].offset) + skip, pieces[n].length - skip});
+        spans_.push_back({memory_->at(pieces[n].offset) + skip, pieces[n].length - skip});
     }
     write.frame(result.count, spans_);
     free.pop_back();
@@ -214,7 +233,7 @@ void Port::append_spans(const Completion& completion, uint32_t skip, uint32_t& l
     const uint32_t cut = std::min(skip, part);
     skip -= cut;
     if (part == cut) continue;
-    spans_.push_back({memory_.at(pieces[n].offset) + cut, part - cut});
+    spans_.push_back({memory_->at(pieces[n].offset) + cut, part - cut});
     length += part - cut;
   }
 }
@@ -251,9 +270,9 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
     Completion first;
     if (!ring.peek(first)) break;
     const std::byte* header =
-        memory_.at(options_.layout == Layout::single
-                       ? plan_.rings[0].buffers + plan_.rings[0].buffer_stride * first.chain
-                       : plan_.rings[0].headers + 16ull * first.chain);
+        memory_->at(options_.layout == Layout::single
+                        ? plan_.rings[0].buffers + plan_.rings[0].buffer_stride * first.chain
+                        : plan_.rings[0].headers + 16ull * first.chain);
     std::memcpy(header_.data(), header, header_length_);  // once: the back end may go on writing
     // Without MRG_RXBUF the field says nothing: drivers ignore it, and DPDK leaves what was there before.
     uint16_t named = 1;

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -46,8 +47,10 @@ class Port {
   /// which mixes the two up is found out.
   static constexpr uint64_t kGuestAddress = 0x1'0000'0000;
 
-  /// 0 or an errno.
-  int open(const PortOptions& options);
+  /// One queue pair, with memory for `pairs` of them; 0 or an errno.
+  int open(const PortOptions& options, uint32_t pairs = 1);
+  /// Another pair of the same port, in the memory that `first` made for it.
+  int open_beside(const Port& first, uint32_t pair);
   /// What a driver does at reset: empty rings for these features, receive buffers posted (no kick yet).
   int start(uint64_t features);
   /// Resumes after the back end stopped the rings: nothing is lost, everybody looks again.
@@ -66,9 +69,9 @@ class Port {
 
   Generator& generator() { return generator_; }
   Checker& checker() { return checker_; }
-  Memory& memory() { return memory_; }
+  Memory& memory() { return *memory_; }
   /// The dirty log of the guest's memory, emptied; 0 or an errno.
-  int open_log() { return log_.create(kGuestAddress + memory_.size()); }
+  int open_log() { return log_.create(kGuestAddress + memory_->size()); }
   DirtyPages& log() { return log_; }
   const MemoryPlan& plan() const { return plan_; }
   const PortStats& stats() const { return stats_; }
@@ -78,6 +81,7 @@ class Port {
   uint32_t free_receive_buffers() const { return static_cast<uint32_t>(free_[kToGuest].size()); }
 
  private:
+  int open_rings();
   uint32_t chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::span<Piece> out) const;
   void reclaim();
   template <typename Write>
@@ -90,7 +94,7 @@ class Port {
 
   PortOptions options_;
   MemoryPlan plan_{};
-  Memory memory_;
+  std::shared_ptr<Memory> memory_;
   DirtyPages log_;
   DriverRing rings_[2];
   Fd kick_[2], call_[2];

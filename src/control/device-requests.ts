@@ -24,8 +24,9 @@ export const setFeatures: Handler = {
   finish(draft, { payload }) {
     const { state } = draft
     const features = decodeU64(payload)
-    if (!state.negotiated || features !== state.features)
+    if (!state.negotiated)
       draft.tell({ type: 'negotiated', features, protocolFeatures: state.protocolFeatures })
+    else if (features !== state.features) draft.tell({ type: 'features', features, before: state.features })
     state.features = features
     state.negotiated = true
     // QEMU enables its rings before it starts the device, and sends nothing at all any more when it finds that it has

@@ -1,13 +1,16 @@
 // One step under way: a private copy of the state that may be changed, and the effects so far. A step that is
 // refused never touched the state that it began with.
 import type { FaultCode, SessionEvent } from './events.js'
-import { hasProtocol, hasVirtio } from './features.js'
-import type { Effect, RingState, State } from './types.js'
+import { featureNames } from './feature-names.js'
+import { hasProtocol, hasVirtio, virtioMask } from './features.js'
+import { type Effect, newRing, type RingState, type State } from './types.js'
 
 export const STATUS_FEATURES_OK = 8
 export const STATUS_DRIVER_OK = 4
 /** How long after SET_FEATURES a front end with enabled rings may take to send its memory table. */
 export const MEMORY_DEADLINE_MS = 2000
+/** Come and go without a word to the guest. */
+const NOT_OF_THE_RINGS = virtioMask('LOG_ALL', 'PROTOCOL_FEATURES')
 
 export class Draft {
   readonly state: State
@@ -55,6 +58,27 @@ export class Draft {
       fix: 'start QEMU with -object memory-backend-memfd,id=m,size=…,share=on -numa node,memdev=m',
       ...(ring === undefined ? {} : { ring }),
     })
+  }
+
+  /** The ring, which may be named for the first time. */
+  ring(index: number): RingState {
+    const { rings } = this.state
+    while (rings.length <= index) rings.push(newRing())
+    return rings[index]
+  }
+
+  /** A ring goes on where an earlier back end stopped. Its guest made it with the features of that time. */
+  resumed(ring: number): void {
+    const { state } = this
+    const lost = state.expected & ~state.features & ~NOT_OF_THE_RINGS
+    if (lost === 0n) return
+    state.expected = 0n
+    this.fault(
+      'ERR_VHOST_FEATURES_LOST',
+      'features_lost',
+      `the front end goes on with its rings, but without ${featureNames(lost).join(', ')}`,
+      { ring, fix: 'offer what was offered before, and restart a guest that has lost a feature' },
+    )
   }
 
   /** librte_vhost's destroy_device, if there was a new_device. */

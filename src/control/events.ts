@@ -15,10 +15,13 @@ export type FaultCode =
   | 'ERR_VHOST_MEMORY_NOT_SHARED'
   | 'ERR_VHOST_MEMORY_REVOKED'
   | 'ERR_VHOST_PROTOCOL'
+  | 'ERR_VHOST_FEATURES_LOST'
 
 export type SessionEvent =
-  /** SET_FEATURES was accepted with a mask that differs from the one before. */
+  /** The connection's first SET_FEATURES was accepted. */
   | { type: 'negotiated'; features: bigint; protocolFeatures: bigint }
+  /** A later one was, with a mask that differs from the one before. */
+  | { type: 'features'; features: bigint; before: bigint }
   | { type: 'memory'; regions: MemoryRegion[] }
   | { type: 'ring-started'; ring: number }
   /** `reason`: base, disabled, reset, status, address, memory, closed, or the word of a fault. */

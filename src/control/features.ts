@@ -1,5 +1,5 @@
-// The feature bits of virtio-net and of the vhost-user protocol by name, and which of them we offer. Only what is
-// implemented is offered (virtio 1.2, 5.1.3 and 6; vhost-user "Protocol features").
+// The feature bits of virtio-net and of the vhost-user protocol, and which of them we offer. Only what is implemented is
+// offered (virtio 1.2, 5.1.3 and 6; vhost-user "Protocol features").
 
 export const virtioBits = {
   CSUM: 0,
@@ -64,16 +64,6 @@ export const hasVirtio = (mask: bigint, name: VirtioFeature): boolean =>
 export const hasProtocol = (mask: bigint, name: ProtocolFeature): boolean =>
   (mask & (1n << BigInt(protocolBits[name]))) !== 0n
 
-/** The names in a mask, lowest bit first; a bit without a name is `bit <n>`. */
-export function namesIn(mask: bigint, bits: Record<string, number>): string[] {
-  const byBit = new Map(Object.entries(bits).map(([name, bit]) => [bit, name]))
-  const found: string[] = []
-  for (let bit = 0; bit < 64; bit++) {
-    if (mask & (1n << BigInt(bit))) found.push(byBit.get(bit) ?? `bit ${bit}`)
-  }
-  return found
-}
-
 /**
  * Offered by default. The control ring's bits (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only
  * shows them to its guest when the back end has them too.
@@ -94,6 +84,7 @@ export const offeredFeatures = virtioMask(
   'CTRL_VQ',
   'CTRL_RX',
   'GUEST_ANNOUNCE',
+  'MQ',
   'LOG_ALL',
   'ANY_LAYOUT',
   'INDIRECT_DESC',
@@ -103,6 +94,7 @@ export const offeredFeatures = virtioMask(
 )
 
 export const offeredProtocolFeatures = protocolMask(
+  'MQ',
   'LOG_SHMFD',
   'RARP',
   'REPLY_ACK',

@@ -41,12 +41,16 @@ export function nextRingAsk(draft: Draft): Ask | undefined {
   return undefined
 }
 
-/** Once nothing is left to ask: is this a device that a program can use. */
+/**
+ * Once nothing is left to ask: is this a device that a program can use. The first pair decides: a guest uses as many of the
+ * others as it likes, and a front end sets up all that it was configured with.
+ */
 export function settle(draft: Draft): void {
   const { state } = draft
   if (state.leaving) draft.stopped()
   if (!state.ready && state.rings.slice(0, 2).every(ring => ring.running)) {
     state.ready = true
+    state.expected = 0n
     draft.tell({ type: 'ready' })
   }
   draft.migration()

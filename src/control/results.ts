@@ -12,6 +12,8 @@ export function applyResult(draft: Draft, asked: Ask, value: number, lost: reado
   if (asked.kind === 'start-ring') {
     rings[asked.ring].running = true
     draft.tell({ type: 'ring-started', ring: asked.ring })
+    // Native code says at which index it began: that of the used ring, whatever base the front end gave.
+    if (value > 0) draft.resumed(asked.ring)
   } else if (asked.kind === 'stop-ring') {
     // -1: native code had stopped it before, and what we knew of its base holds.
     if (value >= 0) rings[asked.ring].base = value

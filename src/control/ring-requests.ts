@@ -9,20 +9,25 @@ import {
   NO_FD,
   type VringState,
 } from './codec.js'
+import { hasProtocol } from './features.js'
 import { logCovers } from './log-requests.js'
 import { alignmentFault, usedBytes } from './memory.js'
 import type { Handler } from './requests.js'
-import type { Ask, Message, State } from './types.js'
+import { type Ask, type Message, newRing, type State } from './types.js'
 
 const MAX_RING_SIZE = 32768
 const ADDRESS_FLAG_LOG = 1
 
+/** More than the first pair takes the protocol's MQ. */
+const ringLimit = ({ offered, protocolFeatures }: State): number =>
+  hasProtocol(protocolFeatures, 'MQ') ? 2 * offered.queuePairs : 2
+
 /** Compared at full width: 0x10001 is not ring 1. */
 const indexFault = (state: State, index: number): string | undefined =>
-  index < state.rings.length ? undefined : 'vq_index'
+  index < ringLimit(state) ? undefined : 'vq_index'
 
 const stoppedRingFault = (state: State, { index }: VringState): string | undefined =>
-  indexFault(state, index) ?? (state.rings[index].running ? 'vq_running' : undefined)
+  indexFault(state, index) ?? (state.rings[index]?.running ? 'vq_running' : undefined)
 
 export const setVringNum: Handler = {
   begin(state, { payload }) {
@@ -30,18 +35,18 @@ export const setVringNum: Handler = {
     const powerOfTwo = value >= 2 && value <= MAX_RING_SIZE && (value & (value - 1)) === 0
     return stoppedRingFault(state, { index, value }) ?? (powerOfTwo ? [] : 'vq_size')
   },
-  finish({ state }, { payload }) {
+  finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
-    Object.assign(state.rings[index], { size: value, latched: '' })
+    Object.assign(draft.ring(index), { size: value, latched: '' })
   },
 }
 
 export const setVringBase: Handler = {
   begin: (state, { payload }) => stoppedRingFault(state, decodeVringState(payload)) ?? [],
-  finish({ state }, { payload }) {
+  finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
     // Some front ends put the used index in the upper half; with completion in order the two are equal.
-    Object.assign(state.rings[index], { base: value & 0xffff, latched: '' })
+    Object.assign(draft.ring(index), { base: value & 0xffff, latched: '' })
   },
 }
 
@@ -51,7 +56,7 @@ export const setVringAddr: Handler = {
     const fault = indexFault(state, index) ?? alignmentFault(addresses)
     if (fault) return fault
     if (addresses.flags & ~ADDRESS_FLAG_LOG) return 'msg_value'
-    const { running, size, addresses: before } = state.rings[index]
+    const { running, size, addresses: before } = state.rings[index] ?? newRing()
     const on = (addresses.flags & ADDRESS_FLAG_LOG) !== 0
     if (on && state.log > 0n && !logCovers(state.log, addresses.log, usedBytes(size))) return 'log_range'
     if (!running || !before) return []
@@ -62,9 +67,9 @@ export const setVringAddr: Handler = {
     if (!moved) return [{ kind: 'log-ring', ring: index, on, address: addresses.log }]
     return [{ kind: 'stop-ring', ring: index, reason: 'address' }]
   },
-  finish({ state }, { payload }) {
+  finish(draft, { payload }) {
     const { index, ...addresses } = decodeVringAddresses(payload)
-    Object.assign(state.rings[index], { addresses, latched: '' })
+    Object.assign(draft.ring(index), { addresses, latched: '' })
   },
 }
 
@@ -75,6 +80,7 @@ export const getVringBase: Handler = {
     const fault = indexFault(state, index)
     if (fault) return fault
     const ring = state.rings[index]
+    if (ring === undefined) return []
     const asks: Ask[] = ring.running ? [{ kind: 'stop-ring', ring: index, reason: 'base' }] : []
     if (ring.kick === 'fd') asks.push({ kind: 'ring-fd', ring: index, which: 0, fd: 0 })
     if (ring.call === 'fd') asks.push({ kind: 'ring-fd', ring: index, which: 1, fd: 0 })
@@ -82,7 +88,7 @@ export const getVringBase: Handler = {
   },
   finish(draft, { payload }) {
     const { index } = decodeVringState(payload)
-    const ring = draft.state.rings[index]
+    const ring = draft.ring(index)
     Object.assign(ring, { kick: 'unset', call: 'unset', latched: '' })
     draft.state.leaving = true
     return encodeVringState({ index, value: ring.base })
@@ -106,16 +112,16 @@ function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2):
 /** Starts the ring, or gives a running one another fd. */
 export const setVringKick: Handler = {
   begin: (state, message) => beginRingFd(state, message, 0),
-  finish({ state }, { payload, fds }) {
-    Object.assign(state.rings[ringOf(payload)], { kick: fds.length ? 'fd' : 'none', latched: '' })
+  finish(draft, { payload, fds }) {
+    Object.assign(draft.ring(ringOf(payload)), { kick: fds.length ? 'fd' : 'none', latched: '' })
   },
 }
 
 /** Comes at any time: QEMU changes it when the guest masks its interrupt. */
 export const setVringCall: Handler = {
   begin: (state, message) => beginRingFd(state, message, 1),
-  finish({ state }, { payload, fds }) {
-    state.rings[ringOf(payload)].call = fds.length ? 'fd' : 'none'
+  finish(draft, { payload, fds }) {
+    draft.ring(ringOf(payload)).call = fds.length ? 'fd' : 'none'
   },
 }
 
@@ -127,8 +133,8 @@ export const setVringEnable: Handler = {
     const { index, value } = decodeVringState(payload)
     return indexFault(state, index) ?? (value > 1 ? 'msg_value' : [])
   },
-  finish({ state }, { payload }) {
+  finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
-    state.rings[index].enabled = value === 1
+    draft.ring(index).enabled = value === 1
   },
 }

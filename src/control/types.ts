@@ -84,7 +84,10 @@ export interface State {
   regions: MemoryRegion[]
   /** The mapping is of no use any more: even the same table must be mapped anew. */
   revoked: boolean
+  /** As far as they were named: most devices have two of the 256 that they may have. */
   rings: RingState[]
+  /** Features that the device before this one had in use, until this one is ready; 0 = there was none. */
+  expected: bigint
   /** Bytes of the dirty log; 0 = there is none. */
   log: bigint
   /** `migration` was told to have begun, and not yet to be over. */
@@ -108,6 +111,7 @@ export interface SessionOptions {
   features?: bigint
   protocolFeatures?: bigint
   queuePairs?: number
+  expected?: bigint
   /** The largest MTU that a front end may set. Default 65,535. */
   maxMtu?: number
   /** Offers CONFIG and BACKEND_REQ, and is what GET_CONFIG reads. */
@@ -142,7 +146,8 @@ export function initialState(options: SessionOptions = {}): State {
     status: 0,
     regions: [],
     revoked: false,
-    rings: Array.from({ length: 2 * queuePairs }, newRing),
+    rings: [newRing(), newRing()],
+    expected: options.expected ?? 0n,
     log: 0n,
     migrating: false,
     mtu: 0,

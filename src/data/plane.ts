@@ -1,4 +1,5 @@
 // What all queues of an env share, and what a source can be told.
+import type { BurstCore } from '../burst.js'
 import type { Timers } from './kick-guard.js'
 import type { Pool } from './pool.js'
 import type { Scheduler } from './scheduler.js'
@@ -33,6 +34,8 @@ export interface SourceOptions {
   burst?: number
   /** No lease was released for a while, and there is no credit left. */
   onStalled?: (stalled: Stalled) => void
+  /** A burst was dequeued, and is about to be delivered. */
+  onBurst?: (core: BurstCore) => void
   /** The first subscriber came. */
   onStart?: () => void
   /** The last subscriber left. */

@@ -61,3 +61,14 @@ export function addMoved(before: Moved, port: QueuePort | null): Moved {
   const { packets, bytes } = port.moved()
   return { packets: before.packets + packets, bytes: before.bytes + bytes }
 }
+
+/** What several queues moved. */
+export function sumMoved(queues: Iterable<{ moved(): Moved }>): Moved {
+  let [packets, bytes] = [0, 0]
+  for (const queue of queues) {
+    const moved = queue.moved()
+    packets += moved.packets
+    bytes += moved.bytes
+  }
+  return { packets, bytes }
+}

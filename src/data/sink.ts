@@ -28,6 +28,7 @@ export const KEEP_PACKETS = 256
  */
 const RETRIES = 8
 const RETRY_MS = 1
+const MOVED_AT_ONCE = 256
 
 export interface SinkOptions {
   /** For `source.subscribe(sink)`; operators have their own. Default `block`. */
@@ -117,10 +118,10 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   accept(item: Burst | Packet, overflow: Overflow): boolean {
     if (item instanceof Burst) {
       const { ids, length, at } = coreOf(item)
-      return this.#accept(ids, length, at, overflow)
+      return this.acceptSlots(ids, length, overflow, at)
     }
     this.#one[0] = slotOf(item)
-    if (this.#port?.running !== true) return this.#accept(this.#one, 1, PRIVATE, overflow)
+    if (this.#port?.running !== true) return this.acceptSlots(this.#one, 1, overflow)
     const kept = this.#keep(this.#one, 0, 1, overflow)
     if (!this.#gathering && !this.#waiting) {
       this.#gathering = true
@@ -132,14 +133,29 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   /** Plain call: how many packets of the burst, from number `from` on, the ring took. Keeps nothing. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
     const { ids, length, at } = coreOf(burst as Burst)
+    if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
+    return this.put(ids, from, length, at)
+  }
+
+  /** Plain call: how many of the slots from index `from` on, before `to`, the ring took. `at`: as in a burst's core. */
+  put(ids: Uint32Array, from: number, to: number, at = PRIVATE): number {
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     if (this.#port === null || this.#kept.length > 0) return 0
-    if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
-    return this.#push(this.#port, ids, at, from, length) & COUNT
+    return this.#push(this.#port, ids, at, from, to) & COUNT
   }
 
   whenDrained(done: () => void): () => void {
     return this.#kept.whenGone(done)
+  }
+
+  /** Hands on what is kept, oldest first: its ring has stopped, and others of its guest run. */
+  moveKept(take: (ids: Uint32Array, count: number) => void): void {
+    const ids = new Uint32Array(MOVED_AT_ONCE)
+    while (this.#kept.length > 0) {
+      const count = this.#kept.peek(ids)
+      take(ids, count)
+      this.#kept.letGo(count)
+    }
   }
 
   /** Packets kept for the ring. */
@@ -187,8 +203,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return LEAVE
   }
 
-  // `at`: where `ids` stands in the exchange, or PRIVATE.
-  #accept(ids: Uint32Array, length: number, at: number, overflow: Overflow): boolean {
+  /** The first `length` of the slots, as a burst. `at`: as in a burst's core. */
+  acceptSlots(ids: Uint32Array, length: number, overflow: Overflow, at = PRIVATE): boolean {
     const port = this.#port
     if (this.#closed) return this.#drop('gone', length)
     if (port === null || !port.running) {

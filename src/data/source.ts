@@ -256,6 +256,7 @@ export class SourceQueue implements Task, PortEvents {
     if (count === 0) return result
     if (at === PRIVATE) for (let i = 0; i < count; i++) ids[i] = port.exchange[i]
     core.length = count
+    this.#options.onBurst?.(core)
     this.#kicks.worked()
     this.#pollUntil = 0
     return result

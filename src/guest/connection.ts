@@ -32,13 +32,18 @@ export class Connection {
   #settle!: (reason: string) => void
 
   /** Connects to the back end that listens at `path`; `timeout` is in milliseconds, for each reply. */
-  constructor(path: string, timeout: number) {
+  static to(path: string, timeout: number): Connection {
     const token = native().socketConnect(path)
     if (token < 0)
       throw new VhostError('ERR_VHOST_CONNECT_FAILED', `cannot connect to ${path} (${errnoName(token)})`, {
         path,
         fix: 'start the back end first, and check that it listens there',
       })
+    return new Connection(token, path, timeout)
+  }
+
+  /** Takes over a connected socket. */
+  constructor(token: number, path: string, timeout: number) {
     this.#path = path
     this.#token = token
     this.#timeout = timeout

@@ -1,28 +1,25 @@
 // GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
 // what any VM does, a Unix socket and the memory, so it drives any back end. Joins the messages (session.ts) with the
-// rings (sender.ts, receiver.ts); native/guest does the work on the rings.
+// rings of its pairs (pair.ts); native/guest does the work on the rings.
 // Over budget: it is the public face, each method a line or two and its documentation.
-import type { Observable } from 'rxjs'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'
-import { type Watch, watch } from '../wakeup.js'
 import { Connection } from './connection.js'
-import { type GuestStatName, STATS } from './native-guest.js'
+import { FrontEndListener } from './listener.js'
 import {
   FEATURE,
   type GuestOptions,
-  LAYOUTS,
   type ResolvedOptions,
   resolveOptions,
   wantedFeatures,
 } from './options.js'
-import { type ReceivedFrame, Receiver, type Report } from './receiver.js'
-import { type GenerateOptions, Sender } from './sender.js'
+import { GuestPair } from './pair.js'
 import {
   type Agreement,
   acceptFeatures,
+  barrier,
+  enableRings,
   negotiate,
-  RINGS,
   resetStatus,
   type SharedMemory,
   startLog,
@@ -30,47 +27,38 @@ import {
   stopLog,
   stopRings,
 } from './session.js'
-import { shareMemory } from './shared.js'
+import { createGuest, shareMemory, usedIndices } from './shared.js'
 import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
 
 type State = 'idle' | 'running' | 'stopped' | 'closed'
 
-export class GuestPort {
+/** A guest's network port. Its frames are those of its first queue pair; `pair()` has the others. */
+export class GuestPort extends GuestPair {
   readonly path: string
   readonly options: Readonly<ResolvedOptions>
-  /** Native handle, for tests that write into the guest's memory (`AddonGuest`). */
-  readonly handle: number
+  readonly #pairs: GuestPair[] = [this]
   readonly #shared: SharedMemory
-  readonly #watches: Watch[]
-  readonly #sender: Sender
-  readonly #receiver: Receiver
   #state: State = 'idle'
+  #listener?: FrontEndListener
   #connection?: Connection
   #agreed?: Agreement
-  #bases = [0, 0]
+  #bases: number[]
 
   constructor(path: string, options: GuestOptions = {}) {
+    const resolved = resolveOptions(options)
+    super(createGuest(resolved), resolved)
     this.path = path
-    this.options = resolveOptions(options)
-    const { queueSize, layout, segments, receiveBuffer, transmitBuffer, autoPost, mac } = this.options
-    const config = [
-      queueSize,
-      LAYOUTS.indexOf(layout),
-      segments,
-      receiveBuffer,
-      transmitBuffer,
-      Number(autoPost),
-    ]
-    const handle = native().guestCreate(Uint32Array.from(config))
-    if (handle < 0) throw new RangeError(`these options make no guest (${errnoName(handle)})`)
-    this.handle = handle
-    this.#sender = new Sender(handle, mac, transmitBuffer)
-    this.#receiver = new Receiver(handle)
-    this.#shared = shareMemory(handle, this.options)
-    const halves = [this.#receiver, this.#sender]
-    this.#watches = RINGS.map(ring =>
-      watch(this.#shared.rings[ring].call, 'edge', () => halves[ring].onCall()),
+    this.options = resolved
+    for (let pair = 1; pair < resolved.pairs; pair++)
+      this.#pairs.push(new GuestPair(native().guestCreateBeside(this.handle, pair), resolved))
+    this.#shared = shareMemory(
+      this.#pairs.map(({ handle }) => handle),
+      resolved,
     )
+    this.#bases = this.#shared.rings.map(() => 0)
+    for (const [n, pair] of this.#pairs.entries())
+      pair.watchCalls(this.#shared.rings.slice(2 * n, 2 * n + 2).map(({ call }) => call))
+    if (resolved.role === 'server') this.#listener = new FrontEndListener(path)
   }
 
   get state(): State {
@@ -87,10 +75,21 @@ export class GuestPort {
     return this.#bases
   }
 
-  /** Connects, negotiates and starts both rings; frames flow once it resolves. Again after the back end hung up. */
-  async connect(): Promise<void> {
+  /** Queue pair `n`, of the option `pairs`; 0 is the port itself. */
+  pair(n: number): GuestPair {
+    const pair = this.#pairs[n]
+    if (pair === undefined) throw new RangeError(`the guest has no pair ${n}`)
+    return pair
+  }
+
+  /**
+   * Connects, or waits for a back end, negotiates and starts all rings; frames flow once it resolves. Again after the back
+   * end hung up. `resume`: the rings go on as they are, as a guest does that never noticed; otherwise they are made anew.
+   */
+  async connect({ resume = false } = {}): Promise<void> {
     if (this.#state !== 'idle' || this.#connection) throw this.#wrongState('connect')
-    const connection = new Connection(this.path, this.options.timeout)
+    const { timeout } = this.options
+    const connection = await (this.#listener?.accept(timeout) ?? Connection.to(this.path, timeout))
     this.#connection = connection
     connection.closed.then(() => {
       if (this.#connection !== connection) return
@@ -98,13 +97,14 @@ export class GuestPort {
       if (this.#state !== 'closed') this.#state = 'idle'
     })
     try {
-      this.#agreed = await negotiate(connection, wantedFeatures(this.options))
+      this.#agreed = await negotiate(connection, wantedFeatures(this.options), this.options.pairs)
       if (this.options.layout === 'indirect' && !(this.#agreed.features & FEATURE.INDIRECT_DESC))
         throw new VhostError(
           'ERR_VHOST_PROTOCOL',
           `layout 'indirect': the back end offers no indirect descriptors`,
         )
-      await this.#startFresh(connection, this.#agreed)
+      if (resume) await this.#resume(connection, this.#agreed)
+      else await this.#startFresh(connection, this.#agreed)
     } catch (error) {
       connection.close()
       throw error
@@ -116,10 +116,15 @@ export class GuestPort {
     return this.#connection?.closed ?? Promise.resolve('not connected')
   }
 
-  /** Stops both rings: SET_VRING_ENABLE 0, then GET_VRING_BASE. Nothing moves until `start()`. */
+  /** Ends the connection from this side; `connect()` makes another. */
+  disconnect(): void {
+    this.#connection?.close()
+  }
+
+  /** Stops all rings: SET_VRING_ENABLE 0, then GET_VRING_BASE. Nothing moves until `start()`. */
   async stop(): Promise<void> {
     const [connection, agreed] = this.#need('running', 'stop')
-    this.#bases = await stopRings(connection, agreed)
+    this.#bases = await stopRings(connection, agreed, this.#shared)
     this.#state = 'stopped'
   }
 
@@ -127,11 +132,16 @@ export class GuestPort {
   async start(): Promise<void> {
     const [connection, agreed] = this.#need('stopped', 'start')
     await startRings(connection, agreed, this.#shared, this.#bases)
-    this.#state = 'running'
-    // What was made available while stopped had no one to see its kick.
-    for (const ring of RINGS) native().guestKickNow(this.handle, ring)
-    this.#receiver.onCall()
-    this.#sender.onCall()
+    this.#started(true)
+  }
+
+  /** Uses the first `pairs` only, or more again: SET_VRING_ENABLE, as when a driver changes its number of channels. */
+  async useChannels(pairs: number): Promise<void> {
+    const [connection] = this.#need('running', 'useChannels')
+    const rings = [...this.#shared.rings.keys()]
+    enableRings(connection, rings.slice(2 * pairs), false)
+    enableRings(connection, rings.slice(0, 2 * pairs), true)
+    await barrier(connection)
   }
 
   /** Stops and starts. `fresh`: as a driver that was reloaded, with empty rings; what lay in them is lost. */
@@ -178,77 +188,16 @@ export class GuestPort {
     return all
   }
 
-  /** Puts a frame into the ring; false if it has no room. `header`: a virtio_net_hdr of 10 bytes. */
-  send(frame: Uint8Array, header?: Uint8Array): boolean {
-    return this.#sender.send(frame, header)
-  }
-
-  /** Puts as many frames into the ring as it has room for; their number. */
-  sendBurst(frames: readonly Uint8Array[], headers?: readonly Uint8Array[]): number {
-    return this.#sender.sendBurst(frames, headers)
-  }
-
-  /** After a `send` that was refused: resolves when there is room again. */
-  room(): Promise<void> {
-    return this.#sender.room()
-  }
-
-  /** Received frames, each a private copy. Frames wait in the ring while nobody is subscribed. */
-  get frames(): Observable<Uint8Array> {
-    return this.#receiver.frames
-  }
-
-  /** Received frames with their virtio-net headers. */
-  get received(): Observable<ReceivedFrame> {
-    return this.#receiver.received
-  }
-
-  /** Sends numbered frames, whose every byte `check()` can verify; resolves with how many went into the ring. */
-  generate(options: GenerateOptions = {}): Promise<number> {
-    return this.#sender.generate(options)
-  }
-
-  /** From now on received frames go to the checker, not to `frames`. `adopt`: numbers may begin anywhere, not at 0. */
-  check({ adopt = false } = {}): void {
-    this.#receiver.check(adopt)
-  }
-
-  stopChecking(): void {
-    this.#receiver.stopChecking()
-  }
-
-  /** What the checker has seen since `check()`. */
-  get report(): Report {
-    return this.#receiver.report
-  }
-
-  /** Resolves once the checker has received that many intact frames. */
-  whenReceived(frames: number): Promise<Report> {
-    return this.#receiver.whenReceived(frames)
-  }
-
-  /** With `autoPost: false`: gives the back end up to `count` receive buffers; how many there were to give. */
-  postReceive(count = 0xffffffff): number {
-    return native().guestPostReceive(this.handle, count)
-  }
-
-  get stats(): Record<GuestStatName, number> {
-    const values = new Float64Array(STATS.length)
-    native().guestStats(this.handle, values)
-    return Object.fromEntries(STATS.map((name, n) => [name, values[n]])) as Record<GuestStatName, number>
-  }
-
   /** Disconnects and frees everything. `frames` completes, a running `generate()` resolves. */
   close(): void {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#connection?.close()
-    this.#sender.close()
-    this.#receiver.close()
-    for (const open of this.#watches) open.close()
+    this.#listener?.close()
+    for (const pair of this.#pairs) pair.end()
     for (const token of [this.#shared.token, ...this.#shared.rings.flatMap(ring => [ring.kick, ring.call])])
       native().closeFd(token)
-    native().guestClose(this.handle)
+    for (const { handle } of this.#pairs) native().guestClose(handle)
   }
 
   [Symbol.dispose](): void {
@@ -256,14 +205,27 @@ export class GuestPort {
   }
 
   async #startFresh(connection: Connection, agreed: Agreement): Promise<void> {
-    const error = native().guestStart(this.handle, agreed.features)
-    if (error < 0) throw new VhostError('ERR_VHOST_RING', `the rings can't be set up (${errnoName(error)})`)
-    this.#bases = [0, 0]
+    for (const { handle } of this.#pairs) {
+      const error = native().guestStart(handle, agreed.features)
+      if (error < 0) throw new VhostError('ERR_VHOST_RING', `the rings can't be set up (${errnoName(error)})`)
+    }
+    this.#bases = this.#shared.rings.map(() => 0)
     await acceptFeatures(connection, agreed, this.#shared)
     await startRings(connection, agreed, this.#shared, this.#bases)
+    this.#started(false)
+  }
+
+  /** As QEMU after its back end was lost: from what it has marked as used, since it could not be asked. */
+  async #resume(connection: Connection, agreed: Agreement): Promise<void> {
+    this.#bases = usedIndices(this.handle, this.#shared)
+    await acceptFeatures(connection, agreed, this.#shared)
+    await startRings(connection, agreed, this.#shared, this.#bases)
+    this.#started(true)
+  }
+
+  #started(again: boolean): void {
     this.#state = 'running'
-    this.#receiver.onCall()
-    this.#sender.onCall()
+    for (const pair of this.#pairs) pair.started(again)
   }
 
   #need(state: State, what: string): [Connection, Agreement] {

@@ -9,13 +9,16 @@ export const BURST_BROKEN = 1 << 17
 
 export interface AddonGuest {
   /** `config`: queue size, layout (0 single, 1 split, 2 indirect), data descriptors of a frame in the latter two,
-   *  bytes of a receive buffer (header included), longest frame to send, 1 = post receive buffers by itself. */
+   *  bytes of a receive buffer (header included), longest frame to send, 1 = post receive buffers by itself, queue pairs
+   *  that the memory is for. */
   guestCreate(config: Uint32Array): number
+  /** Another pair in the memory of the first. */
+  guestCreateBeside(first: number, pair: number): number
   guestClose(handle: number): void
   /** Tokens of duplicates, which the caller closes. `which`: 0 kick, 1 call. */
   guestMemoryToken(handle: number): number
   guestRingToken(handle: number, ring: number, which: 0 | 1): number
-  /** Fills `out` with LAYOUT_FIELDS numbers: memory size, guest-physical address of offset 0, then for each ring the
+  /** Fills `out` with LAYOUT_FIELDS numbers: memory size (of all pairs), guest-physical address of offset 0, then for each ring the
    *  offsets of descriptors, available, used, indirect tables, headers, buffers; bytes a buffer; chains. */
   guestLayout(handle: number, out: Float64Array): number
   /** Empties both rings for these features and posts receive buffers. */

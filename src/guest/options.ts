@@ -4,7 +4,12 @@ import { F_PROTOCOL_FEATURES } from './wire.js'
 export type GuestLayout = 'single' | 'split' | 'indirect'
 
 export interface GuestOptions {
-  /** Size of both rings, a power of two. Default 256. */
+  /** Who makes the socket. `client` (default): this side connects to a back end that listens. `server`: it listens, and
+   *  `connect()` waits for a back end. */
+  role?: 'client' | 'server'
+  /** Queue pairs, 1 to 128, all of them used. Default 1; see `pair()`. */
+  pairs?: number
+  /** Size of all rings, a power of two. Default 256. */
   queueSize?: number
   /** How frames lie in descriptors: header and data in one, a header descriptor and a chain of data descriptors, or
    *  that in an indirect table. Default 'single'. */
@@ -48,6 +53,7 @@ export const FEATURE = {
   INDIRECT_DESC: 1n << 28n,
   EVENT_IDX: 1n << 29n,
   VERSION_1: 1n << 32n,
+  MQ: 1n << 22n,
 } as const
 
 /** Regions that one SET_MEM_TABLE has room for, and that a back end has slots for. */
@@ -56,6 +62,8 @@ const MAX_SLOTS = 509
 
 export function resolveOptions(options: GuestOptions): ResolvedOptions {
   const resolved: ResolvedOptions = {
+    role: 'client',
+    pairs: 1,
     queueSize: 256,
     layout: 'single',
     segments: 2,
@@ -80,6 +88,11 @@ export function resolveOptions(options: GuestOptions): ResolvedOptions {
   const most = resolved.slots ? MAX_SLOTS : MAX_TABLE
   if (!Number.isInteger(resolved.regions) || resolved.regions < 1 || resolved.regions > most)
     throw new RangeError(`regions must be 1 to ${most}`)
+  if (!Number.isInteger(resolved.pairs) || resolved.pairs < 1 || resolved.pairs > 128)
+    throw new RangeError('pairs must be 1 to 128')
+  // A cut through a later pair's ring would leave it in two regions.
+  if (resolved.pairs > 1 && resolved.regions > 1)
+    throw new RangeError('several regions are for one pair only')
   return resolved
 }
 
@@ -93,6 +106,7 @@ export function wantedFeatures(options: ResolvedOptions): bigint {
     when(options.indirect, FEATURE.INDIRECT_DESC) |
     when(options.eventIndex, FEATURE.EVENT_IDX) |
     // A legacy driver may put header and data in one descriptor only with ANY_LAYOUT; VERSION_1 implies it.
+    when(options.pairs > 1, FEATURE.MQ) |
     when(options.modern, FEATURE.VERSION_1) |
     when(!options.modern, FEATURE.ANY_LAYOUT)
   )

@@ -1,5 +1,6 @@
 // The messages by which a front end brings a device up, stops it and starts it again, in the order of DPDK's
 // virtio-user. Between guest.ts and connection.ts. Holds no state: what was agreed is returned to the caller.
+import { VhostError } from '../errors.js'
 import type { Connection } from './connection.js'
 import {
   address,
@@ -10,6 +11,7 @@ import {
   oneRegion,
   PROTOCOL_LOG_SHMFD,
   PROTOCOL_MEM_SLOTS,
+  PROTOCOL_MQ,
   PROTOCOL_REPLY_ACK,
   PROTOCOL_STATUS,
   REQUEST,
@@ -23,6 +25,7 @@ import {
   u64,
 } from './wire.js'
 
+/** Rings of a pair: to guest, from guest. */
 export const RINGS = [0, 1] as const
 
 export interface Agreement {
@@ -37,8 +40,15 @@ export interface Agreement {
 export interface SharedMemory {
   token: number
   regions: Region[]
-  /** `log`: where the used ring is in the guest's memory. */
-  rings: { addresses: RingAddresses; log: bigint; size: number; kick: number; call: number }[]
+  /** Rings 2k and 2k + 1 are pair k's. `usedAt`: offset of the used ring; `log`: where it is in the guest's memory. */
+  rings: {
+    addresses: RingAddresses
+    log: bigint
+    size: number
+    usedAt: number
+    kick: number
+    call: number
+  }[]
   /** Regions go one by one, by ADD_MEM_REG. */
   slots: boolean
 }
@@ -48,16 +58,23 @@ export interface DirtyLog {
   size: bigint
 }
 
-export async function negotiate(connection: Connection, wanted: bigint): Promise<Agreement> {
+/** `pairs`: queue pairs that are needed. */
+export async function negotiate(connection: Connection, wanted: bigint, pairs: number): Promise<Agreement> {
   connection.tell(REQUEST.SET_OWNER)
   const offered = readU64(await connection.ask(REQUEST.GET_FEATURES))
   const features = offered & wanted
   let protocolFeatures = 0n
   if (features & F_PROTOCOL_FEATURES) {
     protocolFeatures = readU64(await connection.ask(REQUEST.GET_PROTOCOL_FEATURES))
-    protocolFeatures &= PROTOCOL_REPLY_ACK | PROTOCOL_STATUS | PROTOCOL_LOG_SHMFD | PROTOCOL_MEM_SLOTS
+    const several = pairs > 1 ? PROTOCOL_MQ : 0n
+    protocolFeatures &=
+      PROTOCOL_REPLY_ACK | PROTOCOL_STATUS | PROTOCOL_LOG_SHMFD | PROTOCOL_MEM_SLOTS | several
     connection.tell(REQUEST.SET_PROTOCOL_FEATURES, u64(protocolFeatures))
   }
+  const several = (protocolFeatures & PROTOCOL_MQ) !== 0n
+  const offeredPairs = several ? readU64(await connection.ask(REQUEST.GET_QUEUE_NUM)) : 1n
+  if (offeredPairs < BigInt(pairs))
+    throw new VhostError('ERR_VHOST_PROTOCOL', `the back end offers ${offeredPairs} queue pairs of ${pairs}`)
   return { offered, features, protocolFeatures }
 }
 
@@ -84,8 +101,8 @@ export async function acceptFeatures(
   agreed: Agreement,
   shared: SharedMemory,
 ): Promise<void> {
-  for (const ring of RINGS)
-    connection.tell(REQUEST.SET_VRING_CALL, u64(BigInt(ring)), [shared.rings[ring].call])
+  for (const [ring, { call }] of shared.rings.entries())
+    connection.tell(REQUEST.SET_VRING_CALL, u64(BigInt(ring)), [call])
   connection.tell(REQUEST.SET_FEATURES, u64(agreed.features))
   await setStatus(connection, agreed, STATUS_FEATURES_OK)
 }
@@ -98,8 +115,7 @@ export async function startRings(
   bases: number[],
 ): Promise<void> {
   await sendMemory(connection, agreed, shared)
-  for (const ring of RINGS) {
-    const { addresses, size, kick, call } = shared.rings[ring]
+  for (const [ring, { addresses, size, kick, call }] of shared.rings.entries()) {
     connection.tell(REQUEST.SET_VRING_NUM, state(ring, size))
     connection.tell(REQUEST.SET_VRING_BASE, state(ring, bases[ring]))
     connection.tell(REQUEST.SET_VRING_ADDR, address(ring, addresses))
@@ -109,9 +125,13 @@ export async function startRings(
   }
   // Without protocol features a ring is enabled from the start (vhost-user: "Ring states").
   if (agreed.features & F_PROTOCOL_FEATURES)
-    for (const ring of RINGS) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 1))
+    for (const ring of shared.rings.keys()) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 1))
   await setStatus(connection, agreed, STATUS_RUNNING)
-  // With nothing that answers, this question is the barrier behind which all of the above was served.
+  await barrier(connection)
+}
+
+/** With nothing that answers, this question is what all before it was served at. */
+export async function barrier(connection: Connection): Promise<void> {
   await connection.ask(REQUEST.GET_FEATURES)
 }
 
@@ -137,11 +157,9 @@ export async function startLog(
 ): Promise<void> {
   await connection.ask(REQUEST.SET_LOG_BASE, logPlace(size, 0n), [token])
   await order(connection, agreed, REQUEST.SET_FEATURES, u64(agreed.features | F_LOG_ALL))
-  for (const ring of RINGS) {
-    const { addresses, log } = shared.rings[ring]
+  for (const [ring, { addresses, log }] of shared.rings.entries())
     await order(connection, agreed, REQUEST.SET_VRING_ADDR, address(ring, addresses, log))
-  }
-  await connection.ask(REQUEST.GET_FEATURES)
+  await barrier(connection)
 }
 
 /** And when it is called off. */
@@ -151,16 +169,25 @@ export async function stopLog(
   shared: SharedMemory,
 ): Promise<void> {
   await order(connection, agreed, REQUEST.SET_FEATURES, u64(agreed.features))
-  for (const ring of RINGS)
-    await order(connection, agreed, REQUEST.SET_VRING_ADDR, address(ring, shared.rings[ring].addresses))
-  await connection.ask(REQUEST.GET_FEATURES)
+  for (const [ring, { addresses }] of shared.rings.entries())
+    await order(connection, agreed, REQUEST.SET_VRING_ADDR, address(ring, addresses))
+  await barrier(connection)
 }
 
-/** Stops both rings; the available indices at which the back end stopped. */
-export async function stopRings(connection: Connection, agreed: Agreement): Promise<number[]> {
-  if (agreed.features & F_PROTOCOL_FEATURES)
-    for (const ring of RINGS) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, 0))
-  const answers = await Promise.all(RINGS.map(ring => connection.ask(REQUEST.GET_VRING_BASE, state(ring, 0))))
+/** Disables some rings or enables them, without stopping any: what a driver that uses fewer channels makes QEMU send. */
+export function enableRings(connection: Connection, rings: readonly number[], on: boolean): void {
+  for (const ring of rings) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, on ? 1 : 0))
+}
+
+/** Stops all rings; the available indices at which the back end stopped. */
+export async function stopRings(
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+): Promise<number[]> {
+  const rings = [...shared.rings.keys()]
+  if (agreed.features & F_PROTOCOL_FEATURES) enableRings(connection, rings, false)
+  const answers = await Promise.all(rings.map(ring => connection.ask(REQUEST.GET_VRING_BASE, state(ring, 0))))
   return answers.map(answer => readState(answer).value & 0xffff)
 }
 

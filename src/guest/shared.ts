@@ -1,8 +1,8 @@
 // The guest's memory as messages name it: regions, the rings' user addresses, and the fds that travel. Addresses are
 // made up: a guest-physical one and a user one that differ, so that a back end which mixes them up is found out.
-import { native } from '../native.js'
+import { errnoName, native } from '../native.js'
 import { LAYOUT_FIELDS } from './native-guest.js'
-import type { ResolvedOptions } from './options.js'
+import { LAYOUTS, type ResolvedOptions } from './options.js'
 import { RINGS, type SharedMemory } from './session.js'
 
 const USER_ADDRESS = 0x7e00_0000_0000n
@@ -10,33 +10,66 @@ const PAGE = 4096
 const FIELDS_A_RING = 8
 const [DESCRIPTORS, AVAILABLE, USED, , , BUFFERS] = [0, 1, 2, 3, 4, 5]
 
-/** Fds are tokens of the caller's, who closes them. */
-export function shareMemory(handle: number, { regions, slots, queueSize }: ResolvedOptions): SharedMemory {
-  const layout = new Float64Array(LAYOUT_FIELDS)
-  native().guestLayout(handle, layout)
-  const [size, guestAddress] = layout
-  const field = (ring: number, which: number) => layout[2 + ring * FIELDS_A_RING + which]
-  const userAddress = (ring: number, which: number) => USER_ADDRESS + BigInt(field(ring, which))
+/** A native guest with memory for all of its pairs; its handle is the first pair's. */
+export function createGuest(options: ResolvedOptions): number {
+  const { queueSize, layout, segments, receiveBuffer, transmitBuffer, autoPost, pairs } = options
+  const config = [
+    queueSize,
+    LAYOUTS.indexOf(layout),
+    segments,
+    receiveBuffer,
+    transmitBuffer,
+    Number(autoPost),
+    pairs,
+  ]
+  const handle = native().guestCreate(Uint32Array.from(config))
+  if (handle < 0) throw new RangeError(`these options make no guest (${errnoName(handle)})`)
+  return handle
+}
+
+/** How far the back end has marked each ring as used. */
+export function usedIndices(handle: number, shared: SharedMemory): number[] {
+  return shared.rings.map(({ usedAt }) => {
+    const index = new Uint16Array(1)
+    native().guestRead(handle, usedAt + 2, new Uint8Array(index.buffer))
+    return index[0]
+  })
+}
+
+/** `handles`: of the pairs. Fds are tokens of the caller's, who closes them. */
+export function shareMemory(
+  handles: readonly number[],
+  { regions, slots, queueSize }: ResolvedOptions,
+): SharedMemory {
+  const layouts = handles.map(handle => {
+    const layout = new Float64Array(LAYOUT_FIELDS)
+    native().guestLayout(handle, layout)
+    return layout
+  })
+  const [size, guestAddress] = layouts[0]
+  const field = (pair: number, ring: number, which: number) => layouts[pair][2 + ring * FIELDS_A_RING + which]
   return {
-    token: native().guestMemoryToken(handle),
-    regions: cut(size, field(0, BUFFERS), regions).map(([offset, length]) => ({
+    token: native().guestMemoryToken(handles[0]),
+    regions: cut(size, field(0, 0, BUFFERS), regions).map(([offset, length]) => ({
       guestAddress: BigInt(guestAddress + offset),
       size: BigInt(length),
       userAddress: USER_ADDRESS + BigInt(offset),
       offset: BigInt(offset),
     })),
     slots,
-    rings: RINGS.map(ring => ({
-      size: queueSize,
-      log: BigInt(guestAddress + field(ring, USED)),
-      addresses: {
-        descriptors: userAddress(ring, DESCRIPTORS),
-        used: userAddress(ring, USED),
-        available: userAddress(ring, AVAILABLE),
-      },
-      kick: native().guestRingToken(handle, ring, 0),
-      call: native().guestRingToken(handle, ring, 1),
-    })),
+    rings: handles.flatMap((handle, pair) =>
+      RINGS.map(ring => {
+        const at = (which: number) => USER_ADDRESS + BigInt(field(pair, ring, which))
+        return {
+          size: queueSize,
+          log: BigInt(guestAddress + field(pair, ring, USED)),
+          addresses: { descriptors: at(DESCRIPTORS), used: at(USED), available: at(AVAILABLE) },
+          usedAt: field(pair, ring, USED),
+          kick: native().guestRingToken(handle, ring, 0),
+          call: native().guestRingToken(handle, ring, 1),
+        }
+      }),
+    ),
   }
 }
 

@@ -17,6 +17,7 @@ export const REQUEST = {
   SET_VRING_ERR: 14,
   GET_PROTOCOL_FEATURES: 15,
   SET_PROTOCOL_FEATURES: 16,
+  GET_QUEUE_NUM: 17,
   SET_VRING_ENABLE: 18,
   ADD_MEM_REG: 37,
   SET_STATUS: 39,
@@ -32,6 +33,7 @@ export const VERSION = 1
 export const REPLY = 4
 export const NEED_REPLY = 8
 
+export const PROTOCOL_MQ = 1n << 0n
 export const PROTOCOL_LOG_SHMFD = 1n << 1n
 export const PROTOCOL_REPLY_ACK = 1n << 3n
 export const PROTOCOL_MEM_SLOTS = 1n << 15n

@@ -2,6 +2,7 @@
 // application does with a VhostDevice, of which it has the public members. What a guest or front end would do are
 // methods: start, stop, close, and the ports.
 import { Observable, Subject } from 'rxjs'
+import type { Explanation, RingExplanation } from '../control/explain.js'
 import type { DataPlane, SourceOptions } from '../data/plane.js'
 import type { SinkOptions } from '../data/sink.js'
 import { VhostError } from '../errors.js'
@@ -87,6 +88,19 @@ export class FakeDevice extends Observable<DeviceEvent> {
     for (const port of Object.values(this.ports)) port.setRunning(false)
     for (const ring of RINGS) this.emit({ type: 'ring-stopped', ring, reason })
     this.emit({ type: 'stopped' })
+  }
+
+  /** Nobody is behind it. */
+  readonly peer: undefined
+
+  explain(): Explanation {
+    const { ready } = this.#state
+    const rings = RINGS.map((ring): RingExplanation => {
+      const text = `ring ${ring}: ${ready ? 'runs' : 'stopped'}`
+      return { ring, running: ready, missing: [], fault: '', text }
+    })
+    const text = [`device: ${ready ? 'ready' : 'stopped'}`, ...rings.map(ring => ring.text)].join('\n')
+    return { ready, missing: [], rings, text }
   }
 
   /** Any event, for instance a fault. */

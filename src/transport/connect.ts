@@ -29,14 +29,18 @@ export function connect(path: string, options: ConnectionOptions = {}): Connecti
 }
 
 /** Takes over a connected socket by its number, as QEMU's convention `--fd=N` passes it. */
-export function adopt(fd: number, options: ConnectionOptions = {}): Connection {
+export const adopt = (fd: number, options: ConnectionOptions = {}): Connection =>
+  new Connection(inherit(fd), options)
+
+/** A token for a socket that this process inherited, connected or listening. */
+export function inherit(fd: number): number {
   const token = native().socketAdopt(fd)
   if (token < 0) {
     const reason = errnoName(token)
     throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} can't be used (${reason})`, {
       reason,
-      fix: 'pass the number of an inherited, connected Unix stream socket',
+      fix: 'pass the number of an inherited Unix stream socket, connected or listening',
     })
   }
-  return new Connection(token, options)
+  return token
 }

@@ -16,6 +16,10 @@ export interface ListenerHandlers {
 
 export interface ListenOptions extends ConnectionOptions {
   backlog?: number
+  /** Permissions of the socket file, for instance 0o660. Default: as the umask has it. */
+  mode?: number
+  /** Group that owns the socket file, as a number. Default: the process's own. */
+  group?: number
 }
 
 const ACCEPTS_PER_TURN = 16
@@ -39,6 +43,11 @@ const failures: Record<string, { code: VhostErrorCode; why: string; fix: string 
     code: 'ERR_VHOST_PATH_INVALID',
     why: 'part of it is no folder',
     fix: 'use a path below a folder',
+  },
+  EPERM: {
+    code: 'ERR_VHOST_LISTEN_FAILED',
+    why: 'this process may not give the socket to that group',
+    fix: 'name a group that this process belongs to',
   },
   EACCES: {
     code: 'ERR_VHOST_LISTEN_FAILED',
@@ -119,7 +128,7 @@ export class Listener {
 export function listen(path: string, handlers: ListenerHandlers, options: ListenOptions = {}): Listener {
   const fault = pathFault(path)
   if (fault) throw fault
-  const token = native().socketListen(path, options.backlog ?? 128)
+  const token = native().socketListen(path, options.backlog ?? 128, options.mode, options.group)
   if (token < 0) {
     const reason = errnoName(token)
     const known = failures[reason]
@@ -137,4 +146,14 @@ export function listen(path: string, handlers: ListenerHandlers, options: Listen
     process.once('exit', closeAll)
   }
   return listener
+}
+
+/** Accepts on a socket that listens already and is somebody else's to make and to remove: a supervisor's. */
+export function listenOn(
+  token: number,
+  path: string,
+  handlers: ListenerHandlers,
+  options: ListenOptions = {},
+) {
+  return new Listener(path, token, handlers, options)
 }

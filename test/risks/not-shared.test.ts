@@ -27,9 +27,9 @@ async function frontEnd(t: ExecutionContext): Promise<Raw> {
   // Queues are in use, as in any program: it is they who are kicked.
   it.running(driver.fromGuest().subscribe(driver.toGuest()))
   it.running(subscription)
-  const connection = new Connection(driver.path, 10_000)
+  const connection = Connection.to(driver.path, 10_000)
   t.teardown(() => connection.close())
-  const agreed = await negotiate(connection, wantedFeatures(resolveOptions({})))
+  const agreed = await negotiate(connection, wantedFeatures(resolveOptions({})), 1)
   return { connection, agreed, events }
 }
 
@@ -96,9 +96,9 @@ test.serial('kicks on a ring that reads as all zeros are a fault with the fix', 
     mapped.close()
   })
   native().guestStart(driving.handle, agreed.features)
-  const other = shareMemory(mapped.handle, mapped.options)
+  const other = shareMemory([mapped.handle], mapped.options)
   const shared = {
-    ...shareMemory(driving.handle, driving.options),
+    ...shareMemory([driving.handle], driving.options),
     token: other.token,
     regions: other.regions,
   }

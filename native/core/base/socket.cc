@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "core/base/signal_unlink.h"
 
@@ -104,7 +105,8 @@ void BoundPath::unlink() {
   path_.clear();
 }
 
-int listen_unix(const std::string& path, int backlog, Fd& listener, BoundPath& bound) {
+int listen_unix(const std::string& path, int backlog, const SocketAccess& access, Fd& listener,
+                BoundPath& bound) {
   sockaddr_un address;
   if (int error = address_of(path, address); error) return error;
   const Fd lock = lock_folder_of(path);
@@ -115,6 +117,11 @@ int listen_unix(const std::string& path, int backlog, Fd& listener, BoundPath& b
   struct stat made;
   if (::lstat(path.c_str(), &made) != 0) return -errno;
   BoundPath ours(path, made.st_dev, made.st_ino);
+  // Between bind() and listen() nobody can connect yet, so nobody slips in by the permissions of the umask.
+  if (access.group >= 0 &&
+      ::lchown(path.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(access.group)) != 0)
+    return -errno;
+  if (access.mode >= 0 && ::chmod(path.c_str(), static_cast<mode_t>(access.mode)) != 0) return -errno;
   if (::listen(socket.get(), backlog) != 0) return -errno;
   listener = std::move(socket);
   bound = std::move(ours);
@@ -151,7 +158,11 @@ int adopt_unix(int fd) {
   if (domain != AF_UNIX || type != SOCK_STREAM) return -EPROTOTYPE;
   const int flags = ::fcntl(fd, F_GETFL);
   if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) return -errno;
-  return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -errno;
+  if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return -errno;
+  int listens = 0;
+  size = sizeof listens;
+  if (::getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0) return -errno;
+  return listens != 0;
 }
 
 int peer_credentials(int socket, PeerCredentials& out) {

@@ -49,12 +49,19 @@ class BoundPath {
   int remembered_ = -1;
 };
 
+/// Who may connect: what the socket file gets before it is listened on, -1 = as umask and process have it.
+struct SocketAccess {
+  int32_t mode = -1;
+  int32_t group = -1;
+};
+
 /// Binds and listens. A socket file that nobody listens on is replaced; -EADDRINUSE when a live server
 /// answers, -ENOTSOCK when the path names anything but a socket, which is never touched.
-int listen_unix(const std::string& path, int backlog, Fd& listener, BoundPath& bound);
+int listen_unix(const std::string& path, int backlog, const SocketAccess& access, Fd& listener,
+                BoundPath& bound);
 int connect_unix(const std::string& path, Fd& socket);
 int accept_unix(int listener, Fd& socket);
-/// 0 if `fd` is a Unix stream socket; makes it non-blocking and close-on-exec.
+/// 0 if `fd` is a Unix stream socket, 1 if it listens; makes it non-blocking and close-on-exec.
 int adopt_unix(int fd);
 
 struct PeerCredentials {

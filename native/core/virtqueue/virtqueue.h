@@ -69,6 +69,8 @@ class Virtqueue {
 
   // --- control ---
   Reason start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory);
+  /// The index at which the last start() began: the used ring's, whatever base it was told (Q36).
+  uint16_t started_at() const { return started_at_; }
   /// The index to restart from, or -1 if it was not running. After it returns nothing touches ring or memory.
   int32_t stop();
   /// Runs on from another table. vq_addr: the ring is not in it, and is stopped.
@@ -141,6 +143,7 @@ class Virtqueue {
   std::shared_ptr<const MemorySnapshot> memory_;
   uint64_t poison_epoch_ = 0;
   uint32_t malformed_ = 0;
+  uint16_t started_at_ = 0;
   Fd kick_, call_, error_;
   uint64_t stats_[stat_count] = {};
 };

@@ -1,0 +1,94 @@
+// Why a device or a ring does not run, in words and as data: what of all that reconcile.ts asks for is not there yet.
+// Pure, over the session's state.
+import { driverIsOk, isEnabled } from './draft.js'
+import { hasProtocol } from './features.js'
+import type { RingState, State } from './types.js'
+
+/**
+ * What is missing, in the order in which front ends usually give it. `fault`: it was stopped for a guest's fault and waits to
+ * be set up anew.
+ */
+export type Missing =
+  | 'features'
+  | 'memory'
+  | 'driver-ok'
+  | 'size'
+  | 'addresses'
+  | 'kick'
+  | 'enabled'
+  | 'fault'
+
+export interface RingExplanation {
+  ring: number
+  running: boolean
+  missing: Missing[]
+  /** The reason of `fault`; '' without one. */
+  fault: string
+  /** `ring 1: no kick fd; not enabled`. */
+  text: string
+}
+
+export interface Explanation {
+  /** The first pair runs. */
+  ready: boolean
+  /** What the device as a whole waits for. */
+  missing: Missing[]
+  rings: RingExplanation[]
+  /** All of it, a line each. */
+  text: string
+}
+
+const words: Record<Missing, string> = {
+  features: 'no features were accepted (SET_FEATURES)',
+  memory: 'no memory was shared (SET_MEM_TABLE)',
+  'driver-ok': 'the driver has not said that it is ready (SET_STATUS with DRIVER_OK)',
+  size: 'no size',
+  addresses: 'no addresses',
+  kick: 'no kick fd',
+  enabled: 'not enabled',
+  fault: 'stopped for a fault',
+}
+
+function missingOfDevice(state: State): Missing[] {
+  const missing: Missing[] = []
+  if (!state.negotiated) missing.push('features')
+  if (state.regions.length === 0 || state.revoked) missing.push('memory')
+  if (!driverIsOk(state)) missing.push('driver-ok')
+  return missing
+}
+
+function missingOfRing(state: State, ring: RingState): Missing[] {
+  const missing: Missing[] = []
+  if (ring.size === 0) missing.push('size')
+  if (ring.addresses === null) missing.push('addresses')
+  if (ring.kick === 'unset') missing.push('kick')
+  if (!isEnabled(state, ring)) missing.push('enabled')
+  if (ring.latched) missing.push('fault')
+  return missing
+}
+
+export function explain(state: State): Explanation {
+  const missing = missingOfDevice(state)
+  const rings = state.rings.map((ring, index): RingExplanation => {
+    const its = missingOfRing(state, ring)
+    const said = its.map(what => (what === 'fault' ? `${words.fault} (${ring.latched})` : words[what]))
+    const waits = missing.length > 0 ? 'set up; waits for the device' : 'stopped'
+    return {
+      ring: index,
+      running: ring.running,
+      missing: its,
+      fault: ring.latched,
+      text: `ring ${index}: ${ring.running ? 'runs' : said.join('; ') || waits}`,
+    }
+  })
+  const device = missing.map(what => words[what])
+  const lines = [
+    `device: ${state.closed ? 'gone' : state.ready ? 'ready' : device.join('; ') || 'waits for its first two rings'}`,
+    ...rings.map(({ text }) => text),
+  ]
+  if (!hasProtocol(state.protocolFeatures, 'REPLY_ACK') && state.negotiated)
+    lines.push(
+      'note: without REPLY_ACK the front end is not told what was refused; the connection is closed instead',
+    )
+  return { ready: state.ready, missing, rings, text: lines.join('\n') }
+}

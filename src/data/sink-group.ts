@@ -1,0 +1,170 @@
+// The ways into all pairs of a guest as one: each packet goes to the pair on which the guest last sent its flow, or else to
+// one that its flow's number picks, out of those that run; so a flow stays in order. Each pair keeps what its ring has no
+// room for (sink.ts). With one pair running nothing is looked at. Follows devices as a single queue does.
+import { Burst, coreOf, type HeldBurst } from '../burst.js'
+import { VhostError } from '../errors.js'
+import { type Packet, slotOf } from '../packet.js'
+import type { DropReason, Overflow, PacketSink } from '../sink.js'
+import { mergeDrops } from './counters.js'
+import type { DataPlane } from './plane.js'
+import { type Moved, sumMoved } from './port.js'
+import { type SinkOptions, SinkQueue } from './sink.js'
+import type { PairPorts } from './source-group.js'
+
+export class SinkGroup implements PacketSink {
+  readonly #plane: DataPlane
+  readonly #options: SinkOptions
+  readonly #members = new Map<number, SinkQueue>()
+  /** Pairs whose ring runs, in order. */
+  #running: readonly number[] = []
+  /** The one pair that runs; with none, the first, which drops or waits as it was asked to. */
+  #only: SinkQueue
+  /** By pair: the packets of the burst in hand that go there. */
+  readonly #parts = new Map<number, { ids: Uint32Array; length: number }>()
+  #device: PairPorts | null = null
+  #closed = false
+
+  constructor(plane: DataPlane, options: SinkOptions = {}) {
+    this.#plane = plane
+    this.#options = options
+    this.#only = this.member(0)
+  }
+
+  /** Fills this device's rings from now on; `running` are the pairs whose to-guest ring runs. */
+  attach(device: PairPorts, running: readonly number[]): void {
+    this.detach()
+    this.#device = device
+    this.#runs(running)
+    for (const pair of device.used) this.open(pair)
+  }
+
+  /** The guest of the device uses this pair as well from now on. */
+  open(pair: number): void {
+    if (this.#device !== null) this.member(pair).attach(this.#device.port(pair))
+  }
+
+  /** The to-guest ring of a pair has started or stopped. */
+  ringState(pair: number, runs: boolean): void {
+    const others = this.#running.filter(other => other !== pair)
+    this.#runs(runs ? [...others, pair].sort((a, b) => a - b) : others)
+    if (runs) return
+    // What was kept for it goes by the other pairs, rather than being lost or waiting for a ring that may never run again.
+    if (this.#running.length > 0)
+      this.member(pair).moveKept((ids, count) => this.#spread(ids, count, 'block'))
+  }
+
+  detach(reason?: DropReason): void {
+    this.#device = null
+    this.#runs([])
+    for (const queue of this.#members.values()) queue.detach(reason)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#device = null
+    this.#runs([])
+    for (const queue of this.#members.values()) queue.close()
+  }
+
+  #runs(pairs: readonly number[]): void {
+    this.#running = pairs
+    this.#only = this.member(pairs[0] ?? 0)
+  }
+
+  use(): () => void {
+    return this.member(0).use()
+  }
+
+  next(item: Burst | Packet): void {
+    if (!this.accept(item, this.#options.overflow ?? 'block'))
+      throw new VhostError('ERR_VHOST_OVERFLOW', 'the ring has no room, and this sink was asked to be strict')
+  }
+
+  accept(item: Burst | Packet, overflow: Overflow): boolean {
+    if (this.#running.length <= 1) return this.#only.accept(item, overflow)
+    if (!(item instanceof Burst)) return this.member(this.#pairOf(slotOf(item))).accept(item, overflow)
+    const { ids, length } = coreOf(item)
+    return this.#spread(ids, length, overflow)
+  }
+
+  /** Plain call: stops at the first packet that its ring had no room for. */
+  enqueue(burst: Burst | HeldBurst, from: number): number {
+    if (this.#running.length <= 1) return this.#only.enqueue(burst, from)
+    const { ids, length } = coreOf(burst as Burst)
+    let at = from
+    while (at < length) {
+      const pair = this.#pairOf(ids[at])
+      let end = at + 1
+      while (end < length && this.#pairOf(ids[end]) === pair) end++
+      const taken = this.member(pair).put(ids, at, end)
+      at += taken
+      if (at < end) break
+    }
+    return at - from
+  }
+
+  whenDrained(done: () => void): () => void {
+    let left = this.#members.size
+    const cancels = [...this.#members.values()].map(queue =>
+      queue.whenDrained(() => {
+        if (--left === 0) done()
+      }),
+    )
+    return () => {
+      for (const cancel of cancels) cancel()
+    }
+  }
+
+  moved(): Moved {
+    return sumMoved(this.#members.values())
+  }
+
+  get kept(): number {
+    let sum = 0
+    for (const queue of this.#members.values()) sum += queue.kept
+    return sum
+  }
+
+  drops(): Record<string, number> {
+    const drops: Record<string, number> = {}
+    for (const queue of this.#members.values()) mergeDrops(drops, queue.drops())
+    return drops
+  }
+
+  /** The queue of one pair. */
+  member(pair: number): SinkQueue {
+    const known = this.#members.get(pair)
+    if (known !== undefined) return known
+    const queue = new SinkQueue(this.#plane, this.#options)
+    this.#members.set(pair, queue)
+    if (this.#closed) queue.close()
+    return queue
+  }
+
+  #pairOf(slot: number): number {
+    return this.#device === null ? 0 : this.#device.flows.pairOf(this.#plane.pool, slot, this.#running)
+  }
+
+  #spread(ids: Uint32Array, length: number, overflow: Overflow): boolean {
+    for (const pair of this.#running) this.#part(pair, length).length = 0
+    for (let i = 0; i < length; i++) {
+      const part = this.#parts.get(this.#pairOf(ids[i])) as { ids: Uint32Array; length: number }
+      part.ids[part.length++] = ids[i]
+    }
+    let all = true
+    for (const pair of this.#running) {
+      const part = this.#part(pair, length)
+      if (part.length > 0) all = this.member(pair).acceptSlots(part.ids, part.length, overflow) && all
+    }
+    return all
+  }
+
+  #part(pair: number, size: number): { ids: Uint32Array; length: number } {
+    let part = this.#parts.get(pair)
+    if (part === undefined || part.ids.length < size) {
+      part = { ids: new Uint32Array(Math.max(size, 64)), length: 0 }
+      this.#parts.set(pair, part)
+    }
+    return part
+  }
+}

@@ -1,0 +1,64 @@
+// A front end that listens: its socket, and whoever connects to it, one at a time, as QEMU and virtio-user do it. A back
+// end that comes while another is served waits in the socket's backlog. Knows no message.
+import { VhostError } from '../errors.js'
+import { errnoName, native } from '../native.js'
+import { hold, letGo, type Watch, watch } from '../wakeup.js'
+import { Connection } from './connection.js'
+
+const BACKLOG = 1
+
+export class FrontEndListener {
+  readonly #path: string
+  readonly #token: number
+  #watch: Watch | undefined
+  #waiting: ((token: number) => void) | undefined
+
+  constructor(path: string) {
+    const token = native().socketListen(path, BACKLOG)
+    if (token < 0)
+      throw new VhostError('ERR_VHOST_LISTEN_FAILED', `cannot listen at ${path} (${errnoName(token)})`, {
+        path,
+      })
+    this.#path = path
+    this.#token = token
+  }
+
+  /** Waits for the next back end; rejects when the listener is closed meanwhile. */
+  async accept(timeout: number): Promise<Connection> {
+    hold() // who waits for a connection keeps the process alive
+    this.#watch ??= watch(this.#token, 'read', () => this.#onReady())
+    try {
+      const token = await new Promise<number>(resolve => {
+        this.#waiting = resolve
+        this.#onReady()
+      })
+      if (token < 0)
+        throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest was closed while it waited for a back end', {
+          path: this.#path,
+        })
+      return new Connection(token, this.#path, timeout)
+    } finally {
+      this.#watch?.close()
+      this.#watch = undefined
+      letGo()
+    }
+  }
+
+  /** Removes the socket file as well. */
+  close(): void {
+    this.#settle(-1)
+    this.#watch?.close()
+    native().closeFd(this.#token)
+  }
+
+  #onReady(): void {
+    if (!this.#waiting) return
+    const token = native().socketAccept(this.#token)
+    if (token >= 0) this.#settle(token)
+  }
+
+  #settle(token: number): void {
+    this.#waiting?.(token)
+    this.#waiting = undefined
+  }
+}

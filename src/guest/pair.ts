@@ -1,0 +1,106 @@
+// One queue pair of a guest: frames into its ring from guest and out of its ring to guest. Joins the two halves (sender.ts,
+// receiver.ts); knows no message.
+import type { Observable } from 'rxjs'
+import { native } from '../native.js'
+import { type Watch, watch } from '../wakeup.js'
+import { type GuestStatName, STATS } from './native-guest.js'
+import type { ResolvedOptions } from './options.js'
+import { type ReceivedFrame, Receiver, type Report } from './receiver.js'
+import { type GenerateOptions, Sender } from './sender.js'
+import { RINGS } from './session.js'
+
+export class GuestPair {
+  /** Native handle, for tests that write into the guest's memory (`AddonGuest`). */
+  readonly handle: number
+  readonly #sender: Sender
+  readonly #receiver: Receiver
+  #watches: Watch[] = []
+
+  /** @internal */
+  constructor(handle: number, { mac, transmitBuffer }: ResolvedOptions) {
+    this.handle = handle
+    this.#sender = new Sender(handle, mac, transmitBuffer)
+    this.#receiver = new Receiver(handle)
+  }
+
+  /** Puts a frame into the ring; false if it has no room. `header`: a virtio_net_hdr of 10 bytes. */
+  send(frame: Uint8Array, header?: Uint8Array): boolean {
+    return this.#sender.send(frame, header)
+  }
+
+  /** Puts as many frames into the ring as it has room for; their number. */
+  sendBurst(frames: readonly Uint8Array[], headers?: readonly Uint8Array[]): number {
+    return this.#sender.sendBurst(frames, headers)
+  }
+
+  /** After a `send` that was refused: resolves when there is room again. */
+  room(): Promise<void> {
+    return this.#sender.room()
+  }
+
+  /** Received frames, each a private copy. Frames wait in the ring while nobody is subscribed. */
+  get frames(): Observable<Uint8Array> {
+    return this.#receiver.frames
+  }
+
+  /** Received frames with their virtio-net headers. */
+  get received(): Observable<ReceivedFrame> {
+    return this.#receiver.received
+  }
+
+  /** Sends numbered frames, whose every byte `check()` can verify; resolves with how many went into the ring. */
+  generate(options: GenerateOptions = {}): Promise<number> {
+    return this.#sender.generate(options)
+  }
+
+  /** From now on received frames go to the checker, not to `frames`. `adopt`: numbers may begin anywhere, not at 0. */
+  check({ adopt = false } = {}): void {
+    this.#receiver.check(adopt)
+  }
+
+  stopChecking(): void {
+    this.#receiver.stopChecking()
+  }
+
+  /** What the checker has seen since `check()`. */
+  get report(): Report {
+    return this.#receiver.report
+  }
+
+  /** Resolves once the checker has received that many intact frames. */
+  whenReceived(frames: number): Promise<Report> {
+    return this.#receiver.whenReceived(frames)
+  }
+
+  /** With `autoPost: false`: gives the back end up to `count` receive buffers; how many there were to give. */
+  postReceive(count = 0xffffffff): number {
+    return native().guestPostReceive(this.handle, count)
+  }
+
+  get stats(): Record<GuestStatName, number> {
+    const values = new Float64Array(STATS.length)
+    native().guestStats(this.handle, values)
+    return Object.fromEntries(STATS.map((name, n) => [name, values[n]])) as Record<GuestStatName, number>
+  }
+
+  /** @internal */
+  watchCalls(calls: readonly number[]): void {
+    const halves = [this.#receiver, this.#sender]
+    this.#watches = RINGS.map(ring => watch(calls[ring], 'edge', () => halves[ring].onCall()))
+  }
+
+  /** Its rings run: whoever waits looks again. `again`: they ran before. @internal */
+  started(again: boolean): void {
+    // What was made available while they stood still had no one to see its kick.
+    if (again) for (const ring of RINGS) native().guestKickNow(this.handle, ring)
+    this.#receiver.onCall()
+    this.#sender.onCall()
+  }
+
+  /** @internal */
+  end(): void {
+    this.#sender.close()
+    this.#receiver.close()
+    for (const open of this.#watches) open.close()
+  }
+}

@@ -1,0 +1,123 @@
+// The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
+// ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
+import { Subject } from 'rxjs'
+import { FlowTable } from './data/flows.js'
+import type { SinkGroup } from './data/sink-group.js'
+import type { PairPorts, SourceGroup } from './data/source-group.js'
+import type { DeviceSession } from './device-session.js'
+import { VhostQueue, VhostSink } from './queue.js'
+
+export interface QueueMakers {
+  /** The driver's own queues, if they follow this device: one drain loop a ring, so the device's face shares them. */
+  shared(): SourceGroup | undefined
+  source(): SourceGroup
+  sink(): SinkGroup
+}
+
+/** Rings of a pair: 2k leads to the guest, 2k + 1 from it. */
+const TO_GUEST = 0
+const FROM_GUEST = 1
+
+export class QueuePairs {
+  readonly #session: DeviceSession
+  readonly #make: QueueMakers
+  readonly #ended = new Subject<void>()
+  readonly #flows = new FlowTable()
+  /** Pairs of which a ring was started once. */
+  readonly #used = [0]
+  /** Pairs whose to-guest ring runs. */
+  #running: number[] = []
+  readonly #sinks = new Set<SinkGroup>()
+  #source: SourceGroup | undefined
+  #ownSource = false
+  #ownSink: SinkGroup | undefined
+  readonly #queues = new Map<number | undefined, VhostQueue>()
+  readonly #ways = new Map<number | undefined, VhostSink>()
+
+  constructor(session: DeviceSession, make: QueueMakers) {
+    this.#session = session
+    this.#make = make
+  }
+
+  /** A driver's queue takes these rings, unless someone uses them by the device's own. */
+  attachSource(group: SourceGroup): void {
+    if (this.#source !== undefined) return
+    this.#source = group
+    group.attach(this.#ports(FROM_GUEST))
+  }
+
+  attachSink(group: SinkGroup): void {
+    this.#sinks.add(group)
+    group.attach(this.#ports(TO_GUEST), this.#running)
+  }
+
+  /** From the session, once the ports know it. */
+  ringState(ring: number, runs: boolean): void {
+    const pair = ring >> 1
+    if (runs && !this.#used.includes(pair)) {
+      this.#used.push(pair)
+      this.#source?.open(pair)
+      for (const sink of this.#sinks) sink.open(pair)
+    }
+    if (ring % 2 === FROM_GUEST) return
+    this.#running = this.#running.filter(other => other !== pair)
+    if (runs) this.#running.push(pair)
+    for (const sink of this.#sinks) sink.ringState(pair, runs)
+  }
+
+  /** One pair's, or all of them as one. */
+  fromGuest(pair?: number): VhostQueue {
+    const group = this.#needSource()
+    const known = this.#queues.get(pair)
+    if (known) return known
+    const queue = new VhostQueue(pair === undefined ? group : group.member(pair), { ended: this.#ended })
+    this.#queues.set(pair, queue)
+    return queue
+  }
+
+  toGuest(pair?: number): VhostSink {
+    if (this.#ownSink === undefined) {
+      this.#ownSink = this.#make.sink()
+      this.attachSink(this.#ownSink)
+    }
+    const known = this.#ways.get(pair)
+    if (known) return known
+    const sink = new VhostSink(pair === undefined ? this.#ownSink : this.#ownSink.member(pair))
+    this.#ways.set(pair, sink)
+    return sink
+  }
+
+  /** The device is gone. */
+  end(): void {
+    this.#ended.next()
+    this.#ended.complete()
+    if (this.#ownSource) this.#source?.close()
+    else this.#source?.detach()
+    for (const group of this.#sinks) {
+      if (group === this.#ownSink) group.close()
+      else group.detach('gone')
+    }
+    this.#sinks.clear()
+  }
+
+  #needSource(): SourceGroup {
+    if (this.#source === undefined) {
+      const shared = this.#make.shared()
+      this.#ownSource = shared === undefined
+      this.attachSource(shared ?? this.#make.source())
+    }
+    return this.#source as unknown as SourceGroup
+  }
+
+  #ports(direction: number): PairPorts {
+    const used = this.#used
+    return {
+      port: pair => this.#session.port(2 * pair + direction),
+      flows: this.#flows,
+      used,
+      get several() {
+        return used.length > 1
+      },
+    }
+  }
+}

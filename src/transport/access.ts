@@ -1,0 +1,33 @@
+// Who may connect: the group of a socket file by name, and a list of processes that are let in, by what the kernel says
+// of them (SO_PEERCRED, unix(7)), which a peer can't forge.
+import { readFileSync } from 'node:fs'
+import { VhostError } from '../errors.js'
+import type { PeerCredentials } from './connection.js'
+
+/** Any of the lists that holds the peer lets it in. A function decides alone. */
+export type PeerAllowList =
+  | { uids?: readonly number[]; gids?: readonly number[]; pids?: readonly number[] }
+  | ((peer: PeerCredentials) => boolean)
+
+/** `peer` undefined: the kernel would not say, and nobody unknown is let in. */
+export function isAllowed(list: PeerAllowList | undefined, peer: PeerCredentials | undefined): boolean {
+  if (list === undefined) return true
+  if (peer === undefined) return false
+  if (typeof list === 'function') return list(peer) === true
+  const { uids, gids, pids } = list
+  return Boolean(uids?.includes(peer.uid) || gids?.includes(peer.gid) || pids?.includes(peer.pid))
+}
+
+/** The number of a group of /etc/group; numbers stay what they are. */
+export function groupId(group: number | string): number {
+  if (typeof group === 'number') return group
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find(entry => entry.startsWith(`${group}:`))
+  const id = line?.split(':')[2]
+  if (!id)
+    throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', `there is no group ${group} in /etc/group`, {
+      fix: 'give its number, if it comes from elsewhere (getent group)',
+    })
+  return Number(id)
+}
