@@ -3,7 +3,7 @@
 // pair. It reads frames in the pool and knows no ring.
 //
 // A flow is the same in both directions: addresses and ports are added, so that order does not matter.
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../packet.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 
 /** Flows remembered: Linux's tun remembers as many for a device. 5 bytes each. */
 const ENTRIES = 4096
@@ -93,6 +93,6 @@ export class FlowTable {
 }
 
 function hashOf({ bytes, meta }: FrameBytes, id: number): number {
-  const at = id * SLOT_WORDS
+  const at = id << SLOT_SHIFT
   return flowHash(bytes, meta[at + SLOT_OFFSET], meta[at + SLOT_LENGTH])
 }

@@ -24,7 +24,6 @@ struct Slot {
 
 Slot slots[kMaxGuardedRanges];
 uint32_t slots_used;  // high-water mark: what the handler scans
-uint64_t epoch;
 std::mutex table_mutex;
 struct sigaction previous;
 bool installed;
@@ -39,7 +38,7 @@ bool cover(uintptr_t address) {
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) return false;
     __atomic_store_n(&slots[i].poisoned, true, __ATOMIC_RELEASE);
-    __atomic_add_fetch(&epoch, 1, __ATOMIC_RELEASE);
+    __atomic_add_fetch(&poison_epochs, 1, __ATOMIC_RELEASE);
     return true;
   }
   return false;
@@ -101,7 +100,6 @@ bool GuardedRange::poisoned() const {
   return slot_ >= 0 && __atomic_load_n(&slots[slot_].poisoned, __ATOMIC_ACQUIRE);
 }
 
-uint64_t poison_epoch() { return __atomic_load_n(&epoch, __ATOMIC_ACQUIRE); }
 
 bool sigbus_guard_installed() {
   struct sigaction now {};

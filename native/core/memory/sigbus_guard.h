@@ -27,7 +27,8 @@ class GuardedRange {
 };
 
 /// Rises with every poisoned range: one load tells a burst that nothing happened since it last looked.
-uint64_t poison_epoch();
+inline uint64_t poison_epochs = 0;  // written by the signal handler
+inline uint64_t poison_epoch() { return __atomic_load_n(&poison_epochs, __ATOMIC_ACQUIRE); }
 
 /// For tests and for the periodic check: is our handler (still) installed?
 bool sigbus_guard_installed();

@@ -36,7 +36,6 @@ class Dequeuer {
   Dequeuer(Virtqueue& queue, R& ring, Pool& pool, uint32_t account)
       : queue_(queue),
         ring_(ring),
-        pool_(pool),
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         ahead_(ring, queue.memory()),
@@ -45,59 +44,68 @@ class Dequeuer {
 
   uint32_t run(uint32_t max, uint32_t* slots) {
     if (ring_.wiped()) return 0;
+    uint32_t count = 0;
     // Dropped chains take part in the count of heads, or a guest that sends only garbage would keep us here
     // for ever.
-    for (uint32_t heads = 0; count_ < max && heads < kMaxBurst; heads++) {
-      if (!slots_.within_credit()) return kBurstCredit | more(max, heads);
-      if (ahead_.empty() && !look(std::min(max - count_, slots_.credit()))) return more(max, heads);
-      if (!one(slots)) return result_ | more(max, heads);
+    uint32_t heads = 0;
+    Stop stop = Stop::none;
+    while (count < max && heads < kMaxBurst && stop == Stop::none) {
+      const uint32_t room = std::min({max - count, kMaxBurst - heads, kPublishEvery - ring_.staged()});
+      if (slots_.credit() == 0) return finish(count, Stop::credit);
+      const uint32_t ready = ahead_.fill(std::min(room, slots_.credit()));
+      if (ready == 0) {
+        if (ahead_.fault() != Reason::none) queue_.latch(ahead_.fault());
+        return finish(count, Stop::none);
+      }
+      for (uint32_t i = 0; i < ready && stop == Stop::none; i++) {
+        const int32_t slot = one(ahead_[i], &stop);
+        if (slot >= 0) slots[count++] = static_cast<uint32_t>(slot);
+      }
+      heads += ready;
       if (ring_.staged() == kPublishEvery) ring_.publish();
     }
-    return more(max, kMaxBurst);
+    return finish(count, stop, stop == Stop::none);
   }
 
-  uint32_t count() const { return count_; }
   uint32_t dropped() const { return dropped_; }
-  uint64_t bytes() const { return bytes_; }
+  uint32_t bytes() const { return slots_.bytes(); }
 
  private:
-  static constexpr int32_t kDropped = -1, kNoSlot = -2, kFault = -3;
+  static constexpr int32_t kDropped = -1, kNoSlot = -2;
+  enum class Stop : uint32_t { none = 0, credit = kBurstCredit, no_slot = kBurstNoSlot, fault = kBurstFault };
 
-  uint32_t more(uint32_t max, uint32_t heads) const {
-    return ring_.more() || count_ == max || heads == kMaxBurst ? uint32_t{kBurstMore} : 0;
+  // `full`: it ended because it may be no longer, not for lack of chains.
+  uint32_t finish(uint32_t count, Stop stop, bool full = false) const {
+    const uint32_t more = full || ring_.more() ? uint32_t{kBurstMore} : 0;
+    return count | static_cast<uint32_t>(stop) | more;
   }
 
-  bool look(uint32_t want) {
-    if (ahead_.fill(std::min(want, kPublishEvery - ring_.staged())) > 0) return true;
-    if (ahead_.fault() != Reason::none) queue_.latch(ahead_.fault());
-    return false;
-  }
-
-  // The chain in front becomes a packet, or is dropped. False: it can't be taken now, or the ring is latched.
-  bool one(uint32_t* slots) {
-    const auto& entry = ahead_.front();
-    if (const Reason reason = ring_.take(entry.head); reason != Reason::none) {
-      queue_.latch(reason);
-      return false;
-    }
-    const uint32_t length = entry.first.length - header_length_;
+  // The chain becomes a packet in a slot, or is dropped; unless something stops the burst before.
+  int32_t one(const typename Lookahead<R, Access::read>::Entry& entry, Stop* stop) {
+    if (__builtin_expect(!slots_.within_bytes(), 0)) return *stop = Stop::credit, kDropped;
+    if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason, stop);
+    const uint32_t length = entry.room - header_length_;  // wraps for what is no plain buffer
     int32_t slot;
-    if (__builtin_expect(entry.plain != nullptr && length - kMinPacket <= kMaxPacket - kMinPacket, 1))
+    if (__builtin_expect(length - kMinPacket <= kMaxPacket - kMinPacket, 1))
       slot = receive_plain(entry.plain, length);
     else
-      slot = receive_chain(entry.first);
-    if (__builtin_expect(slot < kDropped, 0)) {
+      slot = receive_chain(entry.first, stop);
+    if (__builtin_expect(slot < 0, 0)) {
       if (slot == kNoSlot) {
         ring_.undo(entry.head);
-        result_ = kBurstNoSlot;
+        return *stop = Stop::no_slot, kDropped;
       }
-      return false;
+      if (*stop != Stop::none) return kDropped;
+      if (queue_.fault() != Reason::none) *stop = Stop::fault;
     }
     ring_.complete(entry.head, 0);
-    ahead_.pop();
-    if (slot == kDropped) return queue_.fault() == Reason::none;
-    slots[count_++] = static_cast<uint32_t>(slot);
-    return true;
+    return slot;
+  }
+
+  int32_t fault(Reason reason, Stop* stop) {
+    queue_.latch(reason);
+    *stop = Stop::fault;
+    return kDropped;
   }
 
   int32_t drop(Stat why) {
@@ -122,19 +130,16 @@ class Dequeuer {
     }
     const int32_t slot = slots_.take(length);
     if (slot < 0) return kNoSlot;
-    guest_copy_in(pool_.data(slot), buffer + header_length_, length);
-    return received(slot, header, length);
+    guest_copy_in(slots_.data(slot), buffer + header_length_, length);
+    return received(slot, header);
   }
 
   // Any other chain: walked to its end.
-  __attribute__((noinline)) int32_t receive_chain(const Descriptor& first) {
+  __attribute__((noinline)) int32_t receive_chain(const Descriptor& first, Stop* stop) {
     walker_.template walk<Access::read>(ahead_.table(), first, &chain_);
     Reason reason = chain_.fault;
     if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
-    if (reason != Reason::none) {
-      queue_.latch(reason);
-      return kFault;
-    }
+    if (reason != Reason::none) return fault(reason, stop);
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
     if (chain_.total < header_length_) return drop(drop_short);
     if (chain_.total == header_length_) return drop(drop_empty);
@@ -148,26 +153,21 @@ class Dequeuer {
       return drop(stat_of(why));
     const int32_t slot = slots_.take(n);
     if (slot < 0) return kNoSlot;
-    copy_from(chain_, header_length_, n, pool_.data(slot));
-    return received(slot, header, n);
+    copy_from(chain_, header_length_, n, slots_.data(slot));
+    return received(slot, header);
   }
 
-  int32_t received(int32_t slot, const NetHeader& header, uint32_t length) {
-    pool_.meta(slot).header = header;
-    bytes_ += length;
+  int32_t received(int32_t slot, const NetHeader& header) {
+    slots_.meta(slot).header = header;
     queue_.well_formed();
     return slot;
   }
 
   Virtqueue& queue_;
   R& ring_;
-  Pool& pool_;
   const uint64_t features_;
   const uint32_t header_length_;
-  uint32_t count_ = 0;
   uint32_t dropped_ = 0;
-  uint32_t result_ = 0;
-  uint64_t bytes_ = 0;
   Lookahead<R, Access::read> ahead_;
   SlotTaker slots_;
   ChainWalker walker_;
@@ -183,15 +183,14 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
     queue.count_burst(0);
     return queue.revoked() ? uint32_t{kBurstFault} : 0;
   }
-  uint32_t result, count, dropped;
-  uint64_t bytes;
+  uint32_t result, dropped, bytes;
   {
     Dequeuer dequeuer(queue, queue.ring(), pool, account);
     result = dequeuer.run(std::min(max, kMaxBurst), slots);
-    count = dequeuer.count();
     dropped = dequeuer.dropped();
     bytes = dequeuer.bytes();
   }
+  const uint32_t count = result & kBurstCount;
   if (queue.revoked()) {
     // Some of these bytes may be the zero pages that took the guest's place: none of them is passed on.
     for (uint32_t i = 0; i < count; i++) pool.give_back(slots[i]);
@@ -203,7 +202,7 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
   queue.stats()[stat_packets] += count;
   queue.stats()[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;
-  return result | count | burst_drops(dropped);
+  return result | burst_drops(dropped);
 }
 
 }  // namespace rxvhost

@@ -74,14 +74,14 @@ class Enqueuer {
     const SlotMeta& meta = pool_.meta(slot);
     const uint32_t length = meta.length;
     if (ahead_.empty()) {
+      publish_some();
       if (ahead_.fill(std::min(left, kPublishEvery - ring_.staged())) == 0)
         return ahead_.fault() != Reason::none ? fault(ahead_.fault()) : Outcome::no_room;
     }
     const auto& entry = ahead_.front();
     const uint32_t need = header_length_ + length;
-    if (__builtin_expect(entry.plain == nullptr || entry.first.length < need || length > plain_most_ ||
-                             (meta.header.flags | meta.header.gso_type),
-                         0))
+    if (__builtin_expect(
+            entry.room < need || length > plain_most_ || (meta.header.flags | meta.header.gso_type), 0))
       return any(slot);
     if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason);
     // No offload: all of the header is zero, but for the one buffer that mergeable ones count.
@@ -120,7 +120,13 @@ class Enqueuer {
     if (pass.checksum) fill_checksum(slot, &header, filled);
     fill(slot, header, pass.checksum ? filled : nullptr);
     if (log_ != nullptr) mark(need);
+    publish_some();
     return Outcome::delivered;
+  }
+
+  // Chains are looked at up to here only, so that a burst of plain ones need not ask.
+  void publish_some() {
+    if (ring_.staged() >= kPublishEvery) ring_.publish();
   }
 
   // A buffer taken for the packet in hand. Its spans are walked again when it is filled: a chain is read once
@@ -332,7 +338,6 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
     const Queue::Outcome outcome = enqueuer.one(slot, most - taken);
     if (outcome == Queue::Outcome::no_room) result = kBurstMore;
     if (outcome == Queue::Outcome::no_room || outcome == Queue::Outcome::fault) break;
-    if (queue.ring().staged() >= kPublishEvery) queue.ring().publish();
     if (outcome == Queue::Outcome::dropped) continue;
     bytes += pool.meta(slot).length;
     delivered++;

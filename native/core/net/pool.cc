@@ -47,8 +47,7 @@ bool Pool::open(uint64_t bytes) {
   cursors_ = reinterpret_cast<PoolCursors*>(next());
   accounts_ = reinterpret_cast<Account*>(next());
   exchange_ = reinterpret_cast<uint32_t*>(next());
-  cursors_->count[0] = count[0];
-  cursors_->count[1] = count[1];
+  for (int c = 0; c < 2; c++) cursors_->count[c] = count_[c] = count[c];
   return true;
 }
 
@@ -58,7 +57,7 @@ Pool::~Pool() {
 
 bool Pool::grow(SlotClass c) {
   const uint32_t have = cursors_->grown[c];
-  const uint32_t n = std::min(kSlab[c], cursors_->count[c] - have);
+  const uint32_t n = std::min(kSlab[c], count_[c] - have);
   for (uint32_t i = 0; i < n; i++) free_[c][cursors_->free[c].tail++ & mask_[c]] = first_slot(c) + have + i;
   cursors_->grown[c] = have + n;
   return n > 0;
@@ -71,7 +70,7 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   Account& account = accounts_[account_id & (kMaxAccounts - 1)];
   auto& list = cursors_->free[c];
   const uint32_t own = account.out[c] < account.reserve[c] ? account.reserve[c] - account.out[c] : 0;
-  const uint32_t left = list.tail - list.head + (cursors_->count[c] - cursors_->grown[c]);
+  const uint32_t left = list.tail - list.head + (count_[c] - cursors_->grown[c]);
   if (left <= cursors_->reserved[c] - own) return -1;
   if (list.head == list.tail && !grow(c)) return -1;
   const uint32_t slot = free_[c][list.head & mask_[c]];
@@ -82,9 +81,9 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   account.packets++;
   account.bytes += length;
   SlotMeta& meta = meta_[slot];
-  const size_t start = c == small ? size_t{slot} * kSmallSlot
-                                  : size_t{cursors_->count[small]} * kSmallSlot +
-                                        size_t{slot - cursors_->count[small]} * kLargeSlot;
+  const size_t start = c == small
+                           ? size_t{slot} * kSmallSlot
+                           : size_t{count_[small]} * kSmallSlot + size_t{slot - count_[small]} * kLargeSlot;
   meta.offset = static_cast<uint32_t>(start + kHeadroom);
   meta.length = length;
   meta.references = 1;
@@ -94,12 +93,14 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
 
 SlotTaker::SlotTaker(Pool& pool, uint32_t account)
     : pool_(pool),
-      account_id_(account),
       account_(pool.accounts_[account & (kMaxAccounts - 1)]),
       meta_(pool.meta_),
+      bytes_of_pool_(pool.bytes_),
       list_(pool.free_[Pool::small]),
       mask_(pool.mask_[Pool::small]),
-      small_count_(pool.cursors_->count[Pool::small]) {
+      small_count_(pool.count_[Pool::small]),
+      account_id_(account),
+      first_bytes_(account_.bytes) {
   begin();
 }
 
@@ -107,11 +108,11 @@ void SlotTaker::begin() {
   const PoolCursors& cursors = *pool_.cursors_;
   const Account& a = account_;
   head_ = settled_head_ = cursors.free[Pool::small].head;
-  tail_ = cursors.free[Pool::small].tail;
+  const uint32_t listed = cursors.free[Pool::small].tail - head_;
+  const uint32_t there = listed + (small_count_ - cursors.grown[Pool::small]);
   const uint32_t own = a.out[0] < a.reserve[0] ? a.reserve[0] - a.out[0] : 0;
-  const uint32_t there = tail_ - head_ + (small_count_ - cursors.grown[Pool::small]);
   const uint32_t others = cursors.reserved[Pool::small] - own;
-  left_ = there > others ? there - others : 0;
+  end_ = head_ + std::min(listed, there > others ? there - others : 0);
   credit_ = a.packets < a.packet_limit ? a.packet_limit - a.packets : 0;
   bytes_ = settled_bytes_ = a.bytes;
   byte_limit_ = a.byte_limit;
@@ -139,7 +140,7 @@ int32_t SlotTaker::take_elsewhere(uint32_t length) {
 
 void Pool::give_back(uint32_t slot) {
   SlotMeta& meta = meta_[slot];
-  const SlotClass c = slot < cursors_->count[small] ? small : large;
+  const SlotClass c = slot < count_[small] ? small : large;
   Account& account = accounts_[meta.account & (kMaxAccounts - 1)];
   account.packets--;
   account.bytes -= meta.length;

@@ -76,7 +76,7 @@ class Pool {
   uint32_t* exchange(uint32_t at, uint32_t count) {
     return at <= kExchangeWords && count <= kExchangeWords - at ? exchange_ + at : nullptr;
   }
-  uint32_t slots() const { return cursors_->count[small] + cursors_->count[large]; }
+  uint32_t slots() const { return count_[small] + count_[large]; }
 
   /// Is the slot's metadata, which JavaScript can write, inside the pool?
   bool holds(uint32_t slot) const {
@@ -100,7 +100,7 @@ class Pool {
  private:
   friend class SlotTaker;
   bool grow(SlotClass c);
-  uint32_t first_slot(SlotClass c) const { return c == small ? 0 : cursors_->count[small]; }
+  uint32_t first_slot(SlotClass c) const { return c == small ? 0 : count_[small]; }
 
   uint8_t* mapping_ = nullptr;
   size_t mapping_size_ = 0;
@@ -109,6 +109,7 @@ class Pool {
   SlotMeta* meta_ = nullptr;
   uint32_t* free_[2] = {};
   uint32_t mask_[2] = {};
+  uint32_t count_[2] = {};  // slots by class; our own, JavaScript can write the cursors
   PoolCursors* cursors_ = nullptr;
   Account* accounts_ = nullptr;
   uint32_t* exchange_ = nullptr;
@@ -123,20 +124,17 @@ class SlotTaker {
   SlotTaker& operator=(const SlotTaker&) = delete;
   ~SlotTaker() { settle(); }
 
-  /// May the account have one more packet?
-  bool within_credit() const { return credit_ > 0 && bytes_ < byte_limit_; }
   /// Packets that the account may still have, as far as it depends on their number.
-  uint32_t credit() const { return credit_; }
+  uint32_t credit() const { return credit_ - (head_ - settled_head_); }
+  /// May it have one more, as far as it depends on their bytes?
+  bool within_bytes() const { return bytes_ < byte_limit_; }
 
   /// As Pool::take(); the header is the caller's to fill.
   int32_t take(uint32_t length) {
-    if (length > kSmallSlot - kHeadroom) return take_elsewhere(length);
-    if (left_ == 0 || head_ == tail_) return take_elsewhere(length);
+    if (length > kSmallSlot - kHeadroom || head_ == end_) return take_elsewhere(length);
     const uint32_t slot = list_[head_ & mask_];
     if (slot >= small_count_) return -1;  // JavaScript can write the list
     head_++;
-    left_--;
-    credit_--;
     bytes_ += length;
     SlotMeta& meta = meta_[slot];
     meta.offset = slot * kSmallSlot + kHeadroom;
@@ -145,6 +143,10 @@ class SlotTaker {
     meta.account = account_id_;
     return static_cast<int32_t>(slot);
   }
+  SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
+  uint8_t* data(uint32_t slot) { return bytes_of_pool_ + meta_[slot].offset; }
+  /// Bytes of all that were taken.
+  uint32_t bytes() const { return bytes_ - first_bytes_; }
 
  private:
   void begin();
@@ -152,16 +154,19 @@ class SlotTaker {
   int32_t take_elsewhere(uint32_t length);
 
   Pool& pool_;
-  const uint32_t account_id_;
   Account& account_;
   SlotMeta* const meta_;
+  uint8_t* const bytes_of_pool_;
   const uint32_t* const list_;
   const uint32_t mask_;
   const uint32_t small_count_;
-  uint32_t head_, tail_;
-  uint32_t left_;    // small slots that this account may have, listed or not
-  uint32_t credit_;  // packets
-  uint32_t bytes_, byte_limit_;
+  const uint32_t account_id_;
+  const uint32_t first_bytes_;  // of the account, at the beginning
+  uint32_t head_;
+  uint32_t end_;     // of the small slots that are listed and that this account may have
+  uint32_t credit_;  // packets, at the last settle()
+  uint32_t bytes_;   // of the account
+  uint32_t byte_limit_;
   uint32_t settled_head_, settled_bytes_;
 };
 

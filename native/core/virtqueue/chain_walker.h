@@ -45,15 +45,16 @@ class DescriptorTable {
   uint32_t entries() const { return entries_; }
   bool load(uint32_t index, Descriptor* out) const {
     if (base_ == nullptr) return gather(index, out);
-    const vring_desc* d = base_ + index;
+    *out = load(base_ + index);
+    return true;
+  }
+  static Descriptor load(const vring_desc* d) {
     // Two loads of 8 bytes: a descriptor torn by a guest's write is the guest's own doing, each field is
     // whole.
-    out->address = guest_load(reinterpret_cast<const uint64_t*>(&d->addr));
+    const uint64_t address = guest_load(reinterpret_cast<const uint64_t*>(&d->addr));
     const uint64_t rest = guest_load(reinterpret_cast<const uint64_t*>(&d->len));
-    out->length = static_cast<uint32_t>(rest);
-    out->flags = static_cast<uint16_t>(rest >> 32);
-    out->next = static_cast<uint16_t>(rest >> 48);
-    return true;
+    return {address, static_cast<uint32_t>(rest), static_cast<uint16_t>(rest >> 32),
+            static_cast<uint16_t>(rest >> 48)};
   }
 
  private:

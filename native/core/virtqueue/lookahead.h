@@ -23,7 +23,8 @@ class Lookahead {
  public:
   struct Entry {
     Descriptor first;
-    uint8_t* plain;  // the buffer, if the chain is one direct descriptor inside one region; or null
+    uint8_t* plain;  // the buffer, if the chain is one direct descriptor inside one region
+    uint32_t room;   // its bytes; 0 for any other chain
     uint16_t head;
   };
 
@@ -39,7 +40,9 @@ class Lookahead {
     count_ = got.count;
     fault_ = got.count == 0 ? got.fault : Reason::none;
     ring_.prefetch_used(got.count);
-    for (uint32_t i = 0; i < got.count; i++) load(heads[i], &entries_[i]);
+    const Region* last = last_;
+    for (uint32_t i = 0; i < got.count; i++) load(heads[i], &entries_[i], &last);
+    last_ = last;
     return got.count;
   }
   Reason fault() const { return fault_; }
@@ -47,23 +50,25 @@ class Lookahead {
   void forget() { next_ = count_ = 0; }
 
   bool empty() const { return next_ == count_; }
-  uint32_t left() const { return count_ - next_; }
   const Entry& front() const { return entries_[next_]; }
+  /// Those of the last fill(), for who uses them up.
+  const Entry& operator[](uint32_t i) const { return entries_[i]; }
   void pop() { next_++; }
   const DescriptorTable& table() const { return table_; }
 
  private:
-  void load(uint16_t head, Entry* entry) {
+  void load(uint16_t head, Entry* entry, const Region** last) {
     constexpr uint16_t kShape = VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE;
     constexpr uint16_t kPlain = access == Access::write ? VRING_DESC_F_WRITE : 0;
-    table_.load(head, &entry->first);
+    const Descriptor d = DescriptorTable::load(ring_.table() + head);
+    entry->first = d;
     entry->head = head;
-    entry->plain = nullptr;
-    const Descriptor& d = entry->first;
+    entry->room = 0;
     if ((d.flags & kShape) != kPlain || d.length == 0) return;
-    const Span span = memory_.translate<access>(d.address, d.length, &last_);
+    const Span span = memory_.translate<access>(d.address, d.length, last);
     if (span.size != d.length) return;
     entry->plain = span.data;
+    entry->room = d.length;
     ask(span.data);
     ask(span.data + kCacheLine);
   }

@@ -1,6 +1,5 @@
 #include "core/virtqueue/virtqueue.h"
 
-#include "core/memory/sigbus_guard.h"
 #include "core/virtqueue/notifier.h"
 
 namespace rxvhost {
@@ -176,10 +175,8 @@ void Virtqueue::finish_burst() {
   if (ring_.call_due()) call();
 }
 
-bool Virtqueue::revoked() {
-  const uint64_t now = poison_epoch();
-  if (now == poison_epoch_) return false;
-  poison_epoch_ = now;
+bool Virtqueue::find_revoked() {
+  poison_epoch_ = poison_epoch();
   if (!memory_->poisoned()) return false;  // somebody else's
   latch(Reason::memory_revoked);
   return true;

@@ -19,6 +19,7 @@
 #include "core/base/fd.h"
 #include "core/base/limits.h"
 #include "core/base/result.h"
+#include "core/memory/sigbus_guard.h"
 #include "core/memory/snapshot.h"
 #include "core/virtqueue/split_ring.h"
 
@@ -105,7 +106,7 @@ class Virtqueue {
   /// After a burst: publish, and one call if the driver wants it.
   void finish_burst();
   /// True when the memory that the ring runs on was taken away; the ring is then latched.
-  bool revoked();
+  bool revoked() { return poison_epoch() != poison_epoch_ && find_revoked(); }
   bool malformed(uint32_t in_a_row) { return (malformed_ += in_a_row) > kMalformedBudget; }
   void well_formed() { malformed_ = 0; }
 
@@ -131,6 +132,7 @@ class Virtqueue {
   }
   void log_used_ring();
   void call();
+  bool find_revoked();
   void log_changed();
 
   std::mutex mutex_;
