@@ -138,6 +138,12 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/micro/micro.js', ...rest]))
   },
+  /** Throughput against librte_vhost, or another bench: `-- latency`. */
+  bench() {
+    build()
+    const [name, ...args] = rest[0] === 'latency' ? rest : ['throughput', ...rest]
+    process.exit(run(process.execPath, [`dist/bench/${name}/main.js`, ...args]))
+  },
   asan() {
     install()
     compile()

@@ -1,0 +1,49 @@
+// How the C programs of the benches are driven: a command is a line on stdin, each answer is a line of JSON
+// on stdout.
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_WORDS 12
+
+struct command {
+  char line[512];
+  int words;
+  char* word[MAX_WORDS];
+};
+
+// Unbuffered, so that poll() tells the truth about what is left to be read.
+static inline void control_begin(void) {
+  setvbuf(stdin, NULL, _IONBF, 0);
+  setvbuf(stdout, NULL, _IOLBF, 0);
+}
+
+// Waits for a command; false at the end of the input.
+static inline bool control_read(struct command* command) {
+  if (fgets(command->line, sizeof(command->line), stdin) == NULL) return false;
+  command->words = 0;
+  char* rest = NULL;
+  for (char* word = strtok_r(command->line, " \n", &rest); word != NULL && command->words < MAX_WORDS;
+       word = strtok_r(NULL, " \n", &rest))
+    command->word[command->words++] = word;
+  return true;
+}
+
+// Is there a command, or the end of the input? One system call, for now and then.
+static inline bool control_waiting(void) {
+  struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
+  return poll(&fd, 1, 0) > 0;
+}
+
+static inline bool command_is(const struct command* command, const char* name, int arguments) {
+  return command->words == arguments + 1 && strcmp(command->word[0], name) == 0;
+}
+
+static inline unsigned long command_number(const struct command* command, int at) {
+  return strtoul(command->word[at], NULL, 10);
+}

@@ -1,0 +1,120 @@
+// `npm run bench`: rx-vhost against librte_vhost in one run, in alternating slices, on the same cores with the same front
+// end. Prints a table and saves it under bench/results/. docs/performance.md says what is measured and how.
+//
+//   npm run bench [-- --quick | --full] [--job=a,b] [--form=a,b] [--size=64,1518] [--pairs=7] [--ms=1000]
+//                 [--ring=256] [--mergeable=yes|no] [--burst=32] [--name=throughput]
+import { parseArgs } from 'node:util'
+import { dpdkVersion, MissingError } from '../support/c-program.js'
+import { type Axes, memoryKind, Rig } from '../support/rig.js'
+import { machine, saveResult } from '../support/tables.js'
+import { type Form, forms, type Job, jobs, missing } from './jobs.js'
+import { markdown, terminalTable, voids } from './report.js'
+import { MOST_DISCARDED, measureRow, type Row } from './row.js'
+import type { Work } from './slice.js'
+
+const options = {
+  quick: { type: 'boolean' },
+  full: { type: 'boolean' },
+  job: { type: 'string' },
+  form: { type: 'string' },
+  size: { type: 'string' },
+  pairs: { type: 'string' },
+  ms: { type: 'string' },
+  ring: { type: 'string', default: '256' },
+  mergeable: { type: 'string', default: 'yes' },
+  burst: { type: 'string', default: '32' },
+  name: { type: 'string', default: 'throughput' },
+} as const
+
+interface Setting extends Axes {
+  sizes: number[]
+}
+
+const { values } = parseArgs({ options })
+const list = (text: string | undefined): string[] | undefined => text?.split(',').filter(Boolean)
+const ring = Number(values.ring)
+const mergeable = values.mergeable !== 'no'
+const sizes = list(values.size)?.map(Number) ?? [64, 1518]
+const pairs = Number(values.pairs ?? (values.quick ? 5 : 7))
+const ms = Number(values.ms ?? (values.quick ? 200 : 1000))
+
+/** One axis at a time: what is not named stays as in the default. */
+const settings: Setting[] = values.full
+  ? [
+      { ring, mergeable, sizes: [64, 512, 1518] },
+      { ring: 1024, mergeable, sizes: [64, 1518] },
+      { ring, mergeable: false, sizes: [64, 1518] },
+    ]
+  : [{ ring, mergeable, sizes }]
+
+/** The jobs and forms that docs/performance.md promises something of; --quick keeps to them. */
+const promised: [Job, Form][] = [
+  ['sink', 'calls'],
+  ['source', 'calls'],
+  ['forward', 'calls'],
+  ['forward', 'bursts'],
+  ['filter-forward', 'bursts'],
+  ['mirror', 'bursts'],
+  ['filter-forward', 'packets'],
+]
+
+function wanted(): [Job, Form][] {
+  const [onlyJobs, onlyForms] = [list(values.job), list(values.form)]
+  const all = jobs.flatMap(job => forms.map((form): [Job, Form] => [job, form]))
+  for (const name of onlyJobs ?? [])
+    if (!jobs.includes(name as Job)) throw new Error(`no job is named ${name}`)
+  for (const name of onlyForms ?? [])
+    if (!forms.includes(name as Form)) throw new Error(`no form is named ${name}`)
+  return (values.quick && !onlyJobs && !onlyForms ? promised : all).filter(
+    ([job, form]) =>
+      (onlyJobs?.includes(job) ?? true) && (onlyForms?.includes(form) ?? true) && !missing(job, form),
+  )
+}
+
+async function measure({ sizes, ...axes }: Setting, rows: Row[]): Promise<number> {
+  const works = wanted().flatMap(([job, form]) =>
+    sizes.map((size): Work => ({ job, form, size, burst: Number(values.burst) })),
+  )
+  const ports = Math.max(...works.map(({ job }) => (job === 'mirror' ? 3 : 2)))
+  const rig = await Rig.start({ ...axes, ports, poll: 'busy' })
+  try {
+    console.log(
+      `ring ${axes.ring}, ${axes.mergeable ? 'mergeable' : 'not mergeable'}, ${memoryKind()}, ` +
+        `negotiated: reference ${rig.masks.reference}, rx-vhost ${rig.masks.ours}`,
+    )
+    for (const work of works) {
+      const row = await measureRow(rig, work, { pairs, ms })
+      rows.push(row)
+      const { job, form, size } = work
+      const outcome = row.void ? `void: ${row.void}` : `ratio ${row.ratio?.median.toFixed(2) ?? '–'}`
+      console.log(`${job}, ${form}, ${size} bytes: ${outcome}`)
+    }
+    return rig.tscMHz
+  } finally {
+    await rig.stop()
+  }
+}
+
+async function main(): Promise<void> {
+  const rows: Row[] = []
+  let tscMHz = 0
+  for (const setting of settings) tscMHz = await measure(setting, rows)
+  console.log(`\n${terminalTable(rows)}`)
+  console.log('\nrx-vhost / reference; ratio: cost of the reference over ours, empty polls taken off')
+  const slices = rows.flatMap(row => row.slices)
+  const discarded = slices.filter(slice => slice.discarded).length / Math.max(1, slices.length)
+  console.log(`discarded slices: ${(discarded * 100).toFixed(1)} % of ${slices.length}${voids(rows)}`)
+  const result = {
+    machine: { ...machine(), tscMHz, dpdk: dpdkVersion(), memory: memoryKind() },
+    ms,
+    pairs,
+    rows,
+  }
+  console.log(`saved: ${saveResult(values.name, result, markdown(rows, tscMHz)).join(', ')}`)
+  if (rows.some(row => row.void) || discarded > MOST_DISCARDED) process.exitCode = 1
+}
+
+main().catch((error: unknown) => {
+  console.error(error instanceof MissingError ? error.message : error)
+  process.exitCode = 1
+})

@@ -1,0 +1,88 @@
+// Rows as tables: a short one for the terminal, all of it in Markdown.
+import { type Side, sides } from '../support/rig.js'
+import { median } from '../support/statistics.js'
+import { type Column, markdownTable, textTable } from '../support/tables.js'
+import type { Judged, Row } from './row.js'
+
+const counting = (row: Row, side: Side): Judged[] =>
+  row.slices.filter(slice => slice.side === side && !slice.discarded)
+
+/** The median over a side's slices that count; '–' when there are none. */
+function middle(row: Row, side: Side, value: (slice: Judged) => number, digits = 1): string {
+  const values = counting(row, side).map(value)
+  return values.length === 0 ? '–' : median(values).toFixed(digits)
+}
+
+const both = (row: Row, value: (slice: Judged) => number, digits = 1): string =>
+  sides
+    .toReversed()
+    .map(side => middle(row, side, value, digits))
+    .join(' / ')
+
+const mpps = ({ packets, ns }: Judged): number => (packets * 1e3) / ns
+const resident = ({ usage }: Judged): number => usage.residentMiB + usage.hugeMiB
+
+const ratio = (row: Row): string => row.ratio?.median.toFixed(2) ?? '–'
+const interval = (row: Row): string => row.ratio?.interval.map(n => n.toFixed(2)).join('–') ?? ''
+
+const name: Column<Row>[] = [
+  { title: 'job', value: ({ job }) => job },
+  { title: 'form', value: ({ form }) => form },
+  { title: 'bytes', value: ({ size }) => size },
+]
+
+const result: Column<Row>[] = [
+  { title: 'ratio', value: row => (row.void ? 'void' : ratio(row)) },
+  { title: '95 %', value: interval },
+  { title: 'ns/packet', value: row => both(row, ({ cost }) => cost) },
+  { title: 'Mpps', value: row => both(row, mpps, 2) },
+]
+
+const quality: Column<Row>[] = [
+  { title: 'empty polls %', value: row => both(row, ({ idleShare }) => idleShare * 100) },
+  { title: 'fill', value: row => both(row, ({ fill }) => fill) },
+  { title: 'pairs', value: ({ ratio }) => ratio?.count ?? 0 },
+  { title: 'discarded', value: ({ discarded, slices }) => `${discarded}/${slices.length}` },
+]
+
+const turns: Column<Row> = {
+  title: 'turns/s',
+  value: row => middle(row, 'ours', ({ turns = 0, ns }) => (turns * 1e9) / ns, 0),
+}
+
+export const terminalTable = (rows: readonly Row[]): string =>
+  textTable([...name, ...result, ...quality, turns], rows)
+
+export function markdown(rows: readonly Row[], tscMHz: number): string {
+  const columns: Column<Row>[] = [
+    ...name,
+    { title: 'ring', value: ({ ring, mergeable }) => `${ring}${mergeable ? '' : ', not mergeable'}` },
+    ...result,
+    {
+      title: 'spread (quartiles)',
+      value: row => row.ratio?.quartiles.map(n => n.toFixed(2)).join('–') ?? '',
+    },
+    { title: 'cycles/packet', value: row => both(row, ({ cost }) => (cost * tscMHz) / 1000, 0) },
+    { title: 'Gbit/s', value: row => both(row, slice => (mpps(slice) * row.size * 8) / 1000, 2) },
+    { title: 'CPU %', value: row => both(row, ({ cpuShare }) => cpuShare * 100, 0) },
+    { title: 'resident MiB', value: row => both(row, resident, 0) },
+    ...quality,
+    turns,
+    { title: 'longest turn ms', value: row => middle(row, 'ours', ({ longestTurnMs = 0 }) => longestTurnMs) },
+    { title: 'by class', value: byClass },
+  ]
+  return `${markdownTable(columns, rows)}\n${voids(rows)}`
+}
+
+const byClass = ({ ratioByClass }: Row): string =>
+  Object.entries(ratioByClass)
+    .map(([name, { median, count }]) => `${name} ${median.toFixed(2)} (${count})`)
+    .join(', ')
+
+/** Why rows have no result. */
+export function voids(rows: readonly Row[]): string {
+  const lines = rows
+    .filter(row => row.void)
+    .map(row => `- ${row.job}, ${row.form}, ${row.size} bytes: void: ${row.void}`)
+  return lines.length > 0 ? `\n${lines.join('\n')}\n` : ''
+}

@@ -1,0 +1,127 @@
+// One row of the table: pairs of slices, one of each side, until there are enough that count. A slice counts if its back
+// end was the bottleneck and the cores stayed as far apart as they were; a pair, if both count and were equally far
+// apart. Loss, corruption or another mask voids the row.
+import { classOf } from '../support/crossing-class.js'
+import { type Rig, type Side, sides } from '../support/rig.js'
+import { type Summary, summarize } from '../support/statistics.js'
+import { runIdle, runSlice, type Slice, type Work } from './slice.js'
+
+/** Of the polls of a slice that counts, so many may have found nothing. */
+export const MOST_IDLE = 0.05
+/** Of all slices, so many may be discarded. */
+export const MOST_DISCARDED = 0.2
+
+const IDLE_MS = 60
+const CHECK_MS = 60
+const WARM_MS = 40
+
+export interface RowOptions {
+  pairs: number
+  ms: number
+}
+
+/** A slice with what was made of it. */
+export interface Judged extends Slice {
+  /** How far apart the cores were, before and after, in nanoseconds. */
+  crossing: [number, number]
+  class: string
+  /** Nanoseconds per packet, empty polls taken off. */
+  cost: number
+  idleShare: number
+  /** Packets per poll that found some. */
+  fill: number
+  /** Why it does not count; undefined: it does. */
+  discarded?: 'not the bottleneck' | 'the cores moved' | 'its partner does not count'
+}
+
+export interface Row extends Work {
+  ring: number
+  mergeable: boolean
+  /** Why there is no result; undefined: there is. */
+  void?: string
+  slices: Judged[]
+  discarded: number
+  /** Cost of a round that finds nothing, in nanoseconds. */
+  idleCost: Record<Side, number>
+  /** Reference's cost over ours, over all pairs and over those of each class: 1 or more is as cheap or cheaper. */
+  ratio?: Summary
+  ratioByClass: Record<string, Summary>
+}
+
+export async function measureRow(rig: Rig, work: Work, options: RowOptions): Promise<Row> {
+  const { ring, mergeable } = rig.options
+  const row: Row = {
+    ...work,
+    ...{ ring, mergeable, slices: [], discarded: 0, ratioByClass: {} },
+    idleCost: { reference: 0, ours: 0 },
+  }
+  const { reference, ours } = rig.masks
+  row.void = reference === ours ? await checkAll(rig, work) : `masks differ: ${reference} and ${ours}`
+  if (row.void) return row
+  for (const side of sides) row.idleCost[side] = await runIdle(rig, side, work, IDLE_MS)
+  const pairs = await measurePairs(rig, work, options, row)
+  row.discarded = row.slices.filter(({ discarded }) => discarded).length
+  row.void ??= await checkAll(rig, work)
+  if (pairs.length > 0) row.ratio = summarize(pairs.map(({ ratio }) => ratio))
+  for (const name of new Set(pairs.map(pair => pair.class)))
+    row.ratioByClass[name] = summarize(pairs.filter(pair => pair.class === name).map(({ ratio }) => ratio))
+  return row
+}
+
+interface Pair {
+  ratio: number
+  class: string
+}
+
+async function measurePairs(rig: Rig, work: Work, { pairs, ms }: RowOptions, row: Row): Promise<Pair[]> {
+  const counting: Pair[] = []
+  let before = await rig.crossing()
+  for (let tries = 0; counting.length < pairs && tries < pairs * 2; tries++) {
+    const pair = {} as Record<Side, Judged>
+    for (const side of sides) {
+      const slice = await runSlice(rig, side, work, { ms, warmMs: WARM_MS, checkAll: false })
+      const after = await rig.crossing()
+      pair[side] = judge(slice, [before, after], row.idleCost[side], work)
+      before = after
+      row.slices.push(pair[side])
+      if (slice.faults.length > 0) {
+        row.void = `${side}: ${slice.faults.join('; ')}`
+        return counting
+      }
+    }
+    const { reference, ours } = pair
+    if (!reference.discarded && !ours.discarded && reference.class === ours.class)
+      counting.push({ ratio: reference.cost / ours.cost, class: ours.class })
+    else for (const slice of [reference, ours]) slice.discarded ??= 'its partner does not count'
+  }
+  return counting
+}
+
+function judge(slice: Slice, crossing: [number, number], idleCost: number, { job }: Work): Judged {
+  const { dequeues, enqueues, idleDequeues, idleEnqueues, packets } = slice
+  // Only the polls that a job begins with: waiting for room behind them is part of the work.
+  const idle = job === 'source' ? idleEnqueues : idleDequeues
+  const busy = job === 'source' ? enqueues - idle : dequeues - idle
+  const [first, last] = crossing.map(classOf)
+  const judged: Judged = {
+    ...slice,
+    crossing,
+    class: first,
+    cost: (slice.ns - idle * idleCost) / packets,
+    idleShare: (idleDequeues + idleEnqueues) / (dequeues + enqueues),
+    fill: packets / busy,
+  }
+  if (judged.idleShare > MOST_IDLE) judged.discarded = 'not the bottleneck'
+  else if (first !== last) judged.discarded = 'the cores moved'
+  return judged
+}
+
+/** A slice of each side in which every frame is checked. What is wrong, if anything. */
+async function checkAll(rig: Rig, work: Work): Promise<string | undefined> {
+  for (const side of sides) {
+    const { faults, packets } = await runSlice(rig, side, work, { ms: CHECK_MS, warmMs: 0, checkAll: true })
+    if (packets === 0) faults.push('nothing moved')
+    if (faults.length > 0) return `${side}, every frame checked: ${faults.join('; ')}`
+  }
+  return undefined
+}

@@ -1,0 +1,138 @@
+// One slice: a back end wakes up, does one job for a while under the generator's traffic, and rests again. What went in
+// is compared with what came out before any figure of it is believed.
+
+import type { Usage } from '../support/program.js'
+import type { Rig, Side } from '../support/rig.js'
+import { countsEnqueued, type Form, type Job } from './jobs.js'
+import type { Counters, Sample } from './meter.js'
+
+export interface Work {
+  job: Job
+  form: Form
+  size: number
+  burst: number
+}
+
+/** Frames that a source sends again and again. */
+export const SEEDS = 256
+
+interface Totals extends Counters {
+  held: number
+  bad: number
+  /** The reference drops nothing: it has no way to. */
+  dropped?: number
+}
+
+interface Received {
+  received: number
+  lost: number
+  reordered: number
+  corrupted: number
+}
+
+interface Sent {
+  sent: number
+  passing: number
+  receivers: Received[]
+}
+
+export interface Slice extends Sample {
+  side: Side
+  /** Packets of the job in the measured time. */
+  packets: number
+  usage: Usage
+  cpuShare: number
+  /** What was wrong with the traffic; empty: nothing. */
+  faults: string[]
+}
+
+export interface SliceOptions {
+  ms: number
+  warmMs: number
+  checkAll: boolean
+}
+
+export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceOptions): Promise<Slice> {
+  const back = rig.back[side]
+  const { job, size } = work
+  const check = options.checkAll ? 'all' : 'some'
+  back.wake()
+  try {
+    if (job === 'source') await giveSeeds(rig, side, size)
+    const sample = back.ask<Sample>(command(side, work, options, check), options.ms + options.warmMs)
+    await rig.generator.ask(`run ${rig.set(side)} ${job} ${size} ${check} ${SEEDS}`)
+    const before = { at: performance.now(), ...back.usage() }
+    const measured = await sample
+    const usage = back.usage()
+    const wallMs = performance.now() - before.at
+    // Whoever sends stops first, and what is under way arrives.
+    if (job !== 'source') await rig.generator.ask('stop')
+    const totals = await back.ask<Totals>('stop')
+    if (job === 'source') await rig.generator.ask('stop')
+    const sent = await rig.generator.ask<Sent>('end')
+    return {
+      ...measured,
+      side,
+      packets: countsEnqueued(job) ? measured.enqueued : measured.dequeued,
+      usage,
+      cpuShare: (usage.cpuMs - before.cpuMs) / wallMs,
+      faults: faultsOf(job, totals, sent),
+    }
+  } finally {
+    back.rest()
+  }
+}
+
+const command = (side: Side, { job, form, size, burst }: Work, { ms, warmMs }: SliceOptions, check: string) =>
+  `run ${job} ${size} ${warmMs} ${ms} ${check}${side === 'ours' ? ` ${form} ${burst}` : ''}`
+
+async function giveSeeds(rig: Rig, side: Side, size: number): Promise<void> {
+  const seeded = rig.back[side].ask(`seed ${SEEDS}`)
+  await rig.generator.ask(`seed ${rig.set(side)} ${SEEDS} ${size}`)
+  await seeded
+}
+
+/** Cost of a round that finds nothing, in nanoseconds: the front end is silent meanwhile. */
+export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Promise<number> {
+  const back = rig.back[side]
+  back.wake()
+  try {
+    if (work.job === 'source') await giveSeeds(rig, side, work.size)
+    const options = { ms, warmMs: 20, checkAll: false }
+    const { ns, idleDequeues, idleEnqueues } = await back.ask<Sample>(
+      command(side, work, options, 'some'),
+      ms,
+    )
+    // A source has filled its guest's ring: that is emptied here.
+    await rig.generator.ask(`run ${rig.set(side)} ${work.job} ${work.size} some ${SEEDS}`)
+    await rig.generator.ask('stop')
+    await back.ask('stop')
+    await rig.generator.ask('end')
+    return ns / Math.max(1, idleDequeues + idleEnqueues)
+  } finally {
+    back.rest()
+  }
+}
+
+/** Compares what both ends counted. Every packet that was sent must have been dequeued, and delivered once. */
+function faultsOf(job: Job, totals: Totals, { sent, passing, receivers }: Sent): string[] {
+  const faults: string[] = []
+  const expect = (what: string, is: number, should: number): void => {
+    if (is !== should) faults.push(`${what}: ${is}, not ${should}`)
+  }
+  const delivered = (port: number, count: number): void => {
+    const { received, lost, reordered, corrupted } = receivers[port]
+    expect(`received at port ${port}`, received, count)
+    expect(`lost, reordered, corrupted at port ${port}`, lost + reordered + corrupted, 0)
+  }
+  if (job !== 'source') expect('dequeued', totals.dequeued, sent)
+  if (job === 'source') delivered(0, totals.enqueued)
+  if (job === 'echo') delivered(0, sent)
+  if (job === 'forward' || job === 'mirror') delivered(1, sent)
+  if (job === 'filter-forward') delivered(1, passing)
+  if (job === 'mirror') delivered(2, sent)
+  expect('frames that the back end found bad', totals.bad, 0)
+  if (job !== 'source') expect('held at the end', totals.held, 0)
+  expect('dropped', totals.dropped ?? 0, 0)
+  return faults
+}

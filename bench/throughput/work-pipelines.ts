@@ -1,0 +1,44 @@
+// The jobs written as rxjs pipelines, of bursts and of packets. Nothing is dropped: the mirror waits for its monitor.
+import type { Observable, Subscription } from 'rxjs'
+import type { Burst, Packet, VhostSink } from '../../src/index.js'
+import { enqueue, filterPackets, mapPackets, mirror } from '../../src/operators/index.js'
+import { type FrameCheck, matches } from './frames.js'
+import type { Form, Job } from './jobs.js'
+import type { Ports } from './work-calls.js'
+
+function swapMacs(packet: { uint16(at: number): number; setUint16(at: number, value: number): void }): void {
+  for (let at = 0; at < 6; at += 2) {
+    const there = packet.uint16(at)
+    packet.setUint16(at, packet.uint16(at + 6))
+    packet.setUint16(at + 6, there)
+  }
+}
+
+export function startPipeline(job: Job, form: Form, ports: Ports, check: FrameCheck): Subscription {
+  const { from, to } = ports
+  const packets = form === 'packets'
+  if (job === 'sink')
+    return packets
+      ? from[0].packets.subscribe(packet => check.packet(packet))
+      : from[0].subscribe(burst => check.burst(burst))
+  return (packets ? through(job, from[0].packets, to) : through(job, from[0], to)).subscribe()
+}
+
+function through<T extends Burst | Packet>(
+  job: Job,
+  from: Observable<T>,
+  to: VhostSink[],
+): Observable<never> {
+  switch (job) {
+    case 'echo':
+      return from.pipe(mapPackets<T>(swapMacs, { inPlace: true }), enqueue(to[0]))
+    case 'forward':
+      return from.pipe(enqueue(to[1]))
+    case 'filter-forward':
+      return from.pipe(filterPackets<T>(matches), enqueue(to[1]))
+    case 'mirror':
+      return from.pipe(mirror<T>(to[2], { overflow: 'block' }), enqueue(to[1]))
+    default:
+      throw new Error(`${job} has no such form`)
+  }
+}
