@@ -8,8 +8,8 @@ export interface CrossingClass {
 }
 
 export const classes: readonly CrossingClass[] = [
-  { name: 'near', below: 90 },
-  { name: 'far', below: 170 },
+  { name: 'near', below: 100 },
+  { name: 'far', below: 200 },
   { name: 'very far', below: Number.POSITIVE_INFINITY },
 ]
 

@@ -73,24 +73,31 @@ interface Pair {
   class: string
 }
 
+/** How often a slice that does not count is tried again, before its partner is too old. */
+const TRIES = 4
+
 async function measurePairs(rig: Rig, work: Work, { pairs, ms }: RowOptions, row: Row): Promise<Pair[]> {
   const counting: Pair[] = []
   let before = await rig.crossing()
-  for (let tries = 0; counting.length < pairs && tries < pairs * 2; tries++) {
-    const pair = {} as Record<Side, Judged>
-    for (const side of sides) {
-      const slice = await runSlice(rig, side, work, { ms, warmMs: WARM_MS, checkAll: false })
-      const after = await rig.crossing()
-      pair[side] = judge(slice, [before, after], row.idleCost[side], work)
-      before = after
-      row.slices.push(pair[side])
-      if (slice.faults.length > 0) {
-        row.void = `${side}: ${slice.faults.join('; ')}`
-        return counting
-      }
-    }
-    const { reference, ours } = pair
-    if (!reference.discarded && !ours.discarded && reference.class === ours.class)
+  const next = async (side: Side): Promise<Judged> => {
+    const slice = await runSlice(rig, side, work, { ms, warmMs: WARM_MS, checkAll: false })
+    const after = await rig.crossing()
+    const judged = judge(slice, [before, after], row.idleCost[side], work)
+    before = after
+    row.slices.push(judged)
+    if (slice.faults.length > 0) row.void ??= `${side}: ${slice.faults.join('; ')}`
+    return judged
+  }
+  const nextThatCounts = async (side: Side): Promise<Judged> => {
+    let slice = await next(side)
+    for (let tries = 1; slice.discarded && tries < TRIES && !row.void; tries++) slice = await next(side)
+    return slice
+  }
+  for (let tries = 0; counting.length < pairs && tries < pairs * 2 && !row.void; tries++) {
+    const reference = await nextThatCounts('reference')
+    if (reference.discarded) continue
+    const ours = await nextThatCounts('ours')
+    if (!ours.discarded && reference.class === ours.class)
       counting.push({ ratio: reference.cost / ours.cost, class: ours.class })
     else for (const slice of [reference, ours]) slice.discarded ??= 'its partner does not count'
   }
