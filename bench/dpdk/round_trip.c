@@ -1,4 +1,4 @@
-// Round trips of single frames: one goes out, and the port is polled until it is back. The time between two
+// Round trips of single frames: one goes out, and the ring is polled until it is back. The time between two
 // rounds is long enough for an event-driven back end to fall asleep, if the controller asks for that.
 #include <rte_cycles.h>
 #include <rte_pause.h>
@@ -15,45 +15,53 @@ static int by_value(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-// 0: it did not come back, or not as it was sent.
-static uint64_t one_round(int set, uint32_t number) {
-  struct rte_mbuf *out, *in;
-  if (rte_mempool_get(gen.send_pool, (void**)&out) != 0) return 0;
-  frame_number(rte_pktmbuf_mtod(out, uint8_t*), number);
+// The time that it took; 0: it did not come back.
+static uint64_t one_round(struct ring* out, struct ring* in) {
   const uint64_t began = rte_rdtsc();
   const uint64_t end = began + rte_get_tsc_hz() / 1000 * PATIENCE_MS;
-  if (rte_eth_tx_burst(port_id(set, 0), 0, &out, 1) != 1) return 0;
-  while (rte_eth_rx_burst(port_id(set, 0), 0, &in, 1) == 0) {
+  ring_make(out, HEADER + gen.size, 0);
+  ring_publish(out);
+  while (ring_done(in) == 0) {
     if (rte_rdtsc() > end) return 0;
     rte_pause();
   }
-  const uint64_t took = rte_rdtsc() - began;
+  return rte_rdtsc() - began;
+}
+
+// Is the frame that came back the one that was sent? Its buffer goes back to the guest's ring.
+static bool take_back(struct ring* in, uint32_t number) {
+  const uint16_t slot = ring_slot(in, in->seen++);
   frame_number(gen.swapped, number);
-  const bool good =
-      in->pkt_len == gen.size && memcmp(rte_pktmbuf_mtod(in, void*), gen.swapped, gen.size) == 0;
-  rte_pktmbuf_free(in);
-  return good ? took : 0;
+  const bool good = in->used->ring[slot].id == slot && in->used->ring[slot].len == HEADER + gen.size &&
+                    memcmp(in->buffer[slot] + HEADER, gen.swapped, gen.size) == 0;
+  ring_make(in, in->length[slot], VRING_DESC_F_WRITE);
+  ring_publish(in);
+  return good;
 }
 
 static double us(uint64_t cycles) { return (double)cycles * 1e6 / (double)rte_get_tsc_hz(); }
 
-void run_latency(int set, uint32_t rounds, uint32_t gap_us) {
-  uint32_t count = 0, lost = 0;
-  if (rounds == 0 || rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
-  for (uint32_t round = 0; round < rounds; round++) {
-    const uint64_t took = one_round(set, round);
-    if (took > 0)
-      times[count++] = took;
-    else
-      lost++;
-    const uint64_t next = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * gap_us;
-    while (rte_rdtsc() < next) rte_pause();
-  }
+static void print_times(uint32_t rounds, uint32_t count) {
   qsort(times, count, sizeof(times[0]), by_value);
-  printf("{\"rounds\":%u,\"lost\":%u", rounds, lost);
+  printf("{\"rounds\":%u,\"lost\":%u", rounds, rounds - count);
   if (count > 0)
     printf(",\"p50\":%.3f,\"p99\":%.3f,\"p999\":%.3f,\"least\":%.3f,\"most\":%.3f", us(times[count / 2]),
            us(times[(uint64_t)count * 99 / 100]), us(times[(uint64_t)count * 999 / 1000]), us(times[0]),
            us(times[count - 1]));
   printf("}\n");
+}
+
+void run_latency(int set, uint32_t rounds, uint32_t gap_us) {
+  struct ring *out = &gen.rings[set][0].from_guest, *in = &gen.rings[set][0].to_guest;
+  uint32_t count = 0;
+  if (rounds == 0 || rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
+  for (uint32_t round = 0; round < rounds; round++) {
+    frame_number(out->buffer[ring_slot(out, out->made)] + HEADER, round);
+    const uint64_t took = one_round(out, in);
+    if (took == 0) break;  // one that comes late would be taken for the next
+    if (take_back(in, round)) times[count++] = took;
+    const uint64_t next = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * gap_us;
+    while (rte_rdtsc() < next) rte_pause();
+  }
+  print_times(rounds, count);
 }

@@ -38,8 +38,10 @@ export const buildGenerator = (): string =>
     flags: ['-Wl,--export-dynamic-symbol=sendmsg'],
   })
 
+const REFERENCE_SOURCES = ['reference', 'jobs', 'vhost_ports', 'epoll_echo']
+
 export const buildReference = (): string =>
-  buildC({ name: 'reference', sources: ['dpdk/reference.c'], dpdk: {} })
+  buildC({ name: 'reference', sources: REFERENCE_SOURCES.map(name => `dpdk/${name}.c`), dpdk: {} })
 
 let pages: Hugepages | undefined
 

@@ -1,0 +1,236 @@
+// The jobs over librte_vhost's burst calls, and the loop that does one of them while the clock runs. What a
+// full ring had no room for is kept, since the other side keeps it too.
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "back_end.h"
+
+#define STEPS 16  // between two looks at the clock
+// After a poll without work, some 600 ns, which is what a turn of an event loop costs the other side: the
+// ring's cache lines are left to the front end, which an interrupt has held up as often as not, and both
+// sides' empty polls mean the same.
+#define PAUSES 64
+#define QUIET_MS 5  // without a packet, after `stop`
+
+static uint64_t now_ns(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static uint16_t dequeue(struct rte_mbuf** burst) {
+  const uint16_t count = rte_vhost_dequeue_burst(be.vid[0], GUEST_TRANSMITS, be.pool, burst, BURST);
+  be.now.dequeues++;
+  be.now.idle_dequeues += count == 0;
+  be.now.dequeued += count;
+  return count;
+}
+
+static uint16_t enqueue(int port, struct rte_mbuf** burst, uint16_t count) {
+  const uint16_t taken = rte_vhost_enqueue_burst(be.vid[port], GUEST_RECEIVES, burst, count);
+  be.now.enqueues++;
+  be.now.idle_enqueues += taken == 0;
+  be.now.enqueued += taken;
+  return taken;
+}
+
+static bool intact(const struct rte_mbuf* packet, uint32_t number, bool bytes) {
+  const uint8_t* frame = rte_pktmbuf_mtod(packet, const uint8_t*);
+  if (packet->pkt_len != be.size || packet->nb_segs != 1 || load32(frame + FRAME_NUMBER) != number)
+    return false;
+  if (!bytes) return true;
+  frame_number(be.expected, number);
+  return memcmp(frame, be.expected, be.size) == 0;
+}
+
+// Packets from the guest are numbered from 0 on; `first` is the number that the first of these must have.
+static void check(struct rte_mbuf** burst, uint16_t count, uint64_t first) {
+  if (be.check_all) {
+    for (uint16_t i = 0; i < count; i++) be.bad += !intact(burst[i], (uint32_t)(first + i), true);
+    return;
+  }
+  const uint64_t ahead = -first % CHECK_EVERY;
+  if (ahead < count) be.bad += !intact(burst[ahead], (uint32_t)(first + ahead), false);
+}
+
+// Each job's step: false when there was nothing to do, or no room.
+static bool sink(void) {
+  struct rte_mbuf* burst[BURST];
+  const uint64_t first = be.now.dequeued;
+  const uint16_t count = dequeue(burst);
+  if (count == 0) return false;
+  check(burst, count, first);
+  rte_pktmbuf_free_bulk(burst, count);
+  return true;
+}
+
+static bool source(void) {
+  const uint32_t left = be.seeds - be.next_seed;
+  const uint16_t taken = enqueue(0, be.seed + be.next_seed, left < BURST ? (uint16_t)left : BURST);
+  be.next_seed += taken;
+  if (be.next_seed == be.seeds) be.next_seed = 0;
+  return taken > 0;
+}
+
+static bool refill(void) {
+  be.held = dequeue(be.burst);
+  be.sent = be.copied = 0;
+  return be.held > 0;
+}
+
+static void let_go(void) {
+  rte_pktmbuf_free_bulk(be.burst, be.held);
+  be.held = be.sent = 0;
+}
+
+static bool send_on(int port) {
+  const uint16_t taken = enqueue(port, be.burst + be.sent, be.held - be.sent);
+  be.sent += taken;
+  if (be.sent == be.held) let_go();
+  return taken > 0;
+}
+
+bool echo(void) {
+  if (be.held == 0) {
+    if (!refill()) return false;
+    for (uint16_t i = 0; i < be.held; i++) frame_swap_macs(rte_pktmbuf_mtod(be.burst[i], uint8_t*));
+  }
+  return send_on(0);
+}
+
+static bool forward(void) { return (be.held > 0 || refill()) && send_on(1); }
+
+static bool matches(const uint8_t* frame) {
+  return frame[FRAME_PROTOCOL] == PROTOCOL_UDP && load32(frame + FRAME_SOURCE) == FLOW_SOURCE &&
+         load32(frame + FRAME_DESTINATION) == FLOW_DESTINATION &&
+         load16(frame + FRAME_SOURCE_PORT) == FLOW_SOURCE_PORT &&
+         load16(frame + FRAME_DESTINATION_PORT) == FLOW_DESTINATION_PORT;
+}
+
+static bool filter_forward(void) {
+  if (be.held == 0) {
+    struct rte_mbuf *burst[BURST], *others[BURST];
+    const uint16_t count = dequeue(burst);
+    uint16_t dropped = 0;
+    for (uint16_t i = 0; i < count; i++) {
+      if (matches(rte_pktmbuf_mtod(burst[i], const uint8_t*)))
+        be.burst[be.held++] = burst[i];
+      else
+        others[dropped++] = burst[i];
+    }
+    rte_pktmbuf_free_bulk(others, dropped);
+    if (be.held == 0) return count > 0;
+  }
+  return send_on(1);
+}
+
+static bool mirror(void) {
+  if (be.held == 0 && !refill()) return false;
+  const uint16_t before = be.sent + be.copied;
+  if (be.copied < be.held) be.copied += enqueue(2, be.burst + be.copied, be.held - be.copied);
+  if (be.sent < be.held) be.sent += enqueue(1, be.burst + be.sent, be.held - be.sent);
+  const bool moved = be.sent + be.copied > before;
+  if (be.sent == be.held && be.copied == be.held) let_go();
+  return moved;
+}
+
+// When a run begins to be measured, when that ends, and what was counted at the beginning.
+struct run {
+  uint64_t begin, end, next_look, quiet_since, seen;
+  enum { WARMING, MEASURING, MEASURED, STOPPING } phase;
+  struct counters from;
+  uint64_t from_ns;
+};
+
+void print_counters(const struct counters* from) {
+  printf(
+      "\"dequeued\":%lu,\"enqueued\":%lu,\"dequeues\":%lu,\"idleDequeues\":%lu,\"enqueues\":%lu,"
+      "\"idleEnqueues\":%lu",
+      be.now.dequeued - from->dequeued, be.now.enqueued - from->enqueued, be.now.dequeues - from->dequeues,
+      be.now.idle_dequeues - from->idle_dequeues, be.now.enqueues - from->enqueues,
+      be.now.idle_enqueues - from->idle_enqueues);
+}
+
+// Between two rounds of work, a millisecond apart or when a phase ends. False: the run is over.
+static bool look_around(struct run* run, uint64_t tsc) {
+  const uint64_t ms = rte_get_tsc_hz() / 1000;
+  run->next_look = tsc + ms;
+  if (run->phase == WARMING && tsc >= run->begin) {
+    run->phase = MEASURING;
+    run->from = be.now;
+    run->from_ns = now_ns();
+  } else if (run->phase == MEASURING && tsc >= run->end) {
+    run->phase = MEASURED;
+    const uint64_t ns = now_ns() - run->from_ns;
+    printf("{\"ns\":%lu,", ns);
+    print_counters(&run->from);
+    printf("}\n");
+  }
+  if (run->phase != STOPPING && control_waiting()) {
+    struct command command;
+    if (!control_read(&command)) exit(0);
+    run->phase = STOPPING;
+    run->quiet_since = tsc;
+  }
+  if (run->phase != STOPPING) return true;
+  if (run->seen != be.now.dequeued + be.now.enqueued) run->quiet_since = tsc;
+  run->seen = be.now.dequeued + be.now.enqueued;
+  return tsc - run->quiet_since < QUIET_MS * ms;
+}
+
+// `step` is a constant in each use, so that the compiler makes a loop of each.
+static inline __attribute__((always_inline)) void serve(struct run* run, bool (*step)(void)) {
+  for (;;) {
+    for (int i = 0; i < STEPS; i++)
+      if (!step())
+        for (int n = 0; n < PAUSES; n++) rte_pause();
+    const uint64_t tsc = rte_rdtsc();
+    if (tsc < run->next_look && !(run->phase == MEASURING && tsc >= run->end)) continue;
+    if (!look_around(run, tsc)) return;
+    // A source has always something to send: it is over when it is told so.
+    if (run->phase == STOPPING && step == source) return;
+  }
+}
+
+void run_job(int job, uint64_t warm_ms, uint64_t measured_ms) {
+  const uint64_t ms = rte_get_tsc_hz() / 1000;
+  struct run run = {.phase = WARMING};
+  run.begin = rte_rdtsc() + warm_ms * ms;
+  run.end = run.begin + measured_ms * ms;
+  be.now = (struct counters){0};
+  be.bad = 0;
+  switch (job) {
+    case JOB_SINK:
+      serve(&run, sink);
+      break;
+    case JOB_SOURCE:
+      serve(&run, source);
+      break;
+    case JOB_ECHO:
+      serve(&run, echo);
+      break;
+    case JOB_FORWARD:
+      serve(&run, forward);
+      break;
+    case JOB_FILTER:
+      serve(&run, filter_forward);
+      break;
+    case JOB_MIRROR:
+      serve(&run, mirror);
+      break;
+  }
+  printf("{");
+  print_counters(&(struct counters){0});
+  printf(",\"held\":%u,\"bad\":%lu}\n", be.held, be.bad);
+}
+
+void seed(uint32_t count) {
+  if (be.seeds > 0) rte_pktmbuf_free_bulk(be.seed, be.seeds);
+  be.seeds = be.next_seed = 0;
+  while (be.seeds < count && !control_waiting())
+    be.seeds += rte_vhost_dequeue_burst(be.vid[0], GUEST_TRANSMITS, be.pool, be.seed + be.seeds,
+                                        count - be.seeds < BURST ? count - be.seeds : BURST);
+  printf("{\"seeds\":%u}\n", be.seeds);
+}
