@@ -4,8 +4,8 @@
 //
 //   generator [EAL options with one --vdev a port] -- PORTS_PER_SET RING_SIZE OTHER_CORE
 //
-// Commands: run SET JOB SIZE all|some SEEDS · seed SET COUNT SIZE · crossing · latency SET ROUNDS GAP_US
-// SIZE.
+// Commands: run SET JOB SIZE all|some SEEDS (then: stop; end PACKETS) · seed SET COUNT SIZE · crossing ·
+// latency SET ROUNDS GAP_US SIZE.
 #include "generator.h"
 
 #include <rte_cycles.h>

@@ -12,7 +12,7 @@
 // ring's cache lines are left to the front end, which an interrupt has held up as often as not, and both
 // sides' empty polls mean the same.
 #define PAUSES 64
-#define QUIET_MS 5  // without a packet, after `stop`
+#define PATIENCE_MS 1000  // without a packet, for those that `stop` says are still to come
 
 static uint64_t now_ns(void) {
   struct timespec time;
@@ -138,7 +138,9 @@ static bool mirror(void) {
 
 // When a run begins to be measured, when that ends, and what was counted at the beginning.
 struct run {
-  uint64_t begin, end, next_look, quiet_since, seen;
+  int job;
+  uint64_t begin, end, next_look;
+  uint64_t expected, seen, moved_at;  // after `stop`: packets to come; packets so far, and when they moved
   enum { WARMING, MEASURING, MEASURED, STOPPING } phase;
   struct counters from;
   uint64_t from_ns;
@@ -172,12 +174,15 @@ static bool look_around(struct run* run, uint64_t tsc) {
     struct command command;
     if (!control_read(&command)) exit(0);
     run->phase = STOPPING;
-    run->quiet_since = tsc;
+    run->expected = command_is(&command, "stop", 1) ? command_number(&command, 1) : 0;
+    run->moved_at = tsc;
   }
   if (run->phase != STOPPING) return true;
-  if (run->seen != be.now.dequeued + be.now.enqueued) run->quiet_since = tsc;
+  // A source has always something to send: it is over when it is told so.
+  if (run->job == JOB_SOURCE || (be.now.dequeued >= run->expected && be.held == 0)) return false;
+  if (run->seen != be.now.dequeued + be.now.enqueued) run->moved_at = tsc;
   run->seen = be.now.dequeued + be.now.enqueued;
-  return tsc - run->quiet_since < QUIET_MS * ms;
+  return tsc - run->moved_at < PATIENCE_MS * ms;
 }
 
 // `step` is a constant in each use, so that the compiler makes a loop of each.
@@ -189,14 +194,12 @@ static inline __attribute__((always_inline)) void serve(struct run* run, bool (*
     const uint64_t tsc = rte_rdtsc();
     if (tsc < run->next_look && !(run->phase == MEASURING && tsc >= run->end)) continue;
     if (!look_around(run, tsc)) return;
-    // A source has always something to send: it is over when it is told so.
-    if (run->phase == STOPPING && step == source) return;
   }
 }
 
 void run_job(int job, uint64_t warm_ms, uint64_t measured_ms) {
   const uint64_t ms = rte_get_tsc_hz() / 1000;
-  struct run run = {.phase = WARMING};
+  struct run run = {.job = job, .phase = WARMING};
   run.begin = rte_rdtsc() + warm_ms * ms;
   run.end = run.begin + measured_ms * ms;
   be.now = (struct counters){0};

@@ -4,9 +4,9 @@
 //
 //   reference [EAL options] -- FOLDER PORTS
 //
-// Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some · sleep · stop. `run` answers when the
-// measured time is over, and serves until `stop`, which answers with totals once nothing comes any more.
-// `sleep` is an event-driven echo.
+// Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some · sleep · stop PACKETS. `run` answers when
+// the measured time is over, and serves until `stop`, which answers with totals once it has had so many
+// packets of the guest. `sleep` is an event-driven echo.
 #include <errno.h>
 
 #include <rte_eal.h>

@@ -5,10 +5,10 @@
 
 #include "generator.h"
 
-#define QUIET_MS 5  // without a packet, after the back end has stopped
-#define ROUNDS 64   // between two looks at the clock
-#define PAUSES 4    // when the rings had nothing to do: their cache lines are left to the back end meanwhile
-#define LEAST 32    // slots that are filled or emptied at once, unless no more will come
+#define PATIENCE_MS 1000  // without a packet, for those that `end` says are still to come
+#define ROUNDS 64         // between two looks at the clock
+#define PAUSES 4  // when the rings had nothing to do: their cache lines are left to the back end meanwhile
+#define LEAST 32  // slots that are filled or emptied at once, unless no more will come
 
 struct run {
   int set, job;
@@ -150,12 +150,18 @@ static void drive(struct run* run, bool sending) {
   }
 }
 
-static void receive_rest(struct run* run) {
-  const uint64_t ms = rte_get_tsc_hz() / 1000;
-  for (uint64_t quiet_since = rte_rdtsc(); rte_rdtsc() - quiet_since < QUIET_MS * ms;) {
+// What is still to come, as long as it comes.
+static void receive_rest(struct run* run, uint64_t expected) {
+  const uint64_t patience = rte_get_tsc_hz() / 1000 * PATIENCE_MS;
+  for (uint64_t moved_at = rte_rdtsc(); rte_rdtsc() - moved_at < patience;) {
+    uint64_t received = 0;
     uint32_t moved = 0;
-    for (int port = 0; port < gen.ports; port++) moved += receive_some(run, port, 1);
-    if (moved > 0) quiet_since = rte_rdtsc();
+    for (int port = 0; port < gen.ports; port++) {
+      moved += receive_some(run, port, 1);
+      received += run->receivers[port].received;
+    }
+    if (moved > 0) moved_at = rte_rdtsc();
+    if (received >= expected) return;
   }
 }
 
@@ -183,7 +189,7 @@ void run_job(int set, int job, uint32_t size, bool check_all, uint32_t seeds) {
   printf("{\"sent\":%lu}\n", run.sent);
   drive(&run, false);
   if (!control_read(&command)) _exit(0);
-  receive_rest(&run);
+  receive_rest(&run, command_is(&command, "end", 1) ? command_number(&command, 1) : 0);
   print_totals(&run);
 }
 

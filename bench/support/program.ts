@@ -19,8 +19,10 @@ export interface ProgramOptions {
 }
 
 export interface Usage {
-  /** Of user and system time, in milliseconds. */
+  /** User and system time of all threads, in milliseconds. */
   cpuMs: number
+  /** For how long the main thread was ready to run, and another process had its core. */
+  waitedMs: number
   /** In MiB: private and file memory, what is shared with a guest, hugepages. */
   residentMiB: number
   sharedMiB: number
@@ -119,6 +121,7 @@ export class Program {
       Number(status.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))?.[1] ?? 0) / 1024
     return {
       cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
+      waitedMs: Number(readFileSync(`/proc/${this.pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6,
       residentMiB: mebibytes('RssAnon') + mebibytes('RssFile'),
       sharedMiB: mebibytes('RssShmem'),
       hugeMiB: mebibytes('HugetlbPages'),

@@ -3,19 +3,19 @@
 //
 //   back-end FOLDER PORTS POLL
 //
-// Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some FORM BURST · stop
+// Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some FORM BURST · stop PACKETS
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { PollMode } from '../../src/data/plane.js'
 import { type HeldBurst, VhostDriver } from '../../src/index.js'
 import { FrameCheck } from './frames.js'
 import type { Form, Job } from './jobs.js'
-import { difference, Meter } from './meter.js'
+import { type Counters, difference, Meter } from './meter.js'
 import { loopOf, type Ports, stepOf } from './work-calls.js'
 import { startPipeline } from './work-pipelines.js'
 
-/** Without a packet for this long after `stop`, a run is over. */
-const QUIET_MS = 5
+/** Without a packet, for those that `stop` says are still to come. */
+const PATIENCE_MS = 1000
 const SEED_BURST = 32
 
 const [folder, count, poll] = process.argv.slice(2)
@@ -28,7 +28,7 @@ const ports: Ports = { from: drivers.map(d => d.fromGuest()), to: drivers.map(d 
 const seeds: HeldBurst[] = []
 let listening = 0
 let ready = 0
-let end: ((command: string) => void) | undefined
+let end: ((expected: number) => void) | undefined
 
 const answer = (reply: object): void => void process.stdout.write(`${JSON.stringify(reply)}\n`)
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
@@ -78,12 +78,15 @@ function start(job: Job, form: Form, burstSize: number, check: FrameCheck): () =
   }
 }
 
-/** Once nothing moves any more. */
-async function quiet(): Promise<void> {
-  for (let last = meter.counters(); ; ) {
-    await pause(QUIET_MS)
+/** Once that many packets came from the guest and none is under way, or none has moved for a while. */
+async function arrived(expected: number, before: Counters): Promise<void> {
+  let last = meter.counters()
+  for (let movedAt = performance.now(); performance.now() - movedAt < PATIENCE_MS; ) {
+    await pause(1)
     const now = meter.counters()
-    if (now.dequeued === last.dequeued && now.enqueued === last.enqueued) return
+    const held = [...ports.from, ...ports.to].reduce((sum, { stats }) => sum + stats.held, 0)
+    if (now.dequeued - before.dequeued >= expected && held === 0) return
+    if (now.dequeued !== last.dequeued || now.enqueued !== last.enqueued) movedAt = performance.now()
     last = now
   }
 }
@@ -94,7 +97,7 @@ async function run(words: string[]): Promise<void> {
   if (job !== 'source') for (const burst of seeds.splice(0)) burst.release()
   const before = meter.counters()
   const dropsBefore = drops()
-  const stopped = new Promise<string>(resolve => {
+  const stopped = new Promise<number>(resolve => {
     end = resolve
   })
   const stop = start(job as Job, form as Form, Number(burst), check)
@@ -102,8 +105,8 @@ async function run(words: string[]): Promise<void> {
   meter.begin()
   await pause(Number(ms))
   answer(meter.end())
-  await stopped
-  if (job !== 'source') await quiet()
+  const expected = await stopped
+  if (job !== 'source') await arrived(expected, before)
   const held = ports.from[0].stats.held
   stop()
   answer({
@@ -114,7 +117,7 @@ async function run(words: string[]): Promise<void> {
 
 async function obey(line: string): Promise<void> {
   const [command, ...words] = line.trim().split(/\s+/)
-  if (command === 'stop') end?.(command)
+  if (command === 'stop') end?.(Number(words[0] ?? 0))
   else if (command === 'run') await run(words)
   else if (command === 'seed') await seed(Number(words[0]))
   else if (command === 'wait') {

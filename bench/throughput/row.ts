@@ -11,6 +11,9 @@ export const MOST_IDLE = 0.05
 /** Of all slices, so many may be discarded. */
 export const MOST_DISCARDED = 0.2
 
+/** Of its time, so much another process may have had its core. */
+const MOST_WAITED = 0.02
+
 const IDLE_MS = 60
 const CHECK_MS = 60
 const WARM_MS = 40
@@ -31,7 +34,11 @@ export interface Judged extends Slice {
   /** Packets per poll that found some. */
   fill: number
   /** Why it does not count; undefined: it does. */
-  discarded?: 'not the bottleneck' | 'the cores moved' | 'its partner does not count'
+  discarded?:
+    | 'not the bottleneck'
+    | 'the cores moved'
+    | 'not alone on its core'
+    | 'its partner does not count'
 }
 
 export interface Row extends Work {
@@ -118,7 +125,8 @@ function judge(slice: Slice, crossing: [number, number], idleCost: number, { job
     idleShare: (idleDequeues + idleEnqueues) / (dequeues + enqueues),
     fill: packets / busy,
   }
-  if (judged.idleShare > MOST_IDLE) judged.discarded = 'not the bottleneck'
+  if (judged.waitedShare > MOST_WAITED) judged.discarded = 'not alone on its core'
+  else if (judged.idleShare > MOST_IDLE) judged.discarded = 'not the bottleneck'
   else if (first !== last) judged.discarded = 'the cores moved'
   return judged
 }

@@ -42,6 +42,8 @@ export interface Slice extends Sample {
   packets: number
   usage: Usage
   cpuShare: number
+  /** Of the time in which the back end was ready to run, and something else had its core. */
+  waitedShare: number
   /** What was wrong with the traffic; empty: nothing. */
   faults: string[]
 }
@@ -66,16 +68,18 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
     const usage = back.usage()
     const wallMs = performance.now() - before.at
     // Whoever sends stops first, and what is under way arrives.
-    if (job !== 'source') await rig.generator.ask('stop')
-    const totals = await back.ask<Totals>('stop')
+    let expected = 0
+    if (job !== 'source') expected = (await rig.generator.ask<{ sent: number }>('stop')).sent
+    const totals = await back.ask<Totals>(`stop ${expected}`)
     if (job === 'source') await rig.generator.ask('stop')
-    const sent = await rig.generator.ask<Sent>('end')
+    const sent = await rig.generator.ask<Sent>(`end ${totals.enqueued}`)
     return {
       ...measured,
       side,
       packets: countsEnqueued(job) ? measured.enqueued : measured.dequeued,
       usage,
       cpuShare: (usage.cpuMs - before.cpuMs) / wallMs,
+      waitedShare: (usage.waitedMs - before.waitedMs) / wallMs,
       faults: faultsOf(job, totals, sent),
     }
   } finally {
@@ -105,9 +109,9 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
     )
     // A source has filled its guest's ring: that is emptied here.
     await rig.generator.ask(`run ${rig.set(side)} ${work.job} ${work.size} some ${SEEDS}`)
-    await rig.generator.ask('stop')
-    await back.ask('stop')
-    await rig.generator.ask('end')
+    const { sent } = await rig.generator.ask<{ sent: number }>('stop')
+    const { enqueued } = await back.ask<Totals>(`stop ${sent}`)
+    await rig.generator.ask(`end ${enqueued}`)
     return ns / Math.max(1, idleDequeues + idleEnqueues)
   } finally {
     back.rest()
