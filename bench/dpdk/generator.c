@@ -62,6 +62,7 @@ static bool open_ports(void) {
   for (int set = 0; set * gen.ports < rte_eth_dev_count_avail(); set++)
     for (int port = 0; port < gen.ports; port++)
       if (!take_over(set, port)) return false;
+  gen.mergeable = overheard(0)->features >> VIRTIO_NET_F_MRG_RXBUF & 1;
   return true;
 }
 

@@ -33,6 +33,7 @@ struct generator {
   int ports;  // of each set
   struct rings rings[SETS][PORTS];
   int ring_size;
+  bool mergeable;
   struct rte_mempool *send_pool, *receive_pool;
   uint32_t size;
   uint8_t expected[FRAME_MAX];

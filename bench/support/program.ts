@@ -2,7 +2,7 @@
 // C programs and the Node back end of the benches alike. It is pinned to one core with all its threads, and does not
 // outlive us.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
@@ -21,12 +21,24 @@ export interface ProgramOptions {
 export interface Usage {
   /** User and system time of all threads, in milliseconds. */
   cpuMs: number
-  /** For how long the main thread was ready to run, and another process had its core. */
+  /** For how long the main thread was ready to run, and another one had its core; and what those of its own had. */
   waitedMs: number
+  ownThreadsMs: number
   /** In MiB: private and file memory, what is shared with a guest, hugepages. */
   residentMiB: number
   sharedMiB: number
   hugeMiB: number
+}
+
+/** Milliseconds that a thread has run, and waited to run. One that has just ended counts as nothing. */
+function schedule(path: string): number[] {
+  try {
+    return readFileSync(path, 'utf8')
+      .split(' ')
+      .map(text => Number(text) / 1e6)
+  } catch {
+    return [0, 0]
+  }
 }
 
 const live = new Set<ChildProcess>()
@@ -121,7 +133,10 @@ export class Program {
       Number(status.match(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm'))?.[1] ?? 0) / 1024
     return {
       cpuMs: (Number(fields[11]) + Number(fields[12])) * 10,
-      waitedMs: Number(readFileSync(`/proc/${this.pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6,
+      waitedMs: schedule(`/proc/${this.pid}/schedstat`)[1],
+      ownThreadsMs: readdirSync(`/proc/${this.pid}/task`)
+        .filter(thread => Number(thread) !== this.pid)
+        .reduce((sum, thread) => sum + schedule(`/proc/${this.pid}/task/${thread}/schedstat`)[0], 0),
       residentMiB: mebibytes('RssAnon') + mebibytes('RssFile'),
       sharedMiB: mebibytes('RssShmem'),
       hugeMiB: mebibytes('HugetlbPages'),

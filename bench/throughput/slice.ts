@@ -42,7 +42,7 @@ export interface Slice extends Sample {
   packets: number
   usage: Usage
   cpuShare: number
-  /** Of the time in which the back end was ready to run, and something else had its core. */
+  /** The share of the time in which the back end was ready to run, and another process had its core. */
   waitedShare: number
   /** What was wrong with the traffic; empty: nothing. */
   faults: string[]
@@ -79,13 +79,17 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
       packets: countsEnqueued(job) ? measured.enqueued : measured.dequeued,
       usage,
       cpuShare: (usage.cpuMs - before.cpuMs) / wallMs,
-      waitedShare: (usage.waitedMs - before.waitedMs) / wallMs,
+      waitedShare: waitedFor(before, usage) / wallMs,
       faults: faultsOf(job, totals, sent),
     }
   } finally {
     back.rest()
   }
 }
+
+/** Milliseconds that other processes took: a back end's own threads are part of what it costs. */
+const waitedFor = (before: Usage, now: Usage): number =>
+  Math.max(0, now.waitedMs - before.waitedMs - Math.max(0, now.ownThreadsMs - before.ownThreadsMs))
 
 const command = (side: Side, { job, form, size, burst }: Work, { ms, warmMs }: SliceOptions, check: string) =>
   `run ${job} ${size} ${warmMs} ${ms} ${check}${side === 'ours' ? ` ${form} ${burst}` : ''}`
