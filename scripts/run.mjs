@@ -111,6 +111,8 @@ function build() {
   if (!did.some(Boolean)) say('up to date')
 }
 
+const cFiles = () => ['native', 'bench/dpdk'].flatMap(f => filesUnder(f)).filter(f => /\.(cc?|h)$/.test(f))
+
 const [task = 'build', ...rest] = process.argv.slice(2)
 const tasks = {
   build,
@@ -152,15 +154,14 @@ const tasks = {
   lint() {
     install()
     mustRun(bin('biome'), ['ci', '--error-on-warnings', '.'])
-    const cpp = filesUnder('native').filter(f => /\.(cc|h)$/.test(f))
     if (spawnSync('clang-format', ['--version'], { stdio: 'ignore' }).status === 0)
-      mustRun('clang-format', ['--dry-run', '--Werror', ...cpp])
+      mustRun('clang-format', ['--dry-run', '--Werror', ...cFiles()])
     else say('skipped: the C++ format check (apt-get install clang-format)')
   },
   format() {
     install()
     mustRun(bin('biome'), ['check', '--write', '.'])
-    mustRun('clang-format', ['-i', ...filesUnder('native').filter(f => /\.(cc|h)$/.test(f))])
+    mustRun('clang-format', ['-i', ...cFiles()])
   },
 }
 if (!(task in tasks)) fail(`unknown task ${task}; one of ${Object.keys(tasks).join(', ')}`)

@@ -2,7 +2,7 @@
 // them, except those whose names begin with `reference`: these the documentation cites.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
-import { join } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { root } from './program.js'
 
 export interface Column<Row> {
@@ -51,11 +51,11 @@ export function machine(): Record<string, string | number> {
   }
 }
 
-/** Saves a result under bench/results/ and returns the two paths. */
+/** Saves a result under bench/results/, or where `name` says if it is a path; returns the paths of both files. */
 export function saveResult(name: string, result: unknown, markdown: string): string[] {
-  const folder = join(root, 'bench', 'results')
-  mkdirSync(folder, { recursive: true })
-  const paths = ['json', 'md'].map(ending => join(folder, `${name}.${ending}`))
+  const path = resolve(root, 'bench', 'results', name)
+  mkdirSync(dirname(path), { recursive: true })
+  const paths = ['json', 'md'].map(ending => `${path}.${ending}`)
   writeFileSync(paths[0], `${JSON.stringify(result, undefined, 2)}\n`)
   writeFileSync(paths[1], `${markdown.trimEnd()}\n`)
   return paths

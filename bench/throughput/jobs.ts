@@ -18,3 +18,25 @@ export function missing(job: Job, form: Form): string | undefined {
 
 /** The jobs' packets are those that came from the guest, or, for a source, those that went to it. */
 export const countsEnqueued = (job: Job): boolean => job === 'source'
+
+const LONG = 1518
+
+/**
+ * The ratio to the reference that is promised, for short and for long frames; undefined: nothing is promised. A promise
+ * of 1 is also kept at NEARLY if the interval reaches 1.
+ */
+const promises: Partial<Record<Job, Partial<Record<Form, readonly [number, number]>>>> = {
+  sink: { calls: [1, 1] },
+  source: { calls: [1, 1] },
+  forward: { calls: [1, 1], bursts: [0.9, 0.95] },
+  'filter-forward': { bursts: [0.8, 0.9], packets: [0.5, 0.7] },
+  mirror: { bursts: [0.8, 0.9] },
+}
+const NEARLY = 0.97
+
+export const promise = (job: Job, form: Form, size: number): number | undefined =>
+  promises[job]?.[form]?.[size === LONG ? 1 : 0]
+
+/** Is it kept by a median and the upper end of its interval? */
+export const kept = (promised: number, median: number, upper: number): boolean =>
+  median >= promised || (promised === 1 && median >= NEARLY && upper >= 1)

@@ -6,9 +6,9 @@
 import { parseArgs } from 'node:util'
 import { dpdkVersion, MissingError } from '../support/c-program.js'
 import { type Axes, memoryKind, Rig } from '../support/rig.js'
-import { machine, saveResult } from '../support/tables.js'
-import { type Form, forms, type Job, jobs, missing } from './jobs.js'
-import { markdown, terminalTable, voids } from './report.js'
+import { machine, saveResult, textTable } from '../support/tables.js'
+import { type Form, forms, type Job, jobs, missing, promise } from './jobs.js'
+import { markdown, ratioTable, terminalTable, voids } from './report.js'
 import { MOST_DISCARDED, measureRow, type Row } from './row.js'
 import type { Work } from './slice.js'
 
@@ -47,28 +47,23 @@ const settings: Setting[] = values.full
     ]
   : [{ ring, mergeable, sizes }]
 
-/** The jobs and forms that docs/performance.md promises something of; --quick keeps to them. */
-const promised: [Job, Form][] = [
-  ['sink', 'calls'],
-  ['source', 'calls'],
-  ['forward', 'calls'],
-  ['forward', 'bursts'],
-  ['filter-forward', 'bursts'],
-  ['mirror', 'bursts'],
-  ['filter-forward', 'packets'],
-]
-
 function wanted(): [Job, Form][] {
   const [onlyJobs, onlyForms] = [list(values.job), list(values.form)]
-  const all = jobs.flatMap(job => forms.map((form): [Job, Form] => [job, form]))
   for (const name of onlyJobs ?? [])
     if (!jobs.includes(name as Job)) throw new Error(`no job is named ${name}`)
   for (const name of onlyForms ?? [])
     if (!forms.includes(name as Form)) throw new Error(`no form is named ${name}`)
-  return (values.quick && !onlyJobs && !onlyForms ? promised : all).filter(
-    ([job, form]) =>
-      (onlyJobs?.includes(job) ?? true) && (onlyForms?.includes(form) ?? true) && !missing(job, form),
-  )
+  // --quick keeps to what something is promised of.
+  const all = !values.quick || onlyJobs !== undefined || onlyForms !== undefined
+  return jobs
+    .flatMap(job => forms.map((form): [Job, Form] => [job, form]))
+    .filter(
+      ([job, form]) =>
+        (onlyJobs?.includes(job) ?? true) &&
+        (onlyForms?.includes(form) ?? true) &&
+        (all || promise(job, form, sizes[0]) !== undefined) &&
+        !missing(job, form),
+    )
 }
 
 async function measure({ sizes, ...axes }: Setting, rows: Row[]): Promise<number> {
@@ -100,6 +95,7 @@ async function main(): Promise<void> {
   let tscMHz = 0
   for (const setting of settings) tscMHz = await measure(setting, rows)
   console.log(`\n${terminalTable(rows)}`)
+  console.log(`\n${textTable(...ratioTable(rows))}`)
   console.log('\nrx-vhost / reference; ratio: cost of the reference over ours, empty polls taken off')
   const slices = rows.flatMap(row => row.slices)
   const discarded = slices.filter(slice => slice.discarded).length / Math.max(1, slices.length)

@@ -1,7 +1,8 @@
-// Rows as tables: a short one for the terminal, all of it in Markdown.
+// Rows as tables: the ratios alone, a short one for the terminal, all of it in Markdown.
 import { type Side, sides } from '../support/rig.js'
 import { median } from '../support/statistics.js'
 import { type Column, markdownTable, textTable } from '../support/tables.js'
+import { type Form, forms, type Job, kept, promise } from './jobs.js'
 import type { Judged, Row } from './row.js'
 
 const counting = (row: Row, side: Side): Judged[] =>
@@ -38,12 +39,34 @@ const result: Column<Row>[] = [
   { title: 'Mpps', value: row => both(row, mpps, 2) },
 ]
 
+const goal: Column<Row> = {
+  title: 'promised',
+  value({ job, form, size, ratio }) {
+    const promised = promise(job, form, size)
+    if (promised === undefined) return ''
+    const outcome = ratio && kept(promised, ratio.median, ratio.interval[1]) ? 'kept' : 'missed'
+    return `${promised.toFixed(2)} ${outcome}`
+  },
+}
+
 const quality: Column<Row>[] = [
   { title: 'empty polls %', value: row => both(row, ({ idleShare }) => idleShare * 100) },
+  { title: 'of time %', value: row => both(row, ({ idleTimeShare }) => idleTimeShare * 100) },
   { title: 'fill', value: row => both(row, ({ fill }) => fill) },
   { title: 'pairs', value: ({ ratio }) => ratio?.count ?? 0 },
   { title: 'discarded', value: ({ discarded, slices }) => `${discarded}/${slices.length}` },
 ]
+
+/** The ratio of each class of distance between the cores, and of how many pairs. */
+const classes: Column<Row> = {
+  title: 'by class',
+  value: ({ ratioByClass }) =>
+    Object.entries(ratioByClass)
+      .map(([name, { median, count }]) => `${name} ${median.toFixed(2)} (${count})`)
+      .join(', '),
+}
+
+const ringOf = ({ ring, mergeable }: Row): string => `split ${ring}${mergeable ? '' : ', not mergeable'}`
 
 const turns: Column<Row> = {
   title: 'turns/s',
@@ -51,13 +74,14 @@ const turns: Column<Row> = {
 }
 
 export const terminalTable = (rows: readonly Row[]): string =>
-  textTable([...name, ...result, ...quality, turns], rows)
+  textTable([...name, ...result, goal, ...quality, turns, classes], rows)
 
 export function markdown(rows: readonly Row[], tscMHz: number): string {
   const columns: Column<Row>[] = [
     ...name,
-    { title: 'ring', value: ({ ring, mergeable }) => `${ring}${mergeable ? '' : ', not mergeable'}` },
+    { title: 'ring', value: ringOf },
     ...result,
+    goal,
     {
       title: 'spread (quartiles)',
       value: row => row.ratio?.quartiles.map(n => n.toFixed(2)).join('–') ?? '',
@@ -69,15 +93,43 @@ export function markdown(rows: readonly Row[], tscMHz: number): string {
     ...quality,
     turns,
     { title: 'longest turn ms', value: row => middle(row, 'ours', ({ longestTurnMs = 0 }) => longestTurnMs) },
-    { title: 'by class', value: byClass },
+    { title: 'longest gc ms', value: row => middle(row, 'ours', ({ longestGcMs = 0 }) => longestGcMs) },
+    classes,
   ]
-  return `${markdownTable(columns, rows)}\n${voids(rows)}`
+  return `${markdownTable(...ratioTable(rows))}\n\n${markdownTable(columns, rows)}\n${voids(rows)}`
 }
 
-const byClass = ({ ratioByClass }: Row): string =>
-  Object.entries(ratioByClass)
-    .map(([name, { median, count }]) => `${name} ${median.toFixed(2)} (${count})`)
-    .join(', ')
+interface Ratios {
+  job: Job
+  size: number
+  ring: string
+  byForm: Partial<Record<Form, Row>>
+}
+
+/** A row for each job and size, a column for each form; packed rings will be rows of their own. */
+export function ratioTable(rows: readonly Row[]): [Column<Ratios>[], Ratios[]] {
+  const found = new Map<string, Ratios>()
+  for (const row of rows) {
+    const { job, size } = row
+    const key = `${job} ${size} ${ringOf(row)}`
+    const ratios = found.get(key) ?? { job, size, ring: ringOf(row), byForm: {} }
+    ratios.byForm[row.form] = row
+    found.set(key, ratios)
+  }
+  const columns: Column<Ratios>[] = [
+    { title: 'job', value: ({ job }) => job },
+    { title: 'bytes', value: ({ size }) => size },
+    { title: 'ring', value: ({ ring }) => ring },
+    ...forms.map(form => ({
+      title: form,
+      value: ({ byForm }: Ratios) => {
+        const row = byForm[form]
+        return row === undefined ? '–' : row.void ? 'void' : ratio(row)
+      },
+    })),
+  ]
+  return [columns, [...found.values()]]
+}
 
 /** Why rows have no result. */
 export function voids(rows: readonly Row[]): string {

@@ -1,8 +1,16 @@
 // The jobs written as rxjs pipelines, of bursts and of packets. Nothing is dropped: the mirror waits for its monitor.
-import type { Observable, Subscription } from 'rxjs'
+import { delay, type MonoTypeOperatorFunction, merge, type Observable, type Subscription } from 'rxjs'
 import type { Burst, Packet, VhostSink } from '../../src/index.js'
-import { enqueue, filterPackets, mapPackets, mirror } from '../../src/operators/index.js'
-import { type FrameCheck, matches } from './frames.js'
+import {
+  enqueue,
+  filterPackets,
+  mapPackets,
+  mirror,
+  partitionPackets,
+  release,
+  retain,
+} from '../../src/operators/index.js'
+import { FRAME_MIN, type FrameCheck, matches } from './frames.js'
 import type { Form, Job } from './jobs.js'
 import type { Ports } from './work-calls.js'
 
@@ -14,9 +22,30 @@ function swapMacs(packet: { uint16(at: number): number; setUint16(at: number, va
   }
 }
 
+/**
+ * For the test of the bench itself: what it must notice. `lose` drops one packet of a thousand, `alter` writes into one,
+ * `swap` sends one after those behind it.
+ */
+function faulty(fault: string | undefined): MonoTypeOperatorFunction<Burst> {
+  let count = 0
+  const chosen = (): boolean => ++count % 1000 === 0
+  const last = FRAME_MIN - 1
+  if (fault === 'lose') return filterPackets(() => !chosen())
+  if (fault === 'alter')
+    return mapPackets(packet => chosen() && packet.setUint8(last, ~packet.uint8(last)), { inPlace: true })
+  if (fault === 'swap')
+    return source => {
+      const [late, others] = partitionPackets(source, chosen)
+      return merge(others, late.pipe(retain(), delay(1), release()))
+    }
+  return source => source
+}
+
 export function startPipeline(job: Job, form: Form, ports: Ports, check: FrameCheck): Subscription {
   const { from, to } = ports
   const packets = form === 'packets'
+  const fault = process.env.RX_VHOST_BENCH_FAULT
+  if (fault) return from[0].pipe(faulty(fault), enqueue(to[1])).subscribe()
   if (job === 'sink')
     return packets
       ? from[0].packets.subscribe(packet => check.packet(packet))
