@@ -16,9 +16,7 @@ export interface Forwarder {
 
 export async function forwarder(t: ExecutionContext): Promise<Forwarder> {
   const home = folder(t)
-  // V8 tidies its heap some seconds after a program has gone quiet, which costs 10 to 50 ms and is not ours.
-  const node = ['--no-memory-reducer']
-  const child = fixture(t, 'forwarder', [home], { node, env: { RX_VHOST_LEASES: '' } })
+  const child = fixture(t, 'forwarder', [home], { env: { RX_VHOST_LEASES: '' } })
   await child.line('listening')
   const guests = ['a', 'b', 'monitor'].map(name => new GuestPort(join(home, `${name}.sock`)))
   t.teardown(() => {
