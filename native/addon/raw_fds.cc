@@ -1,10 +1,11 @@
 // fds for tests that play a hostile front end, which Node has no call for: a memory file that nobody has
-// mapped on this side, an eventfd with any count, any fd of the process under a token, and the one flag that
-// a peer can change behind our back. Nothing in src/ but the guest's types knows these functions; see
-// src/guest/native-guest.ts.
+// mapped on this side, an eventfd with any count, a timerfd, any fd of the process under a token, and the one
+// flag that a peer can change behind our back. Nothing in src/ but the guest's types knows these functions;
+// see src/guest/native-guest.ts.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -39,6 +40,11 @@ Napi::Value raw_eventfd(const Napi::CallbackInfo& info) {
   return token(info, Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
 }
 
+// rawTimerfd(): one that was never set
+Napi::Value raw_timerfd(const Napi::CallbackInfo& info) {
+  return token(info, Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
+}
+
 // rawAdopt(number): a token for a duplicate of any fd of this process
 Napi::Value raw_adopt(const Napi::CallbackInfo& info) {
   Args args(info);
@@ -70,6 +76,7 @@ Napi::Value raw_blocking(const Napi::CallbackInfo& info) {
 void register_raw_fds(Napi::Env env, Napi::Object exports) {
   exports["rawMemory"] = Napi::Function::New(env, raw_memory, "rawMemory");
   exports["rawEventfd"] = Napi::Function::New(env, raw_eventfd, "rawEventfd");
+  exports["rawTimerfd"] = Napi::Function::New(env, raw_timerfd, "rawTimerfd");
   exports["rawAdopt"] = Napi::Function::New(env, raw_adopt, "rawAdopt");
   exports["rawNumber"] = Napi::Function::New(env, raw_number, "rawNumber");
   exports["rawBlocking"] = Napi::Function::New(env, raw_blocking, "rawBlocking");

@@ -73,6 +73,8 @@ export interface AddonRawFds {
   rawMemory(bytes: number): number
   /** An eventfd with count 0, not blocking. */
   rawEventfd(): number
+  /** A timerfd that was never set. */
+  rawTimerfd(): number
   /** A duplicate of any fd of this process. */
   rawAdopt(fd: number): number
   /** The number behind a token, for node:fs. */

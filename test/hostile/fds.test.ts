@@ -113,6 +113,7 @@ function kinds(front: HostileFrontEnd): Record<string, () => number> {
     'a pipe': () => native().rawAdopt(own(/^pipe:/)),
     'a pipe whose writer is gone': deadPipe,
     'an epoll': () => native().rawAdopt(own(/eventpoll/)),
+    'a timerfd': () => native().rawTimerfd(),
     'a listening socket': () => native().rawAdopt(own(/^socket:/)),
     'its own connection': duplicate(front.socket),
     'a memory file': duplicate(front.memory.token),

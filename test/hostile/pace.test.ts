@@ -3,7 +3,7 @@ import test from 'ava'
 import { DeviceSession } from '../../src/device-session.js'
 import { listen } from '../../src/transport/listener.js'
 import type { Timers } from '../../src/transport/timers.js'
-import { hostile } from './support/cases.js'
+import { hostile, REPEATS } from './support/cases.js'
 import { turn, turns, until } from './support/conditions.js'
 import { HostileFrontEnd } from './support/front-end.js'
 import { newPath, Sibling } from './support/stage.js'
@@ -80,7 +80,8 @@ for (const [how, first] of [
     sibling.close()
   })
 
-// A20: as long as it takes the sibling to move its frames, which is the proof that it gets its turns.
+// A20: a million where all is tested. The sibling moves its frames meanwhile, which is the proof that it gets its turns.
+const MESSAGES = 1000 * REPEATS
 async function flood(
   scene: Parameters<Parameters<typeof hostile>[2]>[0],
   front: HostileFrontEnd,
@@ -91,7 +92,7 @@ async function flood(
     moving.done = true
   })
   let messages = 0
-  while (!moving.done || messages < 100_000) {
+  while (!moving.done || messages < MESSAGES) {
     while (send() > 0) messages++
     while (front.tryReply());
     await turn()

@@ -14,7 +14,7 @@ import { Sibling, Stage } from './stage.js'
  * How often a case is repeated: a thousand times where all is tested, fewer at a desk, and fewest with a sanitizer, which
  * finds in one what a count finds in a thousand.
  */
-const REPEATS = Number(process.env.RX_VHOST_REPEATS ?? (process.env.CI ? 1000 : 100))
+export const REPEATS = Number(process.env.RX_VHOST_REPEATS ?? (process.env.CI ? 1000 : 100))
 /** A variant of a case that was repeated so often before. */
 const REPEATS_OF_VARIANT = Math.min(REPEATS, 10)
 const repeated = new Set<string>()
