@@ -1,10 +1,10 @@
 // What a device and a driver tell their subscribers. Facts about one connection are a device's; what belongs to no
 // device (listening, a path taken away) is its driver's. Faults and refusals are events, never an Observable's error.
-import type { FaultCode, MemoryRegion } from './control/events.js'
+import type { FaultCode, MemoryRegion, WarningCode } from './control/events.js'
 import type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'
 import type { VhostError } from './errors.js'
 
-export type { FaultCode, MemoryRegion }
+export type { FaultCode, MemoryRegion, WarningCode }
 
 /** The process at the other end of a socket, as the kernel knows it. Of a listener: whoever called listen(). */
 export interface PeerCredentials {
@@ -61,6 +61,8 @@ export type DeviceEvent =
   /** All leases of a queue are held and nothing was released for a while; `holders` says by whom. */
   | { type: 'stalled'; ring: number; packets: number; holders: Readonly<Record<string, number>> }
   | { type: 'fault'; error: VhostError; ring?: number }
+  /** It works, and could be slow or fragile: once a connection for each code. */
+  | { type: 'warning'; code: WarningCode; message: string; fix: string }
   | { type: 'refused'; request: string; reason: string }
   /** The last event: why the connection ended. */
   | { type: 'closed'; reason: string }

@@ -63,9 +63,12 @@ interface AddonWakeup {
 interface AddonDevices {
   deviceCreate(): number
   deviceDestroy(device: number): void
-  /** `regions`: guest address, size, user address, mmap offset of each. `lost[0]` = count of rings that stopped. */
+  /**
+   * `regions`: guest address, size, user address, mmap offset of each. `lost[0]` = count of rings that stopped. Returns
+   * how many regions of the device lie in files on a disk.
+   */
   deviceMap(device: number, regions: BigUint64Array, tokens: Uint32Array, lost: Uint32Array): number
-  /** `region` as in `regions`, once. */
+  /** `region` as in `regions`, once; returns what deviceMap does. */
   deviceAddRegion(device: number, region: BigUint64Array, token: FdToken): number
   deviceRemoveRegion(device: number, region: BigUint64Array, lost: Uint32Array): number
   /** `place`: the dirty log's size and offset in its file. */

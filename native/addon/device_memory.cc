@@ -33,7 +33,7 @@ Fd take(const Napi::CallbackInfo& info, uint32_t token) {
   return token != 0 ? env_of(info.Env()).fds.take(token) : Fd();
 }
 
-// deviceAddRegion(id, region: BigUint64Array of [gpa, size, uaddr, offset], token)
+// deviceAddRegion(id, region: BigUint64Array of [gpa, size, uaddr, offset], token): as deviceMap
 Napi::Value add_region(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), token = args.u32(2);
@@ -41,7 +41,10 @@ Napi::Value add_region(const Napi::CallbackInfo& info) {
   if (!args.ok()) return info.Env().Undefined();
   Fd fd = take(info, token);
   auto device = Registry::get().find(id);
-  return refused(info, device ? device->add_region(spec, std::move(fd)) : Reason::device_gone);
+  if (!device) return refused(info, Reason::device_gone);
+  const Reason reason = device->add_region(spec, std::move(fd));
+  if (reason != Reason::none) return refused(info, reason);
+  return Napi::Number::New(info.Env(), device->regions_on_disk());
 }
 
 // deviceRemoveRegion(id, region, lost: Uint32Array)

@@ -47,7 +47,7 @@ void device_destroy(const Napi::CallbackInfo& info) {
 }
 
 // deviceMap(id, regions: BigUint64Array of [gpa, size, uaddr, offset]…, tokens: Uint32Array, lost:
-// Uint32Array)
+// Uint32Array): regions on a disk, or a negative reason
 Napi::Value device_map(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0);
@@ -70,7 +70,7 @@ Napi::Value device_map(const Napi::CallbackInfo& info) {
     lost_out[0] = static_cast<uint32_t>(n);
     std::copy_n(lost.begin(), n, lost_out.begin() + 1);
   }
-  return refused(info, reason);
+  return reason == Reason::none ? number(info, device->regions_on_disk()) : refused(info, reason);
 }
 
 // ringFd(id, ring, which: 0 kick | 1 call | 2 error, token)

@@ -81,6 +81,18 @@ export class Draft {
     )
   }
 
+  /** Memory that the kernel reads from a disk and writes back: a page fault can stop this thread for long. */
+  onDisk(): void {
+    if (this.state.onDiskTold) return
+    this.state.onDiskTold = true
+    this.tell({
+      type: 'warning',
+      code: 'WARN_VHOST_MEMORY_ON_DISK',
+      message: "the guest's memory lies in a file on a disk: each page fault can wait for the disk",
+      fix: 'use memory-backend-memfd, or memory-backend-file with a path on hugetlbfs or in /dev/shm',
+    })
+  }
+
   /** librte_vhost's destroy_device, if there was a new_device. */
   stopped(): void {
     this.state.leaving = false

@@ -17,6 +17,9 @@ export type FaultCode =
   | 'ERR_VHOST_PROTOCOL'
   | 'ERR_VHOST_FEATURES_LOST'
 
+/** Nothing is wrong yet, and something will be slow or fragile. */
+export type WarningCode = 'WARN_VHOST_MEMORY_ON_DISK'
+
 export type SessionEvent =
   /** The connection's first SET_FEATURES was accepted. */
   | { type: 'negotiated'; features: bigint; protocolFeatures: bigint }
@@ -46,5 +49,6 @@ export type SessionEvent =
       message: string
       fix?: string
     }
+  | { type: 'warning'; code: WarningCode; message: string; fix: string }
   /** A request that was not carried out; the connection stays, unless a close follows. */
   | { type: 'refused'; request: string; reason: string }

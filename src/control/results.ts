@@ -20,9 +20,9 @@ export function applyResult(draft: Draft, asked: Ask, value: number, lost: reado
     rings[asked.ring].running = false
     draft.tell({ type: 'ring-stopped', ring: asked.ring, reason: asked.reason })
   } else if (asked.kind === 'map') {
-    applyMemory(draft, regionsOf(asked.regions), lost)
+    applyMemory(draft, regionsOf(asked.regions), lost, value)
   } else if (asked.kind === 'add-region') {
-    applyMemory(draft, [...draft.state.regions, ...regionsOf(asked.region)], lost)
+    applyMemory(draft, [...draft.state.regions, ...regionsOf(asked.region)], lost, value)
   } else if (asked.kind === 'remove-region') {
     const { regions } = draft.state
     applyMemory(draft, regions.toSpliced(findRegion(regions, regionsOf(asked.region)[0]), 1), lost)
@@ -45,12 +45,13 @@ function mend({ state }: Draft): void {
   for (const ring of state.rings) if (ofMemory.has(ring.latched)) ring.latched = ''
 }
 
-function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly number[]): void {
+function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly number[], onDisk = 0): void {
   const { state } = draft
   state.regions = regions
   mend(draft)
   draft.effects.push({ kind: 'deadline', ms: 0 })
   draft.tell({ type: 'memory', regions })
+  if (onDisk > 0) draft.onDisk()
   // Rings that lie outside were stopped before the table went, so this is native code seeing more than we do.
   for (const i of lost) {
     const ring = state.rings[i]

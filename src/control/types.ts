@@ -101,6 +101,8 @@ export interface State {
   leaving: boolean
   /** "Shares no memory" was told. */
   notSharedTold: boolean
+  /** The warning about memory in files on a disk was told. */
+  onDiskTold: boolean
   pending: Pending | null
   /** Inputs that came while one was pending. */
   backlog: Input[]
@@ -155,6 +157,7 @@ export function initialState(options: SessionOptions = {}): State {
     ready: false,
     leaving: false,
     notSharedTold: false,
+    onDiskTold: false,
     pending: null,
     backlog: [],
     closed: false,

@@ -14,6 +14,14 @@ test('SET_MEM_TABLE maps, and tells it', t => {
   t.deepEqual(f.events, [{ type: 'memory', regions: [region, otherRegion] }])
 })
 
+test('memory in files on a disk is a warning, once a connection', t => {
+  const f = new FrontEnd(({ kind }) => (kind === 'map' ? { value: 1 } : undefined))
+  f.setMemory([region])
+  t.like(f.events, [{ type: 'memory' }, { type: 'warning', code: 'WARN_VHOST_MEMORY_ON_DISK' }])
+  f.setMemory([otherRegion])
+  t.deepEqual(f.events, [{ type: 'memory', regions: [otherRegion] }])
+})
+
 const table = (count: number, size = 8 + 32 * count): Uint8Array => {
   const bytes = new Uint8Array(size)
   new DataView(bytes.buffer).setUint32(0, count, true)

@@ -1,7 +1,16 @@
 // Group A, fds: too many, too few, where none belong, and of every wrong kind. Whatever comes of the message, no fd stays
 // open. D13 is A14 for a ring's eventfds.
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, openSync, readdirSync, readlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  statfsSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import test from 'ava'
@@ -150,9 +159,30 @@ for (const [id, requestsOf] of [
         }
         await passesBothWays(scene.stage, front)
       }
+      scene.t.deepEqual(scene.events('warning'), [], 'a memfd is what memory should be')
     },
     { repeats: 100 },
   )
+
+// A regular file is memory, wherever it lies; on a disk it is slow.
+const inMemory = new Set([0x01021994, 0x958458f6, 0x858458f6]) // tmpfs, hugetlbfs, ramfs
+const disk = [folder, import.meta.dirname].find(it => !inMemory.has(statfsSync(it).type))
+if (disk === undefined) test.skip('A14: memory in a file on a disk (there is no disk here)', t => t.pass())
+else
+  hostile('A14', 'memory in a file on a disk works, with one warning', async scene => {
+    const file = join(disk, `memory-${process.pid}`)
+    const front = await scene.run({ file })
+    unlinkSync(file)
+    await passesBothWays(scene.stage, front)
+    const { memory, buffers } = front
+    front.send(...front.table([memory.region(0, buffers), memory.region(buffers, memory.size - buffers)]))
+    await front.barrier()
+    await passesBothWays(scene.stage, front)
+    scene.t.deepEqual(
+      scene.events('warning').map(({ code }) => code),
+      ['WARN_VHOST_MEMORY_ON_DISK'],
+    )
+  })
 
 for (const request of [REQUEST.SET_VRING_KICK, REQUEST.SET_MEM_TABLE])
   hostile(

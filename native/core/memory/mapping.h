@@ -17,7 +17,8 @@ class Mapping {
   /// unmaps whole huge pages only. Checked against the file's length first, since mmap is not.
   static Reason open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_ptr<const Mapping>* out);
 
-  Mapping(uint8_t* base, size_t length) : base_(base), length_(length), range_(base, length) {}
+  Mapping(uint8_t* base, size_t length, bool on_disk)
+      : base_(base), length_(length), on_disk_(on_disk), range_(base, length) {}
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
@@ -25,10 +26,13 @@ class Mapping {
   uint8_t* base() const { return base_; }
   bool guarded() const { return range_.ok(); }
   bool poisoned() const { return range_.poisoned(); }
+  /// Neither tmpfs nor hugetlbfs: the file's pages come from a disk and go back to it.
+  bool on_disk() const { return on_disk_; }
 
  private:
   uint8_t* base_;
   size_t length_;
+  bool on_disk_;
   GuardedRange range_;
 };
 

@@ -144,6 +144,11 @@ uint8_t* MemorySnapshot::user_range(uint64_t user, uint64_t length) const {
   return nullptr;
 }
 
+uint32_t MemorySnapshot::regions_on_disk() const {
+  return static_cast<uint32_t>(
+      std::count_if(regions_.begin(), regions_.end(), [](const Region& r) { return r.mapping->on_disk(); }));
+}
+
 bool MemorySnapshot::poisoned() const {
   if (logging_.log && logging_.log->poisoned()) return true;
   return std::any_of(regions_.begin(), regions_.end(), [](const Region& r) { return r.mapping->poisoned(); });

@@ -82,6 +82,8 @@ class MemorySnapshot {
 
   /// The file behind a region, or behind the log, was truncated.
   bool poisoned() const;
+  /// How many regions lie in files on a disk.
+  uint32_t regions_on_disk() const;
   std::span<const Region> regions() const { return regions_; }
 
  private:

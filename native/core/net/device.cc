@@ -47,6 +47,11 @@ Reason Device::remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost
   return reason;
 }
 
+uint32_t Device::regions_on_disk() {
+  std::lock_guard lock(mutex_);
+  return memory_ ? memory_->regions_on_disk() : 0;
+}
+
 Reason Device::set_log(uint64_t size, uint64_t offset, Fd fd) {
   std::shared_ptr<const DirtyLog> log;
   if (Reason reason = DirtyLog::open(fd, size, offset, &log); reason != Reason::none) return reason;

@@ -38,6 +38,8 @@ class Device {
   void log_buffers(bool on);
   /// The longest frame that rings take for the guest, by its MTU.
   void set_mtu(uint32_t mtu);
+  /// Of the table in force: regions whose pages come from a disk, which works and is slow.
+  uint32_t regions_on_disk();
   Reason start(uint32_t index, const RingConfig& config);
   void stop_all();
 

@@ -28,6 +28,8 @@ export interface FrontEndOptions {
   features?: bigint
   /** Bytes shared. */
   memory?: number
+  /** Shares this file, which is made, and not a memfd. */
+  file?: string
   /** Instead of one region with all of the memory. */
   regions?: (memory: HostileMemory) => Region[]
 }
@@ -55,10 +57,10 @@ export class HostileFrontEnd {
 
   constructor(
     path: string,
-    { size = 16, features = FEATURE_BITS.usual, memory, regions }: FrontEndOptions = {},
+    { size = 16, features = FEATURE_BITS.usual, memory, file, regions }: FrontEndOptions = {},
   ) {
     this.buffers = Math.ceil((2 * ringBytes(size)) / PAGE) * PAGE
-    this.memory = new HostileMemory(memory ?? this.buffers + 32 * PAGE)
+    this.memory = new HostileMemory(memory ?? this.buffers + 32 * PAGE, file)
     this.features = features
     this.regions = regions?.(this.memory) ?? [this.memory.region()]
     this.rings = [0, 1].map(

@@ -1,7 +1,7 @@
 // A hostile guest's memory: a memfd that this side never maps, so that nothing it does to the file can hurt the test
 // itself. Reads and writes go through the file; offsets count from the first shared byte. A page before and a page
 // after what is shared are canaries: no one but the test has any business there.
-import { ftruncateSync, readSync, writeSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
 import type { Region } from '../../../src/guest/wire.js'
 import { native } from '../../../src/native.js'
 
@@ -10,15 +10,24 @@ export const GUEST = 0x1000_0000n
 export const USER = 0x7f00_0000_0000n
 const CANARY = 0xa5
 
+function fileOf(path: string, length: number): number {
+  const fd = openSync(path, 'w+')
+  ftruncateSync(fd, length)
+  const token = native().rawAdopt(fd)
+  closeSync(fd)
+  return token
+}
+
 export class HostileMemory {
   readonly size: number
   readonly token: number
   readonly fd: number
   #truncated = false
 
-  constructor(size = 64 * PAGE) {
+  /** `path`: in this file, which is made, and not in a memfd. */
+  constructor(size = 64 * PAGE, path?: string) {
     this.size = size
-    this.token = native().rawMemory(size + 2 * PAGE)
+    this.token = path === undefined ? native().rawMemory(size + 2 * PAGE) : fileOf(path, size + 2 * PAGE)
     this.fd = native().rawNumber(this.token)
     for (const at of [-PAGE, size]) this.write(at, new Uint8Array(PAGE).fill(CANARY))
   }

@@ -19,9 +19,10 @@ export class Victims {
 
   constructor() {
     const program = join(folder, 'victims')
-    execFileSync('gcc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', source, '-o', program])
     // Without what a sanitized run preloads.
-    this.#process = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'], env: {} })
+    const env = { PATH: process.env.PATH }
+    execFileSync('gcc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', source, '-o', program], { env })
+    this.#process = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'], env })
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
   }
 
