@@ -10,17 +10,14 @@ import {
   ACCOUNT_RESERVE,
   ACCOUNT_SMALL,
   ACCOUNT_WORDS,
-  GROWN,
-  HEAD,
   RESERVED,
-  SLOTS,
-  TAIL,
 } from './pool-arrays.js'
+import { Reserves } from './reserves.js'
 
 export interface AccountLimits {
   packets: number
   bytes: number
-  /** Slots kept back for this account alone, as far as the pool has them. */
+  /** Slots kept back for this account alone, as far as half of the pool suffices for all (reserves.ts). */
   smallReserve?: number
   largeReserve?: number
   /** Where drops of its packets by operators are counted, by reason. */
@@ -34,60 +31,49 @@ const EXHAUSTED = 1
 const CLOSING = 2
 
 export class Accounts {
-  /** Non-zero: pool.ts must call settle() when a packet of this account is freed. */
+  /** Non-zero: settle() must be called when a packet of this account is freed. */
   readonly watched: Uint8Array
   readonly #words: Uint32Array
   readonly #cursors: Uint32Array
-  readonly #open: boolean[]
-  readonly #drops: Record<string, number>[]
+  readonly #reserves: Reserves
+  readonly #drops: Record<string, number>[] = [{}]
   readonly #resume = new Map<number, () => void>()
+  /** Accounts that were closed, the longest ago first, and the first that was never open. */
+  readonly #free: number[] = []
+  #next = 1
 
   constructor(words: Uint32Array, cursors: Uint32Array) {
     this.#words = words
     this.#cursors = cursors
-    const count = words.length / ACCOUNT_WORDS
-    this.watched = new Uint8Array(count)
-    this.#open = new Array(count).fill(false)
-    this.#open[0] = true
-    this.#drops = this.#open.map(() => ({}))
+    this.#reserves = new Reserves(words, cursors)
+    this.watched = new Uint8Array(words.length / ACCOUNT_WORDS)
     // Account 0 pays for copies that belong to no queue: the pool is its only limit.
     words[ACCOUNT_PACKET_LIMIT] = words[ACCOUNT_BYTE_LIMIT] = 0xffffffff
   }
 
   open({ packets, bytes, smallReserve = 0, largeReserve = 0, drops = {} }: AccountLimits): number {
-    // A packet that was lent elsewhere may have come back after the close: it must be gone before the count is anew.
-    const account = this.#open.findIndex((open, i) => !open && this.packets(i) === 0)
-    if (account < 0)
-      throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', `all ${this.#open.length} lease accounts are in use`, {
-        fix: 'close devices, or put them on other threads',
-      })
-    this.#open[account] = true
+    const account = this.#unused()
     this.#drops[account] = drops
     const at = account * ACCOUNT_WORDS
     this.#words.fill(0, at, at + ACCOUNT_WORDS)
     this.#words[at + ACCOUNT_PACKET_LIMIT] = packets
     this.#words[at + ACCOUNT_BYTE_LIMIT] = bytes
-    this.#reserve(at, 0, smallReserve)
-    this.#reserve(at, 1, largeReserve)
+    this.#reserves.open(account, [smallReserve, largeReserve])
     return account
   }
 
   /** Its number is used again once its last packet came back, which `closed` tells. */
   close(account: number, closed?: () => void): void {
-    const at = account * ACCOUNT_WORDS
-    for (const large of [0, 1]) {
-      this.#cursors[RESERVED + large] -= this.unusedReserve(account, large)
-      this.#words[at + ACCOUNT_RESERVE + large] = 0
-    }
+    this.#reserves.close(account)
     this.#resume.delete(account)
     if (closed) this.#resume.set(account, closed)
     this.watched[account] = CLOSING
-    if (this.#words[at + ACCOUNT_PACKETS] === 0) this.settle(account)
+    if (this.packets(account) === 0) this.settle(account)
   }
 
   /** Accounts that are open, or wait for their last packet. */
   get count(): number {
-    return this.#open.filter(Boolean).length
+    return this.#next - this.#free.length
   }
 
   packets(account: number): number {
@@ -109,10 +95,7 @@ export class Accounts {
   }
 
   unusedReserve(account: number, large: number): number {
-    const at = account * ACCOUNT_WORDS + large
-    const out = this.#words[at + ACCOUNT_SMALL]
-    const reserve = this.#words[at + ACCOUNT_RESERVE]
-    return out < reserve ? reserve - out : 0
+    return this.#reserves.unused(account, large)
   }
 
   /** The account has one slot more, with `length` bytes. */
@@ -164,7 +147,7 @@ export class Accounts {
     if (this.watched[account] & CLOSING) {
       if (words[at + ACCOUNT_PACKETS] > 0) return
       this.watched[account] = 0
-      this.#open[account] = false
+      this.#free.push(account)
       const closed = this.#resume.get(account)
       this.#resume.delete(account)
       closed?.()
@@ -179,12 +162,15 @@ export class Accounts {
     }
   }
 
-  #reserve(at: number, large: number, wanted: number): void {
-    const cursors = this.#cursors
-    const free = (cursors[TAIL + 2 * large] - cursors[HEAD + 2 * large]) >>> 0
-    const left = free + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large]
-    const granted = Math.max(0, Math.min(wanted, left))
-    this.#words[at + ACCOUNT_RESERVE + large] = granted
-    cursors[RESERVED + large] += granted
+  #unused(): number {
+    // A packet that was lent elsewhere may have come back after the close: it must be gone before the count is anew.
+    const reused = this.#free.findIndex(account => this.packets(account) === 0)
+    if (reused >= 0) return this.#free.splice(reused, 1)[0]
+    const { length } = this.watched
+    if (this.#next === length)
+      throw new VhostError('ERR_VHOST_POOL_EXHAUSTED', `all ${length} lease accounts are in use`, {
+        fix: 'close devices, or put them on other threads',
+      })
+    return this.#next++
   }
 }

@@ -32,6 +32,7 @@ export const ACCOUNT_BYTE_LIMIT = 3
 export const ACCOUNT_SMALL = 4
 export const ACCOUNT_LARGE = 5
 export const ACCOUNT_RESERVE = 6
+export const ACCOUNT_WANTED = 8
 
 export const SMALL_SLOT = 2048
 export const LARGE_SLOT = 65536 + 2048

@@ -44,8 +44,10 @@ inline constexpr uint32_t kLargeSlot = 65536 + 2048;
 /// Slots enter the free list in slabs, so that a pool that is never filled never touches its memory.
 inline constexpr uint32_t kSmallSlab = 256;
 inline constexpr uint32_t kLargeSlab = 8;
-/// Lease accounts of one pool: two per queue pair of a thousand devices, and some for taps and rewriters.
-inline constexpr uint32_t kMaxAccounts = 4096;
+/// Lease accounts of one pool, one per queue that dequeues: 64 queue pairs for each of a thousand devices. A
+/// slot's account is kept in 16 bits where it is lent (src/data/loans.ts). 4 MiB of address space, touched as
+/// accounts are opened.
+inline constexpr uint32_t kMaxAccounts = 65536;
 
 /// Mapped ranges that the SIGBUS guard can watch: the default of vm.max_map_count, so that no front end with
 /// many regions uses up what the kernel would still give to others.

@@ -4,7 +4,8 @@
 //
 // Two classes of slots: 2 KiB with headroom, and 66 KiB for segmentation-offload frames; a packet is always
 // contiguous. Each open account (one per queue that dequeues) has a reserve, so that one consumer that keeps
-// its packets can't starve the other queues.
+// its packets can't starve the other queues. All reserves together take at most half of a class, unless slots
+// of it are still out elsewhere: then what is reserved may for a while be more than what is left.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +33,8 @@ struct Account {
   uint32_t byte_limit;
   uint32_t out[2];      // slots by class
   uint32_t reserve[2];  // slots by class that only this account may use
-  uint32_t spare[8];
+  uint32_t wanted[2];   // the reserve that it would have if there were few accounts (src/data/reserves.ts)
+  uint32_t spare[6];
 };
 static_assert(sizeof(Account) == 64);
 
