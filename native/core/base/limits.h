@@ -49,13 +49,8 @@ inline constexpr uint32_t kLargeSlab = 8;
 /// accounts are opened.
 inline constexpr uint32_t kMaxAccounts = 65536;
 
-/// Mapped ranges that the SIGBUS guard can watch: the default of vm.max_map_count, so that no front end with
-/// many regions uses up what the kernel would still give to others.
-inline constexpr uint32_t kMaxGuardedRanges = 65536;
 /// The longest path that fits in sockaddr_un with its terminating zero.
 inline constexpr uint32_t kMaxSocketPath = 107;
-/// Socket files that an ending signal unlinks: a listener for each of those devices.
-inline constexpr uint32_t kMaxSocketFiles = 1024;
 /// A notification that has not returned after this long is blocked by its peer (an eventfd at its maximum).
 inline constexpr uint32_t kCallDeadlineMs = 100;
 

@@ -11,37 +11,36 @@
 #include <unistd.h>
 
 #include "core/base/limits.h"
+#include "core/base/signal_table.h"
 
 namespace rxvhost {
 
-namespace {
-
-constexpr int kEndings[] = {SIGHUP, SIGINT, SIGTERM};
-
 // Written under the mutex, read by the handler without it: `owner` is stored last and cleared first. A forked
 // child has this table too, and its parent's sockets are not its own: hence a process id and not a flag.
-struct Entry {
+struct SocketFile {
   std::atomic<pid_t> owner;
   dev_t device;
   ino_t inode;
   char path[kMaxSocketPath + 1];
 };
 
-Entry entries[kMaxSocketFiles];
-std::atomic<uint32_t> entries_used;  // high-water mark: what the handler scans
+namespace {
+
+constexpr int kEndings[] = {SIGHUP, SIGINT, SIGTERM};
+
+SignalTable<SocketFile, 64> table;
 std::mutex table_mutex;
 struct sigaction former[std::size(kEndings)];
 
 void on_ending(int signal) {
   const int saved_errno = errno;
-  const uint32_t used = entries_used.load(std::memory_order_acquire);
-  for (uint32_t i = 0; i < used; i++) {
-    const Entry& entry = entries[i];
+  table.find([](const SocketFile& entry) {
     struct stat now;
     if (entry.owner.load(std::memory_order_acquire) == getpid() && lstat(entry.path, &now) == 0 &&
         now.st_dev == entry.device && now.st_ino == entry.inode)
       unlink(entry.path);
-  }
+    return false;
+  });
   for (size_t i = 0; i < std::size(kEndings); i++)
     if (kEndings[i] == signal) sigaction(signal, &former[i], nullptr);
   errno = saved_errno;
@@ -65,28 +64,23 @@ void install_locked() {
 
 }  // namespace
 
-int remember_socket_file(const std::string& path, dev_t device, ino_t inode) {
-  if (path.size() > kMaxSocketPath) return -1;
+SocketFile* remember_socket_file(const std::string& path, dev_t device, ino_t inode) {
+  if (path.size() > kMaxSocketPath) return nullptr;
   std::lock_guard lock(table_mutex);
   install_locked();
-  for (uint32_t i = 0; i < kMaxSocketFiles; i++) {
-    Entry& entry = entries[i];
-    if (entry.owner.load(std::memory_order_relaxed) != 0) continue;
-    memcpy(entry.path, path.c_str(), path.size() + 1);
-    entry.device = device;
-    entry.inode = inode;
-    entry.owner.store(getpid(), std::memory_order_release);
-    if (i >= entries_used.load(std::memory_order_relaxed))
-      entries_used.store(i + 1, std::memory_order_release);
-    return static_cast<int>(i);
-  }
-  return -1;
+  SocketFile* entry = table.take();
+  memcpy(entry->path, path.c_str(), path.size() + 1);
+  entry->device = device;
+  entry->inode = inode;
+  entry->owner.store(getpid(), std::memory_order_release);
+  return entry;
 }
 
-void forget_socket_file(int entry) {
-  if (entry < 0) return;
+void forget_socket_file(SocketFile* entry) {
+  if (entry == nullptr) return;
   std::lock_guard lock(table_mutex);
-  entries[entry].owner.store(0, std::memory_order_release);
+  entry->owner.store(0, std::memory_order_release);
+  table.give_back(entry);
 }
 
 }  // namespace rxvhost

@@ -15,10 +15,11 @@
 
 namespace rxvhost {
 
-/// From now on an ending signal unlinks `path`, if it still names that file. A number for
-/// forget_socket_file(); negative if the table is full: the file then stays, and whoever listens there next
-/// replaces it.
-int remember_socket_file(const std::string& path, dev_t device, ino_t inode);
-void forget_socket_file(int entry);
+struct SocketFile;  // an entry of the handler's table
+
+/// From now on an ending signal unlinks `path`, if it still names that file. Null for a path that no socket
+/// can have.
+SocketFile* remember_socket_file(const std::string& path, dev_t device, ino_t inode);
+void forget_socket_file(SocketFile* file);
 
 }  // namespace rxvhost

@@ -10,8 +10,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "core/base/signal_unlink.h"
-
 namespace rxvhost {
 
 namespace {
@@ -101,7 +99,7 @@ void BoundPath::unlink() {
   struct stat now;
   if (::lstat(path_.c_str(), &now) == 0 && now.st_dev == device_ && now.st_ino == inode_)
     ::unlink(path_.c_str());
-  forget_socket_file(std::exchange(remembered_, -1));
+  forget_socket_file(std::exchange(remembered_, nullptr));
   path_.clear();
 }
 

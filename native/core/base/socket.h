@@ -14,6 +14,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/limits.h"
+#include "core/base/signal_unlink.h"
 
 namespace rxvhost {
 
@@ -34,7 +35,7 @@ class BoundPath {
     path_ = std::exchange(other.path_, {});
     device_ = other.device_;
     inode_ = other.inode_;
-    remembered_ = std::exchange(other.remembered_, -1);
+    remembered_ = std::exchange(other.remembered_, nullptr);
     return *this;
   }
   ~BoundPath() { unlink(); }
@@ -46,7 +47,7 @@ class BoundPath {
   std::string path_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
-  int remembered_ = -1;
+  SocketFile* remembered_ = nullptr;
 };
 
 /// Who may connect: what the socket file gets before it is listened on, -1 = as umask and process have it.

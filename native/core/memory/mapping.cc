@@ -61,9 +61,7 @@ Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_p
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
   madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
-  auto mapping = std::make_shared<Mapping>(static_cast<uint8_t*>(base), rounded, !in_memory(system.f_type));
-  if (!mapping->guarded()) return Reason::mem_map;
-  *out = std::move(mapping);
+  *out = std::make_shared<Mapping>(static_cast<uint8_t*>(base), rounded, !in_memory(system.f_type));
   return Reason::none;
 }
 

@@ -24,7 +24,6 @@ class Mapping {
   ~Mapping();
 
   uint8_t* base() const { return base_; }
-  bool guarded() const { return range_.ok(); }
   bool poisoned() const { return range_.poisoned(); }
   /// Neither tmpfs nor hugetlbfs: the file's pages come from a disk and go back to it.
   bool on_disk() const { return on_disk_; }

@@ -7,41 +7,40 @@
 
 #include <sys/mman.h>
 
-#include "core/base/limits.h"
+#include "core/base/signal_table.h"
 
 namespace rxvhost {
-
-namespace {
 
 // Written under the mutex, read by the handler without it. `end` is stored last and cleared first, so a
 // handler never sees half a range. A slot's poison flag lives here and not in the mapping's owner, which may
 // be going away.
-struct Slot {
+struct GuardedRange::Slot {
   uintptr_t start;
   uintptr_t end;
   bool poisoned;
 };
 
-Slot slots[kMaxGuardedRanges];
-uint32_t slots_used;  // high-water mark: what the handler scans
+namespace {
+
+using Slot = GuardedRange::Slot;
+
+SignalTable<Slot, 256> table;
 std::mutex table_mutex;
 struct sigaction previous;
 bool installed;
 
 bool cover(uintptr_t address) {
-  const uint32_t used = __atomic_load_n(&slots_used, __ATOMIC_ACQUIRE);
-  for (uint32_t i = 0; i < used; i++) {
-    const uintptr_t end = __atomic_load_n(&slots[i].end, __ATOMIC_ACQUIRE);
-    const uintptr_t start = __atomic_load_n(&slots[i].start, __ATOMIC_RELAXED);
-    if (address < start || address >= end) continue;
+  return table.find([address](Slot& slot) {
+    const uintptr_t end = __atomic_load_n(&slot.end, __ATOMIC_ACQUIRE);
+    const uintptr_t start = __atomic_load_n(&slot.start, __ATOMIC_RELAXED);
+    if (address < start || address >= end) return false;
     void* got = mmap(reinterpret_cast<void*>(start), end - start, PROT_READ | PROT_WRITE,
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) return false;
-    __atomic_store_n(&slots[i].poisoned, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot.poisoned, true, __ATOMIC_RELEASE);
     __atomic_add_fetch(&poison_epochs, 1, __ATOMIC_RELEASE);
     return true;
-  }
-  return false;
+  });
 }
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
@@ -76,28 +75,25 @@ void install_locked() {
 GuardedRange::GuardedRange(void* base, size_t length) {
   std::lock_guard lock(table_mutex);
   install_locked();
-  for (uint32_t i = 0; i < kMaxGuardedRanges; i++) {
-    if (slots[i].end != 0) continue;
-    const uintptr_t start = reinterpret_cast<uintptr_t>(base);
-    __atomic_store_n(&slots[i].poisoned, false, __ATOMIC_RELAXED);
-    __atomic_store_n(&slots[i].start, start, __ATOMIC_RELAXED);
-    __atomic_store_n(&slots[i].end, start + length, __ATOMIC_RELEASE);
-    if (i >= slots_used) __atomic_store_n(&slots_used, i + 1, __ATOMIC_RELEASE);
-    slot_ = static_cast<int32_t>(i);
-    return;
-  }
+  const uintptr_t start = reinterpret_cast<uintptr_t>(base);
+  Slot* slot = table.take();
+  __atomic_store_n(&slot->poisoned, false, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot->start, start, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot->end, start + length, __ATOMIC_RELEASE);
+  slot_ = slot;
 }
 
-GuardedRange::GuardedRange(GuardedRange&& other) noexcept : slot_(std::exchange(other.slot_, -1)) {}
+GuardedRange::GuardedRange(GuardedRange&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
 
 GuardedRange::~GuardedRange() {
-  if (slot_ < 0) return;
+  if (slot_ == nullptr) return;
   std::lock_guard lock(table_mutex);
-  __atomic_store_n(&slots[slot_].end, uintptr_t{0}, __ATOMIC_RELEASE);
+  __atomic_store_n(&slot_->end, uintptr_t{0}, __ATOMIC_RELEASE);
+  table.give_back(slot_);
 }
 
 bool GuardedRange::poisoned() const {
-  return slot_ >= 0 && __atomic_load_n(&slots[slot_].poisoned, __ATOMIC_ACQUIRE);
+  return slot_ != nullptr && __atomic_load_n(&slot_->poisoned, __ATOMIC_ACQUIRE);
 }
 
 

@@ -12,18 +12,19 @@ namespace rxvhost {
 
 class GuardedRange {
  public:
+  struct Slot;  // an entry of the handler's table
+
   GuardedRange() = default;
-  /// Watches [base, base + length); `ok()` is false when the table is full.
+  /// Watches [base, base + length).
   GuardedRange(void* base, size_t length);
   GuardedRange(GuardedRange&& other) noexcept;
   GuardedRange& operator=(GuardedRange&&) = delete;
   ~GuardedRange();
 
-  bool ok() const { return slot_ >= 0; }
   bool poisoned() const;
 
  private:
-  int32_t slot_ = -1;
+  Slot* slot_ = nullptr;
 };
 
 /// Rises with every poisoned range: one load tells a burst that nothing happened since it last looked.
