@@ -103,7 +103,7 @@ interface AddonDevices {
 interface AddonQueues {
   queueOpen(device: number, ring: number, account: number): number
   queueClose(handle: number): void
-  /** The ring's kicks are reported under `tag`, also after it was given another kick fd. */
+  /** 0 or a reason. The ring's kicks are reported under `tag`, also after it was given another kick fd. */
   queueWatch(handle: number, tag: number): number
   queueUnwatch(handle: number): void
   /** `at`: the first word of the exchange that slot ids are written to, or read from. */

@@ -28,6 +28,7 @@ export const reasons = [
   'device_gone',
   'log_range',
   'log_overflow',
+  'kick_watch',
 ] as const
 
 export type Reason = (typeof reasons)[number]

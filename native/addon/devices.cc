@@ -89,8 +89,7 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   switch (which) {
     case 0:
       ring->set_kick(std::move(fd));
-      queues(env).kick_changed(*device, index);
-      break;
+      return refused(info, queues(env).kick_changed(*ring));
     case 1:
       ring->set_call(std::move(fd));
       break;

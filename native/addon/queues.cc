@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "addon/args.h"
 #include "addon/env.h"
 #include "addon/wakeup.h"
@@ -33,8 +35,8 @@ uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32
   Queue& queue = queues_[handle];
   queue.ring = device->ring(index);
   queue.device = std::move(device);
-  queue.index = index;
   queue.account = account;
+  by_ring_.emplace(queue.ring, handle);
   return handle;
 }
 
@@ -42,29 +44,38 @@ void QueueTable::close(uint32_t handle) {
   Queue* queue = find(handle);
   if (queue == nullptr) return;
   unwatch(*queue);
+  const auto [first, last] = by_ring_.equal_range(queue->ring);
+  by_ring_.erase(std::find_if(first, last, [handle](const auto& entry) { return entry.second == handle; }));
   *queue = Queue();
   free_.push_back(handle);
 }
 
-int QueueTable::watch(Queue& queue, uint32_t tag) {
+Reason QueueTable::watch(Queue& queue, uint32_t tag) {
   unwatch(queue);
   queue.watching = true;
   queue.tag = tag;
-  if (!env_.wakeup || !queue.ring->kick()) return 0;  // polled, or not set yet: kick_changed() comes back
-  queue.watched = Fd(fcntl(queue.ring->kick().get(), F_DUPFD_CLOEXEC, 3));
-  if (!queue.watched) return -errno;
-  return env_.wakeup->watch(queue.watched.get(), tag, WatchMode::edge_in);
+  std::shared_ptr<const Fd> kick = queue.ring->kick();
+  if (!env_.wakeup || !kick) return Reason::none;  // polled, or not set yet: kick_changed() comes back
+  if (env_.wakeup->watches(kick->get()))
+    kick = std::make_shared<const Fd>(fcntl(kick->get(), F_DUPFD_CLOEXEC, 3));
+  if (env_.wakeup->watch(kick->get(), tag, WatchMode::edge_in) != 0) return Reason::kick_watch;
+  queue.watched = std::move(kick);
+  return Reason::none;
 }
 
 void QueueTable::unwatch(Queue& queue) {
-  if (queue.watched && env_.wakeup) env_.wakeup->unwatch(queue.watched.get());
+  if (queue.watched && env_.wakeup) env_.wakeup->unwatch(queue.watched->get());
   queue.watched.reset();
   queue.watching = false;
 }
 
-void QueueTable::kick_changed(const Device& device, uint32_t index) {
-  for (Queue& queue : queues_)
-    if (queue.device.get() == &device && queue.index == index && queue.watching) watch(queue, queue.tag);
+Reason QueueTable::kick_changed(const Virtqueue& ring) {
+  Reason reason = Reason::none;
+  const auto [first, last] = by_ring_.equal_range(&ring);
+  for (auto entry = first; entry != last; ++entry)
+    if (Queue& queue = queues_[entry->second]; queue.watching)
+      if (const Reason failed = watch(queue, queue.tag); failed != Reason::none) reason = failed;
+  return reason;
 }
 
 namespace {
@@ -156,11 +167,12 @@ void queue_unwatch(const Napi::CallbackInfo& info) {
   if (QueueTable::Queue* queue = queue_arg(info)) env_of(info.Env()).queues->unwatch(*queue);
 }
 
-// queueWatch(handle, tag): 0 or a negative errno; the ring's kicks are reported under `tag`
+// queueWatch(handle, tag): 0 or a negative reason; the ring's kicks are reported under `tag`
 Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   AddonEnv& env = env_of(info.Env());
-  return Napi::Number::New(info.Env(), queue ? env.queues->watch(*queue, Args(info).u32(1)) : -EBADF);
+  const Reason reason = queue ? env.queues->watch(*queue, Args(info).u32(1)) : Reason::device_gone;
+  return Napi::Number::New(info.Env(), -static_cast<int>(reason));
 }
 
 // queueFault(handle): reason of the latch, 0 = none

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "core/net/device.h"
@@ -22,12 +23,11 @@ class QueueTable {
   struct Queue {
     std::shared_ptr<Device> device;  // empty: the handle is closed
     Virtqueue* ring = nullptr;
-    uint32_t index = 0;
     uint32_t account = 0;
     bool watching = false;
     uint32_t tag = 0;
-    Fd watched;  // our own duplicate of the kick fd: it leaves the epoll before it is closed, whoever else
-                 // holds one
+    std::shared_ptr<const Fd> watched;  // the ring's kick fd, or a duplicate: a file is once in an epoll by
+                                        // each of its numbers, and another handle may watch this ring too
   };
 
   uint32_t open(std::shared_ptr<Device> device, uint32_t index, uint32_t account);
@@ -36,10 +36,10 @@ class QueueTable {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;
   }
   /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
-  int watch(Queue& queue, uint32_t tag);
+  Reason watch(Queue& queue, uint32_t tag);
   void unwatch(Queue& queue);
   /// A ring got another kick fd: handles that watch it move over.
-  void kick_changed(const Device& device, uint32_t index);
+  Reason kick_changed(const Virtqueue& ring);
 
   /// Devices of this env, destroyed with it.
   std::vector<uint32_t> devices;
@@ -50,6 +50,7 @@ class QueueTable {
  private:
   AddonEnv& env_;
   std::vector<Queue> queues_;
+  std::unordered_multimap<const Virtqueue*, uint32_t> by_ring_;  // handles
   std::vector<uint32_t> free_;
 };
 

@@ -32,6 +32,7 @@ class Wakeup {
   /// Must be called before a watched fd is closed: the peer may hold a duplicate, which keeps it in the epoll
   /// set.
   void unwatch(int fd);
+  bool watches(int fd) const { return watched_.contains(fd); }
   /// Whether open watches keep the event loop, and with it the process, alive. They don't at first.
   void hold(bool on);
   /// `turn` is called in a later turn of the event loop than that in which `flags[0]` was set, which it

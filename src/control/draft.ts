@@ -12,6 +12,11 @@ export const MEMORY_DEADLINE_MS = 2000
 /** Come and go without a word to the guest. */
 const NOT_OF_THE_RINGS = virtioMask('LOG_ALL', 'PROTOCOL_FEATURES')
 
+/** Faults that are ours, not the front end's. */
+const fixes: Readonly<Record<string, string>> = {
+  kick_watch: 'allow more open files (ulimit -n) or watches (sysctl fs.epoll.max_user_watches)',
+}
+
 export class Draft {
   readonly state: State
   readonly effects: Effect[] = []
@@ -36,7 +41,7 @@ export class Draft {
     if (it.latched === reason) return
     it.latched = reason
     this.latches++
-    this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring })
+    this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
 
   /** The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. */

@@ -82,7 +82,7 @@ export class RingPort implements QueuePort {
     this.#events = events
     this.#before = this.moved()
     this.#tag = allocateTag(() => this.#kicked())
-    this.#addon.queueWatch(handle, this.#tag)
+    this.#watch()
   }
 
   close(): void {
@@ -128,7 +128,7 @@ export class RingPort implements QueuePort {
   mute(on: boolean): void {
     if (this.#handle < 0) return
     if (on) this.#addon.queueUnwatch(this.#handle)
-    else this.#addon.queueWatch(this.#handle, this.#tag)
+    else this.#watch()
   }
 
   moved(): Moved {
@@ -141,6 +141,12 @@ export class RingPort implements QueuePort {
 
   drops(): Readonly<Record<string, number>> {
     return this.#drops
+  }
+
+  // Without its kicks the ring would wait for ever, so it is a fault.
+  #watch(): void {
+    const result = this.#addon.queueWatch(this.#handle, this.#tag)
+    if (result < 0) queueMicrotask(() => this.#onFault(result))
   }
 
   #countDrops(): void {

@@ -33,6 +33,7 @@ enum class Reason : uint8_t {
   device_gone,       // no such device
   log_range,         // a dirty log that is empty, beyond its file, or has no bits for a used ring
   log_overflow,      // a page was written that the dirty log has no bit for
+  kick_watch,        // the kick could not be added to the epoll
   count_,
 };
 

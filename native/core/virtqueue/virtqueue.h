@@ -83,11 +83,12 @@ class Virtqueue {
   /// Frames for the guest that are longer are dropped; 0 = no limit. Any thread, at any time.
   void set_mtu(uint32_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
   uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
-  void set_kick(Fd fd) { kick_ = std::move(fd); }
+  void set_kick(Fd fd) { kick_ = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr; }
   /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
   void set_call(Fd fd);
   void set_error(Fd fd);
-  const Fd& kick() const { return kick_; }
+  /// Shared with who watches it: an fd leaves its epoll before it is closed.
+  const std::shared_ptr<const Fd>& kick() const { return kick_; }
   bool running() const { return running_.load(std::memory_order_acquire); }
   Reason fault() const { return fault_.load(std::memory_order_acquire); }
 
@@ -146,7 +147,8 @@ class Virtqueue {
   uint64_t poison_epoch_ = 0;
   uint32_t malformed_ = 0;
   uint16_t started_at_ = 0;
-  Fd kick_, call_, error_;
+  std::shared_ptr<const Fd> kick_;
+  Fd call_, error_;
   uint64_t stats_[stat_count] = {};
 };
 
