@@ -5,6 +5,7 @@ import { FlowTable } from './data/flows.js'
 import type { SinkGroup } from './data/sink-group.js'
 import type { PairPorts, SourceGroup } from './data/source-group.js'
 import type { DeviceSession } from './device-session.js'
+import { VhostError } from './errors.js'
 import { VhostQueue, VhostSink } from './queue.js'
 
 export interface QueueMakers {
@@ -43,7 +44,7 @@ export class QueuePairs {
   attachSource(group: SourceGroup): void {
     if (this.#source !== undefined) return
     this.#source = group
-    group.attach(this.#ports(FROM_GUEST))
+    this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
   }
 
   attachSink(group: SinkGroup): void {
@@ -56,7 +57,7 @@ export class QueuePairs {
     const pair = ring >> 1
     if (runs && !this.#used.includes(pair)) {
       this.#used.push(pair)
-      this.#source?.open(pair)
+      this.#orFault(ring, () => this.#source?.open(pair))
       for (const sink of this.#sinks) sink.open(pair)
     }
     if (ring % 2 === FROM_GUEST) return
@@ -107,6 +108,20 @@ export class QueuePairs {
       this.attachSource(shared ?? this.#make.source())
     }
     return this.#source as unknown as SourceGroup
+  }
+
+  // No account is left: a limit of this process ends the one connection that meets it, with a fault that is told once
+  // who gets the device has it.
+  #orFault(ring: number, attach: () => void): void {
+    try {
+      attach()
+    } catch (error) {
+      if (!(error instanceof VhostError)) throw error
+      queueMicrotask(() => {
+        this.#session.tell({ type: 'fault', error, ring })
+        this.#session.close('exhausted')
+      })
+    }
   }
 
   #ports(direction: number): PairPorts {

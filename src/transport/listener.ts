@@ -54,6 +54,11 @@ const failures: Record<string, { code: VhostErrorCode; why: string; fix: string 
     why: 'this process may not create it',
     fix: 'give it write permission for the folder, and for a socket that is there already',
   },
+  EMFILE: {
+    code: 'ERR_VHOST_LISTEN_FAILED',
+    why: 'this process has no file descriptor left',
+    fix: 'allow more open files (ulimit -n): a driver takes one, a device six',
+  },
 }
 
 /** Listeners whose paths must not outlive the process. */
