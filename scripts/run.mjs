@@ -146,6 +146,16 @@ const tasks = {
     const [name, ...args] = rest[0] === 'latency' ? rest : ['throughput', ...rest]
     process.exit(run(process.execPath, [`dist/bench/${name}/main.js`, ...args]))
   },
+  /** What a device costs as there are 1 to 1,000 of them; `-- --quick` for a tenth. */
+  scale() {
+    build()
+    process.exit(run(process.execPath, ['dist/bench/scale/scale.js', ...rest]))
+  },
+  /** 100 million packets: memory and pauses; `-- --packets N` for another number. */
+  endurance() {
+    build()
+    process.exit(run(process.execPath, ['dist/bench/scale/endurance.js', ...rest]))
+  },
   asan() {
     install()
     compile()

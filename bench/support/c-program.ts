@@ -1,5 +1,5 @@
-// C programs of the benches, built when they are run: against libdpdk, or against nothing. What is missing is named
-// with the package that has it. No -march=native on either side of a comparison: libdpdk's own flags ask for corei7.
+// C and C++ programs of the benches, built when they are run: against libdpdk, native/ or nothing. What is missing is
+// named with the package that has it. No -march=native on either side of a comparison: libdpdk's own flags ask for corei7.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,15 +11,23 @@ export class MissingError extends Error {}
 
 export interface CProgram {
   name: string
-  /** Below bench/. Headers beside them count as sources too. */
+  /** Below bench/: C, or C++ if they end in .cc. Headers beside them count as sources too. */
   sources: string[]
+  /** Folders below native/ that a C++ program is built of as well. */
+  native?: string[]
   /** Links libdpdk, and these of its drivers besides what pkg-config names. */
   dpdk?: { libraries?: string[] }
   flags?: string[]
 }
 
 const output = join(root, 'bench', 'build')
-const FLAGS = ['-std=gnu11', '-O3', '-g', '-Wall', '-Wextra', '-Werror', '-pthread']
+const FLAGS = ['-O3', '-g', '-Wall', '-Wextra', '-Werror', '-pthread']
+const C_FLAGS = ['-std=gnu11']
+/** Those of native/binding.gyp. */
+const CPP_FLAGS = [
+  ...['-std=c++20', '-fno-exceptions', '-fno-rtti', '-fno-strict-aliasing', '-D_GNU_SOURCE'],
+  ...['-Wno-missing-field-initializers', `-I${join(root, 'native')}`],
+]
 
 function need(command: string, args: string[], fix: string): string {
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8' })
@@ -47,16 +55,31 @@ export const dpdkVersion = (): string =>
   need('pkg-config', ['--modversion', 'libdpdk'], 'libdpdk-dev pkg-config')
 
 /** Builds it if its sources or flags have changed, and returns the path of the program. */
-export function buildC({ name, sources, dpdk, flags = [] }: CProgram): string {
-  need('gcc', ['--version'], 'build-essential')
+export function buildC({ name, sources, native = [], dpdk, flags = [] }: CProgram): string {
+  const isCpp = sources[0].endsWith('.cc')
+  const compiler = isCpp ? 'g++' : 'gcc'
+  need(compiler, ['--version'], 'build-essential')
   const found = dpdk ? dpdkFlags(dpdk) : { compile: [], link: [] }
-  const files = sources.map(file => join(root, 'bench', file))
-  const folder = join(root, 'bench', sources[0], '..')
-  const headers = readdirSync(folder)
-    .filter(file => file.endsWith('.h'))
-    .map(file => join(folder, file))
+  const folders = [join(root, 'bench', sources[0], '..'), ...native.map(name => join(root, 'native', name))]
+  const beside = (ending: string, among = folders): string[] =>
+    among.flatMap(folder =>
+      readdirSync(folder)
+        .filter(file => file.endsWith(ending))
+        .map(file => join(folder, file)),
+    )
+  const files = [...sources.map(file => join(root, 'bench', file)), ...beside('.cc', folders.slice(1))]
+  const headers = beside('.h')
   const program = join(output, name)
-  const args = [...FLAGS, ...flags, ...found.compile, ...files, '-o', program, ...found.link]
+  const args = [
+    ...FLAGS,
+    ...(isCpp ? CPP_FLAGS : C_FLAGS),
+    ...flags,
+    ...found.compile,
+    ...files,
+    '-o',
+    program,
+    ...found.link,
+  ]
   const hash = createHash('sha256').update(args.join(' '))
   for (const file of [...files, ...headers]) hash.update(readFileSync(file))
   const digest = hash.digest('hex')
@@ -64,8 +87,8 @@ export function buildC({ name, sources, dpdk, flags = [] }: CProgram): string {
   if (existsSync(program) && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) return program
   mkdirSync(output, { recursive: true })
   console.error(`building bench/build/${name}`)
-  const { status } = spawnSync('gcc', args, { stdio: ['ignore', 'inherit', 'inherit'] })
-  if (status !== 0) throw new Error(`gcc could not build ${name}`)
+  const { status } = spawnSync(compiler, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  if (status !== 0) throw new Error(`${compiler} could not build ${name}`)
   writeFileSync(stamp, digest)
   return program
 }

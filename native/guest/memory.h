@@ -49,6 +49,7 @@ struct PortOptions {
   uint32_t receive_buffer = 2048;   // bytes of one receive buffer, header included
   uint32_t transmit_buffer = 2048;  // longest frame that can be sent
   bool auto_post = true;            // receive buffers are posted at start and again once read
+  bool calls = true;                // asks for a call when a ring gives out; false: its user polls
 };
 
 /// Where one ring and its buffers lie, as offsets into the memory.

@@ -142,7 +142,7 @@ BurstResult Port::send_burst(uint32_t max, Write&& write) {
       if (result.count) publish(kFromGuest);
       result.more = true;
       // Woken when three quarters of the ring are free again, not for each frame.
-      if (!ring.arm_call(ring.in_flight() * 3 / 4)) {
+      if (!arm_call(kFromGuest, ring.in_flight() * 3 / 4)) {
         result.broken = ring.broken();
         return result;
       }
@@ -263,7 +263,7 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
   while (result.count < max && !ring.broken()) {
     if (ready == 0 && (ready = ring.completed()) == 0) {
       if (options_.auto_post) post_receive(UINT32_MAX);
-      if (!ring.arm_call(0)) break;
+      if (!arm_call(kToGuest, 0)) break;
       ring.suppress_call();
       continue;
     }
@@ -284,7 +284,7 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
       // A frame's buffers come into the used ring together (§5.1.6.4.1); one that shows them early is waited
       // for.
       stats_.waits++;
-      if (!ring.arm_call(buffers - 1)) break;
+      if (!arm_call(kToGuest, buffers - 1)) break;
       ready = ring.completed();
       continue;
     }

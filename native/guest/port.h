@@ -5,7 +5,8 @@
 //
 // Every operation moves a burst: it publishes once, kicks at most once and allocates nothing. When a ring
 // gives out (no room to send, nothing received) the operation asks for a call before it returns, and looks
-// once more, so that a wake-up is never lost; until then calls are suppressed.
+// once more, so that a wake-up is never lost; until then calls are suppressed. A port that is polled never
+// asks.
 #pragma once
 
 #include <array>
@@ -84,6 +85,7 @@ class Port {
   int open_rings();
   uint32_t chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::span<Piece> out) const;
   void reclaim();
+  bool arm_call(uint32_t ring, uint32_t beyond) { return options_.calls && rings_[ring].arm_call(beyond); }
   template <typename Write>
   BurstResult send_burst(uint32_t max, Write&& write);
   template <typename Read>

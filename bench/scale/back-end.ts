@@ -1,0 +1,81 @@
+// The process that is measured. It has, by its role: `echo`, drivers whose pipelines send their guests' packets back;
+// `listen`, drivers whose devices are merely waited for; `net`, plain servers of Node's own. It does what it is told in
+// lines on its standard input and nothing in between.
+import { createServer } from 'node:net'
+import { PerformanceObserver } from 'node:perf_hooks'
+import { createInterface } from 'node:readline'
+import { dataPlane } from '../../src/data/env.js'
+import { VhostDriver } from '../../src/index.js'
+import { enqueue } from '../../src/operators/index.js'
+
+export type Role = 'echo' | 'listen' | 'net'
+
+export interface Look {
+  /** Milliseconds of CPU. */
+  cpu: number
+  /** MiB of JavaScript's heap in use. */
+  heap: number
+  /** Packets that came out of guests, and packets that someone still holds. */
+  packets: number
+  leases: number
+  /** Collections that it did not ask for: how many, and the longest in milliseconds. */
+  collections: number
+  longest: number
+}
+
+const role = process.argv[2] as Role
+const drivers: VhostDriver[] = []
+let [collections, longest] = [0, 0]
+let asked = 0
+
+const observer = new PerformanceObserver(list => {
+  for (const { duration, startTime } of list.getEntries()) {
+    if (startTime < asked) continue
+    collections++
+    longest = Math.max(longest, duration)
+  }
+})
+
+async function listen(path: string): Promise<void> {
+  if (role === 'net') {
+    const server = createServer(() => {})
+    await new Promise<void>(resolve => server.listen(path, resolve))
+    return
+  }
+  const driver = new VhostDriver(path)
+  if (role === 'listen') {
+    driver.subscribe()
+    return
+  }
+  driver.fromGuest().pipe(enqueue(driver.toGuest())).subscribe()
+  drivers.push(driver)
+}
+
+function collect(): void {
+  // Twice: what finalizers of the first let go is collected by the second.
+  for (let n = 0; n < 2; n++) globalThis.gc?.()
+  asked = performance.now()
+  ;[collections, longest] = [0, 0]
+}
+
+function look(): Look {
+  const { user, system } = process.cpuUsage()
+  return {
+    cpu: (user + system) / 1000,
+    heap: process.memoryUsage().heapUsed / 2 ** 20,
+    packets: drivers.reduce((sum, driver) => sum + driver.fromGuest().stats.packets, 0),
+    leases: role === 'echo' ? dataPlane().pool.leases : 0,
+    collections,
+    longest,
+  }
+}
+
+if (role === 'echo') observer.observe({ entryTypes: ['gc'] })
+const lines = createInterface({ input: process.stdin })
+lines.on('line', async line => {
+  const [word, path] = line.split(' ')
+  if (word === 'listen') await listen(path)
+  if (word === 'collect') collect()
+  process.stdout.write(`${JSON.stringify(word === 'listen' ? {} : look())}\n`)
+})
+lines.once('close', () => process.exit())

@@ -1,0 +1,184 @@
+// `npm run bench:scale`: what a device costs to start, to keep and to leave alone, and what a packet costs while there
+// are 1 to 1,000 of them; what a driver costs that merely listens, beside a net.Server. The back end is a process of its
+// own, and so are its front ends, which stand for virtual machines.
+//
+//   npm run bench:scale                          a table, then an `ok` or `not ok` for each figure that must hold
+//   npm run bench:scale -- --quick               a tenth of it, which is not judged: whether it works
+//   npm run bench:scale -- --only traffic        or `devices`, or `drivers`
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { MissingError } from '../support/c-program.js'
+import { median } from '../support/statistics.js'
+import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
+import type { Role } from './back-end.js'
+import { type BackEnd, type FrontEnds, SOCKETS, withBoth } from './programs.js'
+import { anonymousOf, idleOf, type Kept, openFilesOf, pause } from './usage.js'
+import { type Check, checkDevices, checkDrivers } from './verdict.js'
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
+const SCALE = values.quick ? 0.1 : 1
+/** Slopes are taken from the last but one to the last. */
+const DEVICES = [1, 10, 100, 1000].map(count => count * SCALE).filter(count => count >= 1)
+const DRIVERS = [1000, 4000].map(count => count * SCALE)
+const IDLE_SECONDS = values.quick ? 2 : 10
+/** V8 looks for what it may collect some seconds after the last work: a cost of what was before, not of idling. */
+const REST_SECONDS = values.quick ? 2 : 12
+const PACKETS = 2_000_000 * SCALE
+const REPEATS = 3
+
+const folder = mkdtempSync(join(SOCKETS, 'rx-vhost-scale-'))
+const pathsTo = (role: Role, from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, n) => join(folder, `${role}-${from + n}`))
+
+interface Traffic {
+  devices: number
+  /** How many of them have traffic. */
+  busy: number
+  /** Of the back end's CPU, for a packet that comes and goes. */
+  nanoseconds: number
+  megapackets: number
+  /** How much of its core the back end used. */
+  load: number
+}
+
+/** Brings up ever more of them and looks at each step at what they cost. */
+async function keep(role: Role, steps: number[]): Promise<Kept[]> {
+  return withBoth(role, async (backEnd, frontEnds) => {
+    const kept: Kept[] = []
+    let { cpu } = await backEnd.collect()
+    let [count, start] = [0, 0]
+    for (const step of steps) {
+      const paths = pathsTo(role, count, step)
+      await backEnd.listen(paths)
+      if (role === 'echo') await frontEnds.connect(paths)
+      count = step
+      start += (await backEnd.look()).cpu - cpu
+      cpu = (await backEnd.collect()).cpu
+      kept.push({ role, count, start, ...(await leaveAlone(backEnd, step === steps.at(-1))) })
+    }
+    return kept
+  })
+}
+
+async function leaveAlone(
+  backEnd: BackEnd,
+  thorough: boolean,
+): Promise<Omit<Kept, 'role' | 'count' | 'start'>> {
+  const { pid } = backEnd
+  const anonymous = anonymousOf(pid)
+  await pause((thorough ? REST_SECONDS : 1) * 1000)
+  const idleSeconds = thorough ? IDLE_SECONDS : 2
+  const { cpu, switches } = await idleOf(pid, idleSeconds)
+  return { anonymous, files: openFilesOf(pid), idleSeconds, idleCpu: cpu, idleSwitches: switches }
+}
+
+/** The cost of a packet with one device busy, and with all of them, as there are more and more. */
+async function traffic(): Promise<Traffic[]> {
+  return withBoth('echo', async (backEnd, frontEnds) => {
+    const rows: Traffic[] = []
+    for (const devices of DEVICES) {
+      const paths = pathsTo('echo', frontEnds.count, devices)
+      await backEnd.listen(paths)
+      await frontEnds.connect(paths)
+      for (const busy of devices === 1 ? [1] : [1, devices])
+        rows.push(await echoes(backEnd, frontEnds, devices, busy))
+    }
+    return rows
+  })
+}
+
+async function echoes(
+  backEnd: BackEnd,
+  frontEnds: FrontEnds,
+  devices: number,
+  busy: number,
+): Promise<Traffic> {
+  const slices: Traffic[] = []
+  for (let n = 0; n <= REPEATS; n++) {
+    const before = await backEnd.look()
+    const { received, seconds } = await frontEnds.echo(PACKETS, { count: busy })
+    const after = await backEnd.look()
+    const cpu = after.cpu - before.cpu
+    slices.push({
+      devices,
+      busy,
+      nanoseconds: (cpu * 1e6) / received,
+      megapackets: received / seconds / 1e6,
+      load: cpu / 1000 / seconds,
+    })
+  }
+  // The first warms up.
+  const of = (value: (row: Traffic) => number): number => median(slices.slice(1).map(value))
+  return {
+    devices,
+    busy,
+    nanoseconds: of(row => row.nanoseconds),
+    megapackets: of(row => row.megapackets),
+    load: of(row => row.load),
+  }
+}
+
+const names: Record<Role, string> = {
+  echo: 'devices, each with a pipeline',
+  listen: 'drivers that listen',
+  net: 'net.Servers that listen',
+}
+const keptColumns: Column<Kept>[] = [
+  { title: 'what', value: ({ role }) => names[role] },
+  { title: 'how many', value: ({ count }) => count },
+  { title: 'start, CPU ms each', value: ({ start, count }) => (start / count).toFixed(3) },
+  { title: 'anonymous MiB', value: ({ anonymous }) => (anonymous / 1024).toFixed(1) },
+  { title: 'open files', value: ({ files }) => files },
+  { title: 'idle s', value: ({ idleSeconds }) => idleSeconds },
+  { title: 'CPU ms', value: ({ idleCpu }) => idleCpu.toFixed(2) },
+  { title: 'switches', value: ({ idleSwitches }) => idleSwitches },
+]
+const trafficColumns: Column<Traffic>[] = [
+  { title: 'devices', value: ({ devices }) => devices },
+  { title: 'busy', value: ({ busy }) => busy },
+  { title: 'CPU ns a packet', value: ({ nanoseconds }) => nanoseconds.toFixed(0) },
+  { title: 'Mpps', value: ({ megapackets }) => megapackets.toFixed(2) },
+  { title: 'load of its core', value: ({ load }) => `${(load * 100).toFixed(0)} %` },
+]
+const NOTE = 'A packet of 64 bytes comes out of a guest and goes back into it; it counts once.'
+
+async function main(): Promise<boolean> {
+  const wanted = (part: string): boolean => (values.only ?? part) === part
+  const kept: Kept[] = []
+  const checks: Check[] = []
+  if (wanted('devices')) {
+    const devices = await keep('echo', DEVICES)
+    kept.push(...devices)
+    checks.push(...checkDevices(devices))
+  }
+  if (wanted('drivers')) {
+    const [drivers, servers] = [await keep('listen', DRIVERS), await keep('net', DRIVERS)]
+    kept.push(...drivers, ...servers)
+    checks.push(...checkDrivers(drivers, servers))
+  }
+  const packets = wanted('traffic') ? await traffic() : []
+  const judged = values.quick ? [] : checks
+  const lines = judged.map(({ ok, text }, n) => `${ok ? 'ok' : 'not ok'} ${n + 1} - ${text}`)
+  const tables = (table: <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => string): string =>
+    [
+      kept.length > 0 ? table(keptColumns, kept) : '',
+      packets.length > 0 ? table(trafficColumns, packets) : '',
+    ]
+      .filter(Boolean)
+      .join('\n\n')
+  console.log(`${tables(textTable)}\n${NOTE}\n\n${lines.join('\n')}`)
+  const result = { machine: machine(), kept, traffic: packets, checks: judged }
+  const markdown = `${tables(markdownTable)}\n\n${NOTE}\n\n${lines.map(line => `- ${line}`).join('\n')}`
+  saveResult(['scale', values.quick && 'quick', values.only].filter(Boolean).join('-'), result, markdown)
+  return judged.every(({ ok }) => ok)
+}
+
+try {
+  if (!(await main())) process.exitCode = 1
+} catch (error) {
+  console.error(error instanceof MissingError ? `bench:scale: ${error.message}` : error)
+  process.exitCode = 1
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
