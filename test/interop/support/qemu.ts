@@ -57,6 +57,8 @@ export interface GuestOptions {
   memory?: 'memfd' | 'file'
   /** Memory can be plugged in. */
   hotplug?: boolean
+  /** More for the kernel's command line. */
+  append?: string
   /** Waits for a guest that migrates here, from this address. */
   incoming?: string
   /** Does not run until it is told to. */
@@ -84,7 +86,10 @@ export function qemuArguments(options: GuestOptions, shell: string): string[] {
     ...['-chardev', `socket,id=c,path=${options.path}`, '-netdev', 'vhost-user,id=n,chardev=c'],
     ...['-device', `virtio-net-pci,netdev=n,mac=${mac},romfile=${vectors}${device.join('')}`],
     ...['-kernel', options.image.kernel, '-initrd', options.image.initramfs],
-    ...['-append', `console=ttyS0 quiet panic=-1 guest_ip=10.0.0.${options.number}/24`],
+    ...[
+      '-append',
+      `console=ttyS0 quiet panic=-1 guest_ip=10.0.0.${options.number}/24 ${options.append ?? ''}`,
+    ],
     ...['-nodefaults', '-display', 'none', '-serial', 'stdio'],
     ...['-chardev', `socket,id=shell,path=${shell},server=on,wait=on`, '-serial', 'chardev:shell'],
     ...['-qmp', `unix:${monitorPath(options)},server=on,wait=off`],
