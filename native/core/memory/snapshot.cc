@@ -106,6 +106,13 @@ std::shared_ptr<const MemorySnapshot> MemorySnapshot::with(Logging logging) cons
 }
 
 const Region* MemorySnapshot::find(uint64_t address) const {
+  constexpr size_t kFew = 4;  // a search costs more than a look at each
+  if (regions_.size() <= kFew) {
+    for (const Region& region : regions_)
+      if (address - region.guest < region.size)
+        return &region;  // below the region, the difference wraps past any size
+    return nullptr;
+  }
   // The last region that begins at or below the address.
   const auto after = std::upper_bound(regions_.begin(), regions_.end(), address,
                                       [](uint64_t at, const Region& region) { return at < region.guest; });

@@ -1,5 +1,7 @@
 #include "core/net/device.h"
 
+#include "core/net/mtu.h"
+
 namespace rxvhost {
 
 Virtqueue* Device::ring(uint32_t index) {
@@ -8,7 +10,7 @@ Virtqueue* Device::ring(uint32_t index) {
   if (index >= rings_.size()) rings_.resize(index + 1);
   if (!rings_[index]) {
     rings_[index] = std::make_unique<Virtqueue>();
-    rings_[index]->set_mtu(mtu_);
+    rings_[index]->set_mtu(mtu_, surely_within(mtu_));
   }
   return rings_[index].get();
 }
@@ -84,7 +86,7 @@ void Device::set_mtu(uint32_t mtu) {
   std::lock_guard lock(mutex_);
   mtu_ = mtu;
   for (auto& ring : rings_)
-    if (ring) ring->set_mtu(mtu);
+    if (ring) ring->set_mtu(mtu, surely_within(mtu));
 }
 
 Reason Device::start(uint32_t index, const RingConfig& config) {

@@ -61,9 +61,7 @@ class Enqueuer {
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
-        log_(queue.memory().logs_buffers() ? &queue.memory() : nullptr),
-        within_mtu_(surely_within(queue.mtu())),
-        plain_most_(log_ != nullptr ? 0 : within_mtu_),
+        plain_most_(queue.plain_most()),
         ahead_(ring, queue.memory()),
         walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1) {}
 
@@ -103,8 +101,7 @@ class Enqueuer {
   __attribute__((noinline)) Outcome any(uint32_t slot) {
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
-    if (meta.length > within_mtu_ && beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu()))
-      return drop(drop_mtu);
+    if (beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu())) return drop(drop_mtu);
     const Passage pass = passage(header, features_);
     if (!pass.allowed) return drop(drop_offload);
     const uint64_t need = uint64_t{header_length_} + meta.length;
@@ -115,11 +112,12 @@ class Enqueuer {
       if (outcome != Outcome::delivered) return outcome;
       break;
     }
-    if (log_ != nullptr && !can_mark(need)) return fault(Reason::log_overflow);
+    const bool marked = queue_.memory().logs_buffers();
+    if (marked && !can_mark(need)) return fault(Reason::log_overflow);
     uint8_t filled[2];
     if (pass.checksum) fill_checksum(slot, &header, filled);
     fill(slot, header, pass.checksum ? filled : nullptr);
-    if (log_ != nullptr) mark(need);
+    if (marked) mark(need);
     publish_some();
     return Outcome::delivered;
   }
@@ -255,7 +253,7 @@ class Enqueuer {
   bool can_mark(uint64_t left) const {
     for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
       const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};
-      if (!log_->can_mark(written)) return false;
+      if (!queue_.memory().can_mark(written)) return false;
       left -= written.size;
     }
     return true;
@@ -263,7 +261,7 @@ class Enqueuer {
   void mark(uint64_t left) const {
     for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
       const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};
-      log_->mark(written);
+      queue_.memory().mark(written);
       left -= written.size;
     }
   }
@@ -293,8 +291,6 @@ class Enqueuer {
   const uint64_t features_;
   const uint32_t header_length_;
   const bool mergeable_;
-  const MemorySnapshot* const log_;  // where its pages are marked; nullptr while no migration runs
-  const uint32_t within_mtu_;
   const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
   bool retry_ = false;
   uint16_t head_ = 0;  // of the chain in hand

@@ -13,7 +13,7 @@ bool is_tag(const uint8_t* type) {
 }  // namespace
 
 bool beyond_mtu(const uint8_t* frame, uint32_t length, const NetHeader& header, uint32_t mtu) {
-  if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE) return false;
+  if (mtu == 0 || header.gso_type != VIRTIO_NET_HDR_GSO_NONE) return false;
   uint32_t around = kEthernet;
   for (uint32_t tags = 0; tags < kTags && around + kTag <= length && is_tag(frame + around - 2); tags++)
     around += kTag;

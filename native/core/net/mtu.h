@@ -9,7 +9,7 @@
 
 namespace rxvhost {
 
-/// Frames up to this are within an MTU whatever they hold: looked at per packet. 0 = no limit.
+/// Frames up to this are within an MTU whatever they hold. 0 = no limit.
 inline uint32_t surely_within(uint32_t mtu) { return mtu == 0 ? UINT32_MAX : mtu + 14; }
 
 bool beyond_mtu(const uint8_t* frame, uint32_t length, const NetHeader& header, uint32_t mtu);

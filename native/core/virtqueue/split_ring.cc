@@ -87,13 +87,24 @@ void SplitRing::mark_entries() const {
   log_->mark(log_address_ + kUsedHeader, 8ull * (count - run));
 }
 
+// As publish(), with a migration's marks: of the entries before they are published, of the index once it is
+// written.
+void SplitRing::publish_logged() {
+  mark_entries();
+  const DirtyLog* const log = log_;
+  log_ = nullptr;  // what is left is the ordinary way
+  publish();
+  log_ = log;
+  mark_header();
+}
+
 bool SplitRing::arm_kick() {
   if (event_index_) {
     guest_store(reinterpret_cast<uint16_t*>(&parts_.used->ring[size_]), seen_avail_);
     if (log_ != nullptr) log_->mark(log_address_ + kUsedHeader + 8ull * size_, 2);
   } else {
     guest_store(&parts_.used->flags, uint16_t{0});
-    if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
+    if (log_ != nullptr) mark_header();
   }
   // Full fence between our wish and the second look: a driver that published just before reading it does not
   // kick, so we must see its index now (§2.7.10.1).
@@ -107,7 +118,7 @@ bool SplitRing::arm_kick() {
 void SplitRing::suppress_kick() {
   if (event_index_) return;
   guest_store(&parts_.used->flags, static_cast<uint16_t>(VRING_USED_F_NO_NOTIFY));
-  if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
+  if (log_ != nullptr) mark_header();
 }
 
 bool SplitRing::reads_as_zero() const {

@@ -60,11 +60,10 @@ class SplitRing {
 
   void publish() {
     if (published_ == used_) return;
-    if (log_ != nullptr) mark_entries();
+    if (__builtin_expect(log_ != nullptr, 0)) return publish_logged();
     // Release: the used entries and the packet bytes must be visible before the index that hands them over
     // (§2.7.8.2).
     guest_store_release(&parts_.used->idx, used_);
-    if (log_ != nullptr) log_->mark(log_address_, kUsedHeader);
     published_ = used_;
     if (++epoch_ == 0) forget_stamps();
   }
@@ -94,7 +93,9 @@ class SplitRing {
 
  private:
   void forget_stamps();
+  __attribute__((noinline, cold)) void publish_logged();
   void mark_entries() const;
+  void mark_header() const { log_->mark(log_address_, kUsedHeader); }
 
   static constexpr uint64_t kUsedHeader = 4;  // flags and idx
 

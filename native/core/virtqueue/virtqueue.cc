@@ -59,7 +59,7 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   started_at_ = ring_.base();
   if (memory->poisoned()) return Reason::memory_revoked;
   memory_ = std::move(memory);
-  log_used_ring();
+  follow_log();
   malformed_ = 0;
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
@@ -89,7 +89,7 @@ Reason Virtqueue::move(std::shared_ptr<const MemorySnapshot> memory) {
   }
   ring_.move(parts);
   memory_ = std::move(memory);
-  log_used_ring();
+  follow_log();
   return Reason::none;
 }
 
@@ -100,7 +100,7 @@ Reason Virtqueue::set_log(bool on, uint64_t address) {
   config_.log = address;
   if (!running()) return Reason::none;  // start() brings its own
   if (loggable(memory_->logging().log.get())) {
-    log_used_ring();
+    follow_log();
     return Reason::none;
   }
   config_ = before;
@@ -112,8 +112,17 @@ bool Virtqueue::fits(const DirtyLog& log) {
   return !running() || loggable(&log);
 }
 
-void Virtqueue::log_used_ring() {
+void Virtqueue::set_mtu(uint32_t mtu, uint32_t within) {
+  Control control(mutex_, stopping_);
+  mtu_ = mtu;
+  within_mtu_ = plain_most_ = within;
+  if (running()) follow_log();
+}
+
+void Virtqueue::follow_log() {
   const DirtyLog* log = memory_->logging().log.get();
+  plain_most_ = memory_->logs_buffers() ? 0 : within_mtu_;
+  signals_log_ = log != nullptr && memory_->logging().call != nullptr;
   const bool on = config_.log_used && log != nullptr && loggable(log);
   ring_.log_used(on ? log : nullptr, config_.log);
 }
@@ -145,12 +154,11 @@ void Virtqueue::latch(Reason reason) {
 
 // The front end's wish to hear of a log that has changed. Nobody is known to ask for it while it migrates.
 void Virtqueue::log_changed() {
-  const Logging& logging = memory_->logging();
-  if (logging.log && logging.call && notify(*logging.call) == NotifyResult::stuck) latch(Reason::call_stuck);
+  if (notify(*memory_->logging().call) == NotifyResult::stuck) latch(Reason::call_stuck);
 }
 
 void Virtqueue::call() {
-  if (memory_->logging().call) log_changed();
+  if (signals_log_) log_changed();
   if (!ring_.should_call()) {
     stats_[stat_calls_suppressed]++;
     return;
@@ -186,7 +194,7 @@ bool Virtqueue::arm_kick() {
   Use use(*this);
   if (!use) return false;
   const bool more = ring_.arm_kick();
-  if (memory_->logging().call) log_changed();
+  if (signals_log_) log_changed();
   return more;
 }
 
@@ -194,7 +202,7 @@ void Virtqueue::suppress_kick() {
   Use use(*this);
   if (!use) return;
   ring_.suppress_kick();
-  if (memory_->logging().call) log_changed();
+  if (signals_log_) log_changed();
 }
 
 bool Virtqueue::reads_as_zero() {

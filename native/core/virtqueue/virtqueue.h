@@ -80,9 +80,8 @@ class Virtqueue {
   Reason set_log(bool on, uint64_t address);
   /// Would its used ring have bits in this log?
   bool fits(const DirtyLog& log);
-  /// Frames for the guest that are longer are dropped; 0 = no limit. Any thread, at any time.
-  void set_mtu(uint32_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
-  uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
+  /// The guest's MTU, 0 = none, and the longest frame that is within it whatever it holds.
+  void set_mtu(uint32_t mtu, uint32_t within);
   void set_kick(Fd fd) { kick_ = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr; }
   /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
   void set_call(Fd fd);
@@ -118,6 +117,9 @@ class Virtqueue {
   SplitRing& ring() { return ring_; }
   const MemorySnapshot& memory() const { return *memory_; }
   uint64_t features() const { return config_.features; }
+  uint32_t mtu() const { return mtu_; }
+  /// The longest frame that needs no look at the MTU and no mark: none while a migration has buffers marked.
+  uint32_t plain_most() const { return plain_most_; }
   uint64_t* stats() { return stats_; }
   /// At the end of a burst, with what it moved or dropped.
   void count_burst(uint32_t moved) {
@@ -131,7 +133,7 @@ class Virtqueue {
     return !config_.log_used || log == nullptr ||
            log->covers(config_.log, SplitRing::used_bytes(config_.size));
   }
-  void log_used_ring();
+  void follow_log();
   void call();
   bool find_revoked();
   void log_changed();
@@ -140,11 +142,14 @@ class Virtqueue {
   std::atomic<int> stopping_{0};
   std::atomic<bool> running_{false};
   std::atomic<Reason> fault_{Reason::none};
-  std::atomic<uint32_t> mtu_{0};
   RingConfig config_{};
   SplitRing ring_;
   std::shared_ptr<const MemorySnapshot> memory_;
   uint64_t poison_epoch_ = 0;
+  uint32_t mtu_ = 0;
+  uint32_t within_mtu_ = UINT32_MAX;
+  uint32_t plain_most_ = UINT32_MAX;
+  bool signals_log_ = false;  // SET_LOG_FD, and there is a log
   uint32_t malformed_ = 0;
   uint16_t started_at_ = 0;
   std::shared_ptr<const Fd> kick_;
