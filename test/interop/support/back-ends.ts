@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Program, root } from './program.js'
+import type { ResponderCounts, ResponderOptions } from './responder.js'
 import { Testpmd, vhost } from './testpmd.js'
 
 export interface PortCounts {
@@ -78,3 +79,41 @@ export const startForward: StartBackEnd = startExample('forward')
 
 /** examples/mirror.ts: the first two ports forward to each other, the third gets a copy of both directions. */
 export const startMirror: StartBackEnd = startExample('mirror')
+
+/** support/responder.ts in a process of its own. */
+export class Responder {
+  readonly program: Program
+
+  private constructor(path: string, options: ResponderOptions) {
+    const file = join(import.meta.dirname, 'responder.js')
+    this.program = new Program(process.execPath, [file, path, JSON.stringify(options)], { name: 'responder' })
+  }
+
+  /** Resolves once it listens, or tries to connect. */
+  static async start(path: string, options: ResponderOptions = {}): Promise<Responder> {
+    const responder = new Responder(path, options)
+    await responder.program.line(/^(listening|connecting)/)
+    return responder
+  }
+
+  /** The number behind a word, of the line that begins with it after line `from`. */
+  async when(word: string, from = 0): Promise<number> {
+    return Number((await this.program.line(new RegExp(`^${word} (\\d+)`), from))[1])
+  }
+
+  /** How often a line began with the word. */
+  count(word: string): number {
+    return this.program.lines.filter(line => line.startsWith(word)).length
+  }
+
+  async stop(): Promise<ResponderCounts> {
+    const { code } = await this.program.stop('SIGTERM')
+    if (code !== 0) throw new Error(`the responder ended with ${code}:\n${this.program.tail()}`)
+    return JSON.parse(this.program.lines.filter(line => line.startsWith('{')).at(-1)!)
+  }
+
+  async kill(): Promise<void> {
+    this.program.kill('SIGKILL')
+    await this.program.exited
+  }
+}

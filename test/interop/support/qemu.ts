@@ -53,6 +53,10 @@ export interface GuestOptions {
   folder: string
   /** Options of the device, for instance `mrg_rxbuf=off`. */
   device?: string
+  /** Queue pairs, and as many processors. Default 1. */
+  pairs?: number
+  /** QEMU makes the socket, and does not wait for a back end. Otherwise it connects, and again every second. */
+  listens?: boolean
   /** Where its memory is; `file` is a file in /dev/shm. Default `memfd`. */
   memory?: 'memfd' | 'file'
   /** Memory can be plugged in. */
@@ -75,16 +79,22 @@ export function qemuArguments(options: GuestOptions, shell: string): string[] {
   // QEMU 7.2 crashes when a vhost-user device is started without KVM and with MSI-X. Without `romfile=`, iPXE drives
   // the device before Linux does.
   const vectors = Number.parseInt(options.qemu.version, 10) < 8 ? ',vectors=0' : ''
+  const { pairs = 1 } = options
+  const several = pairs > 1 ? ',mq=on' : ''
   const device = [options.legacy && 'disable-modern=on', options.device]
     .filter(Boolean)
     .map(part => `,${part}`)
   return [
     ...options.qemu.args,
-    ...['-M', options.legacy ? 'pc' : 'q35', '-cpu', 'max', '-accel', 'tcg'],
+    ...['-M', options.legacy ? 'pc' : 'q35', '-cpu', 'max', '-accel', 'tcg', '-smp', String(pairs)],
     ...['-m', options.hotplug ? '192,slots=4,maxmem=1G' : '192'],
     ...['-object', `${memoryBackend(options)},id=m,size=192M,share=on`, '-numa', 'node,memdev=m'],
-    ...['-chardev', `socket,id=c,path=${options.path}`, '-netdev', 'vhost-user,id=n,chardev=c'],
-    ...['-device', `virtio-net-pci,netdev=n,mac=${mac},romfile=${vectors}${device.join('')}`],
+    ...[
+      '-chardev',
+      `socket,id=c,path=${options.path}${options.listens ? ',server=on,wait=off' : ',reconnect=1'}`,
+    ],
+    ...['-netdev', `vhost-user,id=n,chardev=c${pairs > 1 ? `,queues=${pairs}` : ''}`],
+    ...['-device', `virtio-net-pci,netdev=n,mac=${mac},romfile=${vectors}${several}${device.join('')}`],
     ...['-kernel', options.image.kernel, '-initrd', options.image.initramfs],
     ...[
       '-append',
@@ -145,6 +155,14 @@ export class Guest {
 
   async stop(): Promise<void> {
     await this.program.stop('SIGTERM')
+    this.shell.close()
+    this.monitor.close()
+  }
+
+  /** Ends it as a crash would. */
+  async kill(): Promise<void> {
+    this.program.kill('SIGKILL')
+    await this.program.exited
     this.shell.close()
     this.monitor.close()
   }
