@@ -164,6 +164,7 @@ export class DeviceSession {
           this.#deadline = setTimeout(() => this.#feed({ kind: 'deadline' }), effect.ms).unref()
         break
       case 'tell-front-end':
+        this.#trace.told(effect.request)
         this.#channel.send(encodeMessage(effect.request, VERSION, new Uint8Array()))
         break
       case 'close':

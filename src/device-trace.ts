@@ -19,6 +19,7 @@ export interface TraceWatcher {
 }
 
 const debug = debugFor('control')
+const CONFIG_CHANGE_MSG = 2
 
 export class DeviceTrace {
   readonly #device: number
@@ -41,6 +42,14 @@ export class DeviceTrace {
     const view = new DataView(bytes.buffer, bytes.byteOffset)
     const [request, flags] = [view.getUint32(0, true), view.getUint32(4, true)]
     this.#tell(traced('out', { request, flags, payload: bytes.subarray(HEADER_SIZE), fds: 0 }))
+  }
+
+  /** To the front end by the channel that it gave us, where numbers mean other requests. */
+  told(id: number): void {
+    if (!this.#wanted) return
+    const request = id === CONFIG_CHANGE_MSG ? 'CONFIG_CHANGE_MSG' : `back-end request ${id}`
+    const nothing = { needReply: false, fds: 0, payload: '' }
+    this.#tell({ way: 'out', request, id, ...nothing, data: { channel: 'back-end' } })
   }
 
   get #wanted(): boolean {

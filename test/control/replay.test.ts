@@ -65,7 +65,7 @@ function replay(lines: Line[]): { events: SessionEvent[]; ringsAtReady: number[]
     ask => (ask.kind === 'stop-ring' ? { value: baseOf(ask.ring) } : undefined),
     offered(lines),
   )
-  const expected = lines.filter(({ way }) => way === 'out')
+  const expected = lines.filter(({ way, data }) => way === 'out' && data.channel === undefined)
   const answered: string[] = []
   for (; at < lines.length; at++) {
     const line = lines[at]

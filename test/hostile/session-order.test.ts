@@ -18,7 +18,7 @@ hostile(
         const front = await scene.connect()
         // Answered, refused or ended: the process goes on, and the next connection is served.
         await front.order(request, payload)
-        front.dispose()
+        front.hangUp()
         await scene.stage.idle()
       }
     // A memory table of no regions is what a QEMU without share=on looks like, and told as such.
