@@ -65,12 +65,18 @@ export interface SinkSettings {
 }
 
 /** Throws a TypeError or RangeError for what can never work. */
-export function checkOptions(path: string, { role, mode, maxMtu, config }: VhostDriverOptions): void {
+export function checkOptions(
+  path: string,
+  { role, mode, reconnect, maxMtu, config }: VhostDriverOptions,
+): void {
   if (typeof path !== 'string') throw new TypeError('the path of the socket must be a string')
   if (role !== undefined && role !== 'server' && role !== 'client')
     throw new TypeError(`role must be 'server' or 'client', not ${role}`)
   if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777))
     throw new RangeError('mode must be the permissions of a file, 0 to 0o777')
+  const { first = 1, most = 1 } = typeof reconnect === 'object' ? reconnect : {}
+  if (!(first >= 1 && most >= 1 && Number.isFinite(first + most)))
+    throw new RangeError('reconnect: first and most must be milliseconds, 1 or more')
   if (maxMtu !== undefined && !(Number.isInteger(maxMtu) && maxMtu >= 68 && maxMtu <= 65535))
     throw new RangeError('maxMtu must be 68 to 65535')
   if (config !== undefined && (config.length === 0 || config.length > 256))

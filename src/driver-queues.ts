@@ -84,9 +84,11 @@ export class DriverQueues {
     this.#source?.rest()
   }
 
-  /** There will be no other device. */
+  /** There will be no other device, unless somebody subscribes to the driver anew: who uses it then gets other queues. */
   complete(): void {
     this.#source?.close()
+    this.#source = undefined
+    this.#queues.clear()
   }
 
   get #group(): SourceGroup {

@@ -5,9 +5,10 @@
 // A flow is the same in both directions: addresses and ports are added, so that order does not matter.
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 
-/** Flows remembered: Linux's tun remembers as many for a device. 5 bytes each. */
+/** Flows remembered, a power of two: Linux's tun remembers as many for a device. 5 bytes each. */
 const ENTRIES = 4096
-const NO_PAIR = 0
+const INDEX_MASK = ENTRIES - 1
+const NO_PAIR = -1
 
 const IPV4 = 0x0800
 const IPV6 = 0x86dd
@@ -30,7 +31,8 @@ const u32 = (bytes: Uint8Array, at: number): number => (u16(bytes, at) << 16) | 
 function mix(sum: number): number {
   let h = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  // Signed: a number beyond 2^31 would be made an object, or a double, each time.
+  return h ^ (h >>> 16)
 }
 
 /** A number for the flow of the frame of `length` bytes at `at`: IP addresses and ports, else Ethernet addresses. */
@@ -67,28 +69,32 @@ const portSum = (bytes: Uint8Array, at: number, end: number, protocol: number): 
 
 /** The flows of one device. */
 export class FlowTable {
-  #hashes: Uint32Array | undefined
+  #hashes: Int32Array | undefined
   #pairs: Uint8Array | undefined
 
   /** The guest sent these packets on this pair. */
   learn(frames: FrameBytes, ids: Uint32Array, count: number, pair: number): void {
-    this.#hashes ??= new Uint32Array(ENTRIES)
+    this.#hashes ??= new Int32Array(ENTRIES)
     this.#pairs ??= new Uint8Array(ENTRIES)
+    const hashes = this.#hashes
+    const pairs = this.#pairs
     for (let i = 0; i < count; i++) {
       const hash = hashOf(frames, ids[i])
       // One flow an entry: a second with the same index takes it, and the first is spread like one never seen.
-      this.#hashes[hash % ENTRIES] = hash
-      this.#pairs[hash % ENTRIES] = pair + 1
+      hashes[hash & INDEX_MASK] = hash
+      pairs[hash & INDEX_MASK] = pair + 1
     }
   }
 
   /** The pair for the packet, out of those that run; `running` is not empty. */
   pairOf(frames: FrameBytes, id: number, running: readonly number[]): number {
     const hash = hashOf(frames, id)
-    const pair =
-      this.#hashes?.[hash % ENTRIES] === hash ? (this.#pairs as Uint8Array)[hash % ENTRIES] : NO_PAIR
-    if (pair !== NO_PAIR && running.includes(pair - 1)) return pair - 1
-    return running[hash % running.length]
+    if (this.#hashes !== undefined && this.#hashes[hash & INDEX_MASK] === hash) {
+      const pair = (this.#pairs as Uint8Array)[hash & INDEX_MASK] - 1
+      if (pair !== NO_PAIR && running.includes(pair)) return pair
+    }
+    // The upper half of the hash, scaled to the number of pairs: no division.
+    return running[((hash >>> 16) * running.length) >>> 16]
   }
 }
 

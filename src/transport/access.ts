@@ -13,9 +13,21 @@ export type PeerAllowList =
 export function isAllowed(list: PeerAllowList | undefined, peer: PeerCredentials | undefined): boolean {
   if (list === undefined) return true
   if (peer === undefined) return false
-  if (typeof list === 'function') return list(peer) === true
+  if (typeof list === 'function') return asked(list, peer)
   const { uids, gids, pids } = list
   return Boolean(uids?.includes(peer.uid) || gids?.includes(peer.gid) || pids?.includes(peer.pid))
+}
+
+// A function that throws lets nobody in; its error is told as any other that nobody catches.
+function asked(list: (peer: PeerCredentials) => boolean, peer: PeerCredentials): boolean {
+  try {
+    return list(peer) === true
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+    return false
+  }
 }
 
 /** The number of a group of /etc/group; numbers stay what they are. */

@@ -56,17 +56,16 @@ class Listening implements Origin {
 /** Hands out one connection, in a later turn: whoever subscribes in this one misses nothing. */
 class Handed implements Origin {
   readonly last = true
+  readonly #connection: Connection
   #waiting: NodeJS.Immediate | undefined
 
   constructor(connection: Connection, { onConnection }: OriginHandlers) {
-    this.#close = () => connection.close()
+    this.#connection = connection
     this.#waiting = setImmediate(() => {
       this.#waiting = undefined
       onConnection(connection)
     })
   }
-
-  readonly #close: () => void
 
   over(): void {}
 
@@ -74,7 +73,7 @@ class Handed implements Origin {
     if (this.#waiting === undefined) return
     clearImmediate(this.#waiting)
     this.#waiting = undefined
-    this.#close()
+    this.#connection.close()
   }
 }
 

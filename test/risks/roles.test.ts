@@ -41,6 +41,8 @@ test.serial('a group by its name; one that does not exist is an error with its f
 test('what no role, mode or path can be throws at once', t => {
   t.throws(() => new VhostDriver('/tmp/a', { role: 'peer' as 'server' }), { instanceOf: TypeError })
   t.throws(() => new VhostDriver('/tmp/a', { mode: 0o1777 }), { instanceOf: RangeError })
+  for (const reconnect of [{ first: 0 }, { most: Number.NaN }, { most: Number.POSITIVE_INFINITY }])
+    t.throws(() => new VhostDriver('/tmp/a', { role: 'client', reconnect }), { instanceOf: RangeError })
 })
 
 test.serial(
@@ -115,8 +117,15 @@ test.serial('reconnect: false: a failure is the error, the end of the connection
   t.teardown(() => server.close())
   await once(server, 'listening')
   let devices = 0
-  await new Promise<void>(complete => driver.subscribe({ next: () => devices++, complete }))
-  t.is(devices, 1)
+  // And again: each subscription after an end makes one attempt, and its pipelines complete with it.
+  for (let n = 1; n <= 3; n++) {
+    const ends = [
+      new Promise<void>(complete => driver.subscribe({ next: () => devices++, complete })),
+      new Promise<void>(complete => driver.fromGuest().subscribe({ complete })),
+    ]
+    await Promise.all(ends)
+    t.is(devices, n)
+  }
 })
 
 test.serial('fd: a listening socket that a supervisor made; its file stays', async t => {
