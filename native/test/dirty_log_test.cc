@@ -217,7 +217,7 @@ void nothing_beyond_the_log() {
   // It ends at a page of receive buffers in the middle.
   guest::PortOptions options;
   guest::MemoryPlan plan{};
-  check(guest::plan_memory(options, plan), "a plan");
+  check(guest::plan_memory(options, 0, plan), "a plan");
   const uint64_t end = plan.rings[0].buffers + plan.rings[0].buffer_stride * 64;
   const uint64_t bytes = (guest::Port::kGuestAddress + end) / kPage / 8;
   Migration run(options, 0, bytes);

@@ -18,7 +18,7 @@ import { byNumber } from './refused.js'
 type Sent = Omit<Message, 'fds'> & { fdCount: number }
 
 const index = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom(0, 1) },
+  { weight: 8, arbitrary: fc.constantFrom(0, 1, 0, 1, 2, 3, 5) },
   { weight: 1, arbitrary: fc.nat(0xffffffff) },
 )
 const flags = fc.oneof({ weight: 9, arbitrary: fc.constantFrom(1, 9) }, { weight: 1, arbitrary: fc.nat(15) })
@@ -57,12 +57,12 @@ const sensible = fc.oneof(
   fc.record({ request: fc.constant(18), payload: state(fc.constantFrom(0, 1)) }),
   fc.record({
     request: fc.constantFrom(12, 13, 14),
-    payload: fc.constantFrom(0n, 1n, 0x100n).map(encodeU64),
+    payload: fc.constantFrom(0n, 1n, 2n, 0x100n, 0x103n).map(encodeU64),
   }),
   fc.record({
     request: fc.constant(9),
     payload: fc
-      .tuple(fc.constantFrom(0, 1), fc.constantFrom(0, 0, 0xff000), fc.nat(1))
+      .tuple(fc.constantFrom(0, 1, 2, 3), fc.constantFrom(0, 0, 0xff000), fc.nat(1))
       .map(([i, shift, flags]) =>
         encodeVringAddresses(i, {
           flags,
@@ -143,7 +143,7 @@ test('B2: random sequences of requests, faults and results', t => {
       fc.boolean(),
       (random, outcomes, working) => {
         const inputs = working ? [...workingRings, ...random] : random
-        let session: State = initialState()
+        let session: State = initialState({ queuePairs: 3 })
         let fds = 1
         const gone: number[] = []
         let asked: Effect | undefined
