@@ -25,6 +25,7 @@ export function detachSlots(slots: Slots, ids: Uint32Array, count: number): Deta
   const own: Slots = {
     meta,
     bytes,
+    view: new DataView(bytes.buffer, bytes.byteOffset, total),
     strict: false,
     packets: [],
     cores: { take: capacity => new BurstCore(own, new Uint32Array(capacity)), give: noop },

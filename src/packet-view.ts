@@ -32,6 +32,7 @@ export abstract class PacketView {
   readonly #slots: Slots
   readonly #meta: Uint32Array
   readonly #bytes: Buffer
+  readonly #view: DataView
   /** Where the slot's metadata begin, or ENDED. */
   #base: number
   #header: PacketHeader | null = null
@@ -55,6 +56,7 @@ export abstract class PacketView {
     this.#slots = slots
     this.#meta = slots.meta
     this.#bytes = slots.bytes
+    this.#view = slots.view
     this.#base = slot << SLOT_SHIFT
   }
 
@@ -66,20 +68,17 @@ export abstract class PacketView {
 
   /** The byte at `offset`. */
   uint8(offset: number): number {
-    return this.#bytes[this.#at(offset, 1)]
+    return this.#view.getUint8(this.#at(offset, 1))
   }
 
   /** The two bytes at `offset`, in network byte order: `uint16(12)` is the EtherType. */
   uint16(offset: number): number {
-    const at = this.#at(offset, 2)
-    return (this.#bytes[at] << 8) | this.#bytes[at + 1]
+    return this.#view.getUint16(this.#at(offset, 2))
   }
 
   /** The four bytes at `offset`, in network byte order. */
   uint32(offset: number): number {
-    const at = this.#at(offset, 4)
-    const bytes = this.#bytes
-    return ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0
+    return this.#view.getUint32(this.#at(offset, 4))
   }
 
   /** Copies the frame into `target` from `offset` on and returns its length. */
@@ -122,9 +121,11 @@ export abstract class PacketView {
     const meta = this.#meta
     const base = this.#base
     if (!(meta[base + SLOT_REFERENCES] > 0)) this.late()
-    if ((offset | 0) !== offset || offset < 0 || offset + width > meta[base + SLOT_LENGTH])
-      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${meta[base + SLOT_LENGTH]}`)
-    return meta[base + SLOT_OFFSET] + offset
+    const length = meta[base + SLOT_LENGTH] | 0
+    // All in 32 bits, which no length or pool exceeds: a sum that might would be one of doubles.
+    if ((offset | 0) !== offset || offset < 0 || ((length - offset) | 0) < width)
+      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${length}`)
+    return (meta[base + SLOT_OFFSET] + offset) | 0
   }
 
   // A slot that nobody leases has no packet. Who held a lease and gave it back has ENDED instead of the slot.

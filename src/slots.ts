@@ -28,6 +28,8 @@ export interface CoreStore {
 export interface Slots {
   readonly meta: Uint32Array
   readonly bytes: Buffer
+  /** The same bytes: reads in network byte order are one load. */
+  readonly view: DataView
   /** RX_VHOST_LEASES=strict: fresh packet objects, so that every late use throws. */
   readonly strict: boolean
   /** One borrowed packet per slot, made on first use. */

@@ -28,6 +28,7 @@ export { NO_SLOT as NONE } from '../packet.js'
 export class Pool implements Slots {
   readonly meta: Uint32Array
   readonly bytes: Buffer
+  readonly view: DataView
   readonly exchange: Uint32Array
   readonly strict: boolean
   readonly holders: Map<object, string> | null
@@ -46,6 +47,7 @@ export class Pool implements Slots {
     const names = options.names ?? strict
     this.meta = arrays.meta
     this.bytes = Buffer.from(arrays.bytes)
+    this.view = new DataView(arrays.bytes)
     this.exchange = arrays.exchange
     this.#freeSmall = new FreeList(0, arrays.freeSmall, arrays.cursors)
     this.#freeLarge = new FreeList(1, arrays.freeLarge, arrays.cursors)
