@@ -70,7 +70,7 @@ function look(): Look {
   }
 }
 
-if (role === 'echo') observer.observe({ entryTypes: ['gc'] })
+observer.observe({ entryTypes: ['gc'] })
 const lines = createInterface({ input: process.stdin })
 lines.on('line', async line => {
   const [word, path] = line.split(' ')
