@@ -96,7 +96,6 @@ bool GuardedRange::poisoned() const {
   return slot_ != nullptr && __atomic_load_n(&slot_->poisoned, __ATOMIC_ACQUIRE);
 }
 
-
 bool sigbus_guard_installed() {
   struct sigaction now {};
   return sigaction(SIGBUS, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) &&
