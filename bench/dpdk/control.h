@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_eal.h>
+
 #define MAX_WORDS 12
 
 struct command {
@@ -17,10 +19,18 @@ struct command {
   char* word[MAX_WORDS];
 };
 
-// Unbuffered, so that poll() tells the truth about what is left to be read.
-static inline void control_begin(void) {
+// Starts EAL and the conversation; the program's own arguments, or the end of it if they are not `count`.
+static inline char** control_begin(int argc, char** argv, int count, const char* usage) {
+  const int used = rte_eal_init(argc, argv);
+  if (used < 0) exit(1);
+  if (argc - used != count + 1) {
+    fprintf(stderr, "usage: %s\n", usage);
+    exit(2);
+  }
+  // Unbuffered, so that poll() tells the truth about what is left to be read.
   setvbuf(stdin, NULL, _IONBF, 0);
   setvbuf(stdout, NULL, _IOLBF, 0);
+  return argv + used + 1;
 }
 
 // Waits for a command; false at the end of the input.

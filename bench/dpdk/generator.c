@@ -9,7 +9,6 @@
 #include "generator.h"
 
 #include <rte_cycles.h>
-#include <rte_eal.h>
 
 #include "crossing.h"
 #include "overhear.h"
@@ -86,17 +85,10 @@ static void obey(const struct command* command, int other_core) {
 }
 
 int main(int argc, char** argv) {
-  const int used = rte_eal_init(argc, argv);
-  if (used < 0) return 1;
-  argc -= used;
-  argv += used;
-  control_begin();
-  if (argc != 4) {
-    fprintf(stderr, "usage: generator [EAL options] -- PORTS_PER_SET RING_SIZE OTHER_CORE\n");
-    return 2;
-  }
-  gen.ports = atoi(argv[1]);
-  gen.ring_size = atoi(argv[2]);
+  char** arguments =
+      control_begin(argc, argv, 3, "generator [EAL options] -- PORTS_PER_SET RING_SIZE OTHER_CORE");
+  gen.ports = atoi(arguments[0]);
+  gen.ring_size = atoi(arguments[1]);
   if (!open_ports()) {
     printf("{\"error\":\"the ports could not be made: %s\"}\n", rte_strerror(rte_errno));
     return 1;
@@ -106,7 +98,7 @@ int main(int argc, char** argv) {
     printf("%s\"0x%lx\"", port > 0 ? "," : "", overheard(port)->features);
   printf("]}\n");
   struct command command;
-  while (control_read(&command)) obey(&command, atoi(argv[3]));
+  while (control_read(&command)) obey(&command, atoi(arguments[2]));
   // The ports are left as they are: a back end that is at rest could not answer to being told goodbye.
   _exit(0);
 }

@@ -9,8 +9,6 @@
 // packets of the guest. `sleep` is an event-driven echo.
 #include <errno.h>
 
-#include <rte_eal.h>
-
 #include "back_end.h"
 
 struct back_end be;
@@ -33,18 +31,10 @@ static void obey(const struct command* command) {
 }
 
 int main(int argc, char** argv) {
-  const int used = rte_eal_init(argc, argv);
-  if (used < 0) return 1;
-  argc -= used;
-  argv += used;
-  control_begin();
-  if (argc != 3) {
-    fprintf(stderr, "usage: reference [EAL options] -- FOLDER PORTS\n");
-    return 2;
-  }
-  be.ports = atoi(argv[2]);
+  char** arguments = control_begin(argc, argv, 2, "reference [EAL options] -- FOLDER PORTS");
+  be.ports = atoi(arguments[1]);
   be.pool = rte_pktmbuf_pool_create("packets", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
-  if (be.pool == NULL || be.ports < 1 || be.ports > MAX_PORTS || !listen_at(argv[1])) {
+  if (be.pool == NULL || be.ports < 1 || be.ports > MAX_PORTS || !listen_at(arguments[0])) {
     printf("{\"error\":\"no memory, or no socket: %s\"}\n", strerror(errno));
     return 1;
   }

@@ -6,7 +6,7 @@
 #include "generator.h"
 
 #define MAX_ROUNDS 200000
-#define PATIENCE_MS 200  // a frame that is not back by then is lost
+#define PATIENCE_MS 2000  // a frame that is not back by then is lost
 
 static uint64_t times[MAX_ROUNDS];
 

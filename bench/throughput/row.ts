@@ -146,9 +146,9 @@ function judge(slice: Slice, crossing: [number, number], idleCost: number, { job
 /** A slice of each side in which every frame is checked. What is wrong, if anything. */
 async function checkAll(rig: Rig, work: Work, row: Row): Promise<string | undefined> {
   for (const side of sides) {
-    const { faults, packets } = await runSlice(rig, side, work, { ms: CHECK_MS, warmMs: 0, checkAll: true })
-    if (packets === 0) faults.push('nothing moved')
-    row.checked[side] += packets
+    const { faults, moved } = await runSlice(rig, side, work, { ms: CHECK_MS, warmMs: 0, checkAll: true })
+    if (moved === 0) faults.push('nothing moved')
+    row.checked[side] += moved
     if (faults.length > 0) return `${side}, every frame checked: ${faults.join('; ')}`
   }
   return undefined

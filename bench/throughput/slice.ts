@@ -38,8 +38,9 @@ interface Sent {
 
 export interface Slice extends Sample {
   side: Side
-  /** Packets of the job in the measured time. */
+  /** Packets of the job in the measured time, and in all. */
   packets: number
+  moved: number
   usage: Usage
   cpuShare: number
   /** The share of the time in which the back end was ready to run, and another process had its core. */
@@ -76,7 +77,8 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
     return {
       ...measured,
       side,
-      packets: countsEnqueued(job) ? measured.enqueued : measured.dequeued,
+      packets: packetsOf(job, measured),
+      moved: packetsOf(job, totals),
       usage,
       cpuShare: (usage.cpuMs - before.cpuMs) / wallMs,
       waitedShare: waitedFor(before, usage) / wallMs,
@@ -86,6 +88,9 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
     back.rest()
   }
 }
+
+const packetsOf = (job: Job, { enqueued, dequeued }: Counters): number =>
+  countsEnqueued(job) ? enqueued : dequeued
 
 /** Milliseconds that other processes took: a back end's own threads are part of what it costs. */
 const waitedFor = (before: Usage, now: Usage): number =>
