@@ -3,8 +3,9 @@
 //
 //   npm run bench -- latency [--quick] [--poll=busy,adaptive,interrupt] [--repeats=7] [--name=latency]
 import { parseArgs } from 'node:util'
-import { dpdkVersion, MissingError } from '../support/c-program.js'
+import { dpdkVersion } from '../support/c-program.js'
 import { classOf } from '../support/crossing-class.js'
+import { runMain } from '../support/main.js'
 import { memoryKind, Rig } from '../support/rig.js'
 import { median, type Summary, summarize } from '../support/statistics.js'
 import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
@@ -123,7 +124,4 @@ async function main(): Promise<void> {
   console.log(`saved: ${saveResult(values.name, result, markdownTable(columns, rows)).join(', ')}`)
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof MissingError ? error.message : error)
-  process.exitCode = 1
-})
+runMain(main)

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path'
 import { root } from './program.js'
 
-/** Something is not installed; the message says how to get it. */
+/** The bench can't run as things are: the message says what to install, or to ask for instead. */
 export class MissingError extends Error {}
 
 export interface CProgram {

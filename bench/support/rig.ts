@@ -1,10 +1,10 @@
 // What a comparison runs on: the generator on one core, two back ends on the other of which one rests, memory for them,
 // and a folder for their sockets. It knows how they are started and spoken to, and nothing of what is measured.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Hugepages, reserveHugepages } from '../../test/interop/support/hugepages.js'
-import { buildC } from './c-program.js'
+import { buildC, MissingError } from './c-program.js'
 import { Program, root } from './program.js'
 
 export const BACK_END_CORE = 0
@@ -64,11 +64,15 @@ export class Rig {
   masks!: Record<Side, string>
   tscMHz = 0
 
+  readonly #clean = (): void => rmSync(this.folder, { recursive: true, force: true })
+
   private constructor(options: RigOptions) {
     this.options = options
+    process.once('exit', this.#clean)
   }
 
   static async start(options: RigOptions): Promise<Rig> {
+    if (cpus().length <= FRONT_END_CORE) throw new MissingError('two cores are needed, one for each end')
     const rig = new Rig(options)
     try {
       await rig.#start()
@@ -149,6 +153,7 @@ export class Rig {
   async stop(): Promise<void> {
     await this.generator?.stop()
     for (const side of sides) await this.back?.[side]?.stop()
-    rmSync(this.folder, { recursive: true, force: true })
+    process.removeListener('exit', this.#clean)
+    this.#clean()
   }
 }

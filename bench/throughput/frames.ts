@@ -3,6 +3,7 @@ import type { Burst, HeldBurst, Packet } from '../../src/index.js'
 
 export const FRAME_NUMBER = 44
 export const FRAME_MIN = 60
+export const FRAME_MAX = 1518
 /** One frame of these is checked in a timed slice. */
 export const CHECK_EVERY = 64
 

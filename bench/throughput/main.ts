@@ -5,8 +5,10 @@
 //                 [--ring=256] [--mergeable=yes|no] [--burst=32] [--name=throughput]
 import { parseArgs } from 'node:util'
 import { dpdkVersion, MissingError } from '../support/c-program.js'
+import { runMain } from '../support/main.js'
 import { type Axes, memoryKind, Rig } from '../support/rig.js'
 import { machine, saveResult, textTable } from '../support/tables.js'
+import { FRAME_MAX, FRAME_MIN } from './frames.js'
 import { type Form, forms, type Job, jobs, missing, promise } from './jobs.js'
 import { markdown, ratioTable, terminalTable, voids } from './report.js'
 import { MOST_DISCARDED, measureRow, type Row } from './row.js'
@@ -47,15 +49,24 @@ const settings: Setting[] = values.full
     ]
   : [{ ring, mergeable, sizes }]
 
+/** What the frames' layout and the generator's buffers allow. */
+function checkOptions(): void {
+  for (const size of sizes)
+    if (!(size >= FRAME_MIN && size <= FRAME_MAX))
+      throw new MissingError(`--size: ${FRAME_MIN} to ${FRAME_MAX} bytes`)
+  if (![128, 256, 512, 1024].includes(ring)) throw new MissingError('--ring: 128, 256, 512 or 1024')
+  if (!(pairs >= 1 && ms >= 10)) throw new MissingError('--pairs: at least 1; --ms: at least 10')
+}
+
 function wanted(): [Job, Form][] {
   const [onlyJobs, onlyForms] = [list(values.job), list(values.form)]
   for (const name of onlyJobs ?? [])
-    if (!jobs.includes(name as Job)) throw new Error(`no job is named ${name}`)
+    if (!jobs.includes(name as Job)) throw new MissingError(`--job: one of ${jobs.join(', ')}`)
   for (const name of onlyForms ?? [])
-    if (!forms.includes(name as Form)) throw new Error(`no form is named ${name}`)
+    if (!forms.includes(name as Form)) throw new MissingError(`--form: one of ${forms.join(', ')}`)
   // --quick keeps to what something is promised of.
   const all = !values.quick || onlyJobs !== undefined || onlyForms !== undefined
-  return jobs
+  const found = jobs
     .flatMap(job => forms.map((form): [Job, Form] => [job, form]))
     .filter(
       ([job, form]) =>
@@ -64,6 +75,9 @@ function wanted(): [Job, Form][] {
         (all || promise(job, form, sizes[0]) !== undefined) &&
         !missing(job, form),
     )
+  if (found.length > 0) return found
+  const why = jobs.flatMap(job => forms.map(form => `${job}, ${form}: ${missing(job, form) ?? 'measured'}`))
+  throw new MissingError(`there is no such job in such a form\n${why.join('\n')}`)
 }
 
 async function measure({ sizes, ...axes }: Setting, rows: Row[]): Promise<number> {
@@ -91,6 +105,7 @@ async function measure({ sizes, ...axes }: Setting, rows: Row[]): Promise<number
 }
 
 async function main(): Promise<void> {
+  checkOptions()
   const rows: Row[] = []
   let tscMHz = 0
   for (const setting of settings) tscMHz = await measure(setting, rows)
@@ -110,7 +125,4 @@ async function main(): Promise<void> {
   if (rows.some(row => row.void) || discarded > MOST_DISCARDED) process.exitCode = 1
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof MissingError ? error.message : error)
-  process.exitCode = 1
-})
+runMain(main)

@@ -51,6 +51,8 @@ export interface Judged extends Slice {
 export interface Row extends Work {
   ring: number
   mergeable: boolean
+  /** Negotiated features of both sides. */
+  masks: Record<Side, string>
   /** Why there is no result; undefined: there is. */
   void?: string
   /** Packets of the slices in which every frame was checked, before and after. */
@@ -68,7 +70,7 @@ export async function measureRow(rig: Rig, work: Work, options: RowOptions): Pro
   const { ring, mergeable } = rig.options
   const row: Row = {
     ...work,
-    ...{ ring, mergeable, slices: [], discarded: 0, ratioByClass: {} },
+    ...{ ring, mergeable, masks: rig.masks, slices: [], discarded: 0, ratioByClass: {} },
     ...{ checked: { reference: 0, ours: 0 }, idleCost: { reference: 0, ours: 0 } },
   }
   const { reference, ours } = rig.masks
