@@ -5,7 +5,7 @@ import { hostile, passesFromGuest, passesToGuest } from './support/cases.js'
 import { FEATURE_BITS } from './support/wire.js'
 
 const NO_INTERRUPT = 1
-const FRAMES = 64
+const FRAMES = 32
 
 const noise = { state: 0x1d872b41 }
 const random = (below: number): number => {
