@@ -2,8 +2,9 @@
 // end. Prints a table and saves it under bench/results/. docs/performance.md says what is measured and how.
 //
 //   npm run bench [-- --quick | --full] [--job=a,b] [--form=a,b] [--size=64,1518] [--pairs=7] [--ms=1000]
-//                 [--ring=256] [--mergeable=yes|no] [--burst=32] [--name=throughput]
+//                 [--ring=256] [--mergeable=yes|no] [--burst=64] [--name=throughput]
 import { parseArgs } from 'node:util'
+import { BURST_PACKETS } from '../../src/burst.js'
 import { dpdkVersion, MissingError } from '../support/c-program.js'
 import { runMain } from '../support/main.js'
 import { type Axes, memoryKind, Rig } from '../support/rig.js'
@@ -24,7 +25,7 @@ const options = {
   ms: { type: 'string' },
   ring: { type: 'string', default: '256' },
   mergeable: { type: 'string', default: 'yes' },
-  burst: { type: 'string', default: '32' },
+  burst: { type: 'string', default: String(BURST_PACKETS) },
   name: { type: 'string', default: 'throughput' },
 } as const
 

@@ -20,7 +20,8 @@ export function configurePool({ bytes }: { bytes: number }): void {
     throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'the pool is in use', {
       fix: 'call configurePool() before the first device connects',
     })
-  if (!(bytes >= 1 << 20 && bytes < 2 ** 31)) throw new RangeError('pool bytes must be between 1 MiB and 2 GiB')
+  if (!(bytes >= 1 << 20 && bytes < 2 ** 31))
+    throw new RangeError('pool bytes must be between 1 MiB and 2 GiB')
   poolBytes = bytes
 }
 

@@ -10,6 +10,8 @@ export const VISIT_PACKETS = 256
 export const TURN_MS = 1
 /** A turn in which nobody finds anything ends after this: long enough for an answer that is on its way. */
 export const SPIN_MS = 0.1
+/** Visits in vain between two looks at the clock, which cost as much as such a visit. */
+const SPINS_A_LOOK = 8
 
 /** There is nothing to do until the task is made ready again. */
 export const LEAVE = 0
@@ -91,13 +93,17 @@ export class Scheduler {
         task.queued = true
         visiting.push(task)
       }
-      if (spinning === 0 || spinning < visiting.length) continue
+      if (spinning === 0) {
+        if (this.expired()) break
+        continue
+      }
+      if (spinning < visiting.length) continue
       // A round in which nobody found anything. It goes on for a packet that is about to come, but not while others
       // wait for the next turn.
       if (!this.#spin || this.#ready.length > 0) break
-      if (spinning === visiting.length) spinUntil = this.now() + SPIN_MS
-      else if (this.now() >= spinUntil) break
-    } while (visiting.length > 0 && !this.expired())
+      if (spinning === visiting.length) spinUntil = Math.min(this.now() + SPIN_MS, this.#deadline)
+      else if (spinning % SPINS_A_LOOK === 0 && this.now() >= spinUntil) break
+    } while (visiting.length > 0)
     if (visiting.length === 0) return
     // Who had no visit goes first in the next turn.
     while (this.#ready.length > 0) visiting.push(this.#ready.shift())
