@@ -279,7 +279,8 @@ const Register bits("log: a bit a page, by its guest-physical address, and none 
 const Register e2("hostile E1, E2: logs that can't be", sizes);
 const Register marks("migration: each page that was written is marked, used rings and event fields included",
                      every_written_page_in_every_variant);
-const Register copy("migration: a copy that follows the log ends as the source", a_copy_that_follows_the_log);
+const Register copy("hostile E8: a copy by who clears the bits meanwhile ends as the source",
+                    a_copy_that_follows_the_log);
 const Register e3("hostile E3: what the log has no bit for is not written", nothing_beyond_the_log);
 const Register e4("hostile E4: a used ring that the log does not reach", used_ring_bounds);
 const Register e6("hostile E6: a truncated log faults its own device only", truncated_log);

@@ -6,7 +6,7 @@ import { hostile, passesBothWays, passesFromGuest, passesToGuest } from './suppo
 import { turns, until } from './support/conditions.js'
 import { frameOf, room } from './support/frames.js'
 import { base, begin, LOG, sends, withLog } from './support/log.js'
-import { PAGE } from './support/memory.js'
+import { GUEST, PAGE } from './support/memory.js'
 import { isRefused } from './support/outcomes.js'
 import { F_LOG_ALL, logPlace, NEED_REPLY, oneRegion, REQUEST, u64 } from './support/wire.js'
 
@@ -39,6 +39,41 @@ hostile(
         'nothing was written',
       )
       await passesFromGuest(stage, front)
+    }),
+)
+
+hostile(
+  'E5',
+  'empty descriptors, and a frame over every descriptor of the ring: its pages are marked and no others',
+  scene =>
+    withLog(scene, async (front, log) => {
+      const { t, stage } = scene
+      await sends(front, base(log, LOG))
+      await begin(front)
+      const [ring] = front.rings
+      // One piece a page, the last byte of one and the first of the next among them, and pieces of no byte.
+      const pieces = Array.from({ length: ring.size }, (_, n) => {
+        if (n % 4 === 3) return room(front.buffers + 31 * PAGE, 0)
+        return room(front.buffers + (n + 1) * PAGE - (n % 4 === 1 ? 1 : 0), n === 0 ? 12 : 90)
+      })
+      ring.chain(0, pieces)
+      ring.offer(0)
+      const [first, last] = [GUEST, GUEST + BigInt(front.memory.size)].map(at => Number(at / 4096n))
+      const before = front.memory.read(0, front.memory.size)
+      stage.feed(frameOf(3, 900))
+      await until('the frame', () => ring.usedIndex === 1)
+      await turns(4)
+      const after = front.memory.read(0, front.memory.size)
+      const changed = []
+      for (let page = 0; page < last - first; page++) {
+        const [from, to] = [page * PAGE, (page + 1) * PAGE]
+        if (Buffer.compare(before.subarray(from, to), after.subarray(from, to)) === 0) continue
+        changed.push(page)
+        t.true(log.marked(first + page), `page ${page}`)
+      }
+      t.true(changed.length >= 10, `${changed}`)
+      t.false(log.marked(first + (front.buffers + 31 * PAGE) / PAGE), 'no page of an empty descriptor')
+      t.deepEqual(scene.faults, [])
     }),
 )
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { until } from './support/program.js'
 import { type Guest, qemuBuilds } from './support/qemu.js'
 import { timed, transfer } from './support/scenarios.js'
-import { withSwitch } from './support/switched.js'
+import { record, withSwitch } from './support/switched.js'
 
 const MiB = 1 << 20
 
@@ -66,6 +66,7 @@ for (const qemu of qemuBuilds()) {
         events.slice(before).filter(event => event.type === 'ring-stopped' || event.type === 'fault'),
         [],
       )
+      record(places[0]!, `qemu-${qemu.version}-hot-plug`)
     })
   })
 }

@@ -6,6 +6,7 @@ import { differingPages, migrate, runState, saveRam, withMigration } from './sup
 import { until } from './support/program.js'
 import { qemuBuilds } from './support/qemu.js'
 import { timed } from './support/scenarios.js'
+import { record } from './support/switched.js'
 
 const MiB = 1 << 20
 
@@ -50,9 +51,12 @@ for (const qemu of qemuBuilds()) {
         { mac: '52:54:00:00:00:01' },
       )
       await timed(t, 'ping after it', () => destination.shell.must(`ping -c 3 -w 30 ${peer.address}`))
+      record(departure, `qemu-${qemu.version}-migration-source`)
+      record(arrival, `qemu-${qemu.version}-migration-destination`)
     })
   })
 
+  // The scenario `migrate` of QEMU's own vhost-user-test, with a guest that works meanwhile.
   test(`QEMU ${qemu.version}: a guest migrates while a TCP stream runs each way, and both come through whole`, async t => {
     await withMigration(t, { qemu }, async migration => {
       const { source, destination, peer, departure, arrival } = migration
