@@ -133,3 +133,23 @@ hostile(
   },
   { repeats: 3 },
 )
+
+hostile(
+  'C16',
+  'the same table and another in turn, two thousand times while frames pass',
+  async scene => {
+    const { t, stage } = scene
+    const front = await scene.run()
+    const half = front.memory.size / 2
+    const halves = [front.memory.region(0, half), front.memory.region(half, front.memory.size - half)]
+    const tables = [front.regions, front.regions, halves, halves]
+    for (let n = 0; n < 2000; n++) {
+      t.is(await front.order(...front.table(tables[n % 4])), 0)
+      if (n % 50 === 0) await passesFromGuest(stage, front)
+    }
+    t.is(scene.events('memory').length, 1000, 'the same again changes nothing')
+    t.deepEqual(scene.events('ring-stopped'), [])
+    await passesBothWays(stage, front)
+  },
+  { repeats: 5 },
+)
