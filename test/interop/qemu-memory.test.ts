@@ -2,8 +2,9 @@
 import test from 'ava'
 import { until } from './support/program.js'
 import { type Guest, qemuBuilds } from './support/qemu.js'
+import { record } from './support/recordings.js'
 import { timed, transfer } from './support/scenarios.js'
-import { record, withSwitch } from './support/switched.js'
+import { withSwitch } from './support/switched.js'
 
 const MiB = 1 << 20
 
@@ -66,7 +67,7 @@ for (const qemu of qemuBuilds()) {
         events.slice(before).filter(event => event.type === 'ring-stopped' || event.type === 'fault'),
         [],
       )
-      record(places[0]!, `qemu-${qemu.version}-hot-plug`)
+      record(places[0]!.trace, `qemu-${qemu.version}-hot-plug`)
     })
   })
 }

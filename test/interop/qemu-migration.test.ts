@@ -5,8 +5,8 @@ import test from 'ava'
 import { differingPages, migrate, runState, saveRam, withMigration } from './support/migration.js'
 import { until } from './support/program.js'
 import { qemuBuilds } from './support/qemu.js'
+import { record } from './support/recordings.js'
 import { timed } from './support/scenarios.js'
-import { record } from './support/switched.js'
 
 const MiB = 1 << 20
 
@@ -51,8 +51,8 @@ for (const qemu of qemuBuilds()) {
         { mac: '52:54:00:00:00:01' },
       )
       await timed(t, 'ping after it', () => destination.shell.must(`ping -c 3 -w 30 ${peer.address}`))
-      record(departure, `qemu-${qemu.version}-migration-source`)
-      record(arrival, `qemu-${qemu.version}-migration-destination`)
+      record(departure.trace, `qemu-${qemu.version}-migration-source`)
+      record(arrival.trace, `qemu-${qemu.version}-migration-destination`)
     })
   })
 

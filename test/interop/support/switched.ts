@@ -1,6 +1,6 @@
 // Guests at a learning switch in this process, whose devices' events are of interest: what stays in one place for the
 // tests of memory that changes, of the MTU and of migrations.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
@@ -9,7 +9,6 @@ import { Subscription } from 'rxjs'
 import type { Port } from '../../../examples/ports.js'
 import { learningSwitch, makePort } from '../../../examples/switch.js'
 import { guestImage } from './guest-image.js'
-import { root } from './program.js'
 import { Guest, type GuestOptions, type QemuBuild } from './qemu.js'
 import { timed } from './scenarios.js'
 
@@ -25,14 +24,6 @@ export interface Switched {
   guests: Guest[]
   places: Place[]
   folder: string
-}
-
-/** With RX_VHOST_RECORD=1 what was said at a place becomes a recording, for test/control to replay. */
-export function record({ trace }: Place, name: string): void {
-  if (!process.env.RX_VHOST_RECORD) return
-  const folder = join(root, 'test/control/recordings')
-  mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, `${name}.jsonl`), `${trace.join('\n')}\n`)
 }
 
 /** `incoming` is a path in the folder. */
