@@ -44,7 +44,7 @@ hostile(
 
 hostile(
   'E5',
-  'empty descriptors, and a frame over every descriptor of the ring: its pages are marked and no others',
+  'empty descriptors, and a frame over every descriptor of the ring: each page that changes is marked',
   scene =>
     withLog(scene, async (front, log) => {
       const { t, stage } = scene
