@@ -1,12 +1,15 @@
 // The free slots of one class, small or large: a power-of-two ring of slot ids, first in first out, in arrays that the
-// addon shares (native/core/net/pool.h). It grows by slabs when it is empty, so that untouched memory costs nothing. It
-// knows no references and no accounts: pool.ts says when a slot is free.
+// addon shares (native/core/net/pool.h), and behind it those that are parked. It grows by slabs when both are empty, so
+// that untouched memory costs nothing. It knows no references and no accounts: pool.ts says when a slot is free.
+import { SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 import {
   GROWN,
   HEAD,
   HEADROOM,
   LARGE_SLAB,
   LARGE_SLOT,
+  PARKED,
+  PARKED_COUNT,
   RESERVED,
   SLOTS,
   SMALL_SLAB,
@@ -29,6 +32,7 @@ export class FreeList {
     readonly large: 0 | 1,
     readonly list: Uint32Array,
     readonly cursors: Uint32Array,
+    readonly meta: Uint32Array,
   ) {
     const small = cursors[SLOTS]
     this.#first = large * small
@@ -42,24 +46,39 @@ export class FreeList {
 
   /** Slots that are leased. */
   get out(): number {
-    return this.cursors[GROWN + this.large] - this.#listed
+    return this.cursors[GROWN + this.large] - this.#free
   }
 
   /** Slots that are left for who may use `own` of those that are reserved. */
   left(own: number): number {
     const { cursors, large } = this
-    return this.#listed + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
+    return this.#free + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
   }
 
   /** Takes the oldest free slot. The caller has asked `left`. */
   take(): number {
     const { cursors } = this
-    if (this.#listed === 0) this.#grow()
+    if (this.#listed === 0) {
+      if (cursors[PARKED_COUNT + this.large] > 0) return this.#unpark()
+      this.#grow()
+    }
     return this.list[cursors[this.#head]++ & this.#mask]
   }
 
   put(slot: number): void {
     this.list[this.cursors[this.#tail]++ & this.#mask] = slot
+    this.trim()
+  }
+
+  /** Parks the oldest slots of a list that has become longer than a slab. */
+  trim(): void {
+    const { cursors, meta, large } = this
+    for (let more = this.#listed - this.#slab; more > 0; more--) {
+      const slot = this.list[cursors[this.#head]++ & this.#mask]
+      meta[(slot << SLOT_SHIFT) + SLOT_OFFSET] = cursors[PARKED + large]
+      cursors[PARKED + large] = slot + 1
+      cursors[PARKED_COUNT + large]++
+    }
   }
 
   /** Where the frame of a fresh slot begins in the pool's bytes. */
@@ -71,6 +90,18 @@ export class FreeList {
   fits(slot: number, offset: number, length: number): boolean {
     const begin = this.start(slot) - HEADROOM
     return offset >= begin && length >= 0 && offset + length <= begin + this.#slotBytes
+  }
+
+  get #free(): number {
+    return this.#listed + this.cursors[PARKED_COUNT + this.large]
+  }
+
+  #unpark(): number {
+    const { cursors, meta, large } = this
+    const slot = cursors[PARKED + large] - 1
+    cursors[PARKED + large] = meta[(slot << SLOT_SHIFT) + SLOT_OFFSET]
+    cursors[PARKED_COUNT + large]--
+    return slot
   }
 
   get #listed(): number {

@@ -16,12 +16,19 @@ export interface PoolArrays {
   exchange: Uint32Array
 }
 
+// A free list goes round first in, first out, so that a late use of a packet is noticed for long; but over no more slots
+// than one slab, which stay in the processor's cache. Those beyond are parked, last in, first out: each names the next in
+// its SLOT_OFFSET.
+//
 // cursors; of each pair the first is for small slots. HEAD and TAIL are free-running, and 2 words apart per class.
 export const HEAD = 0
 export const TAIL = 1
 export const GROWN = 4
 export const SLOTS = 6
 export const RESERVED = 8
+/** The slot that was parked last, plus 1, and how many are. */
+export const PARKED = 10
+export const PARKED_COUNT = 12
 const CURSOR_WORDS = 16
 
 export const ACCOUNT_WORDS = 16

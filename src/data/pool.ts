@@ -49,8 +49,8 @@ export class Pool implements Slots {
     this.bytes = Buffer.from(arrays.bytes)
     this.view = new DataView(arrays.bytes)
     this.exchange = arrays.exchange
-    this.#freeSmall = new FreeList(0, arrays.freeSmall, arrays.cursors)
-    this.#freeLarge = new FreeList(1, arrays.freeLarge, arrays.cursors)
+    this.#freeSmall = new FreeList(0, arrays.freeSmall, arrays.cursors, arrays.meta)
+    this.#freeLarge = new FreeList(1, arrays.freeLarge, arrays.cursors, arrays.meta)
     this.#small = arrays.cursors[SLOTS]
     this.strict = strict
     this.holders = names ? new Map() : null
@@ -178,6 +178,7 @@ export class Pool implements Slots {
     }
     if (freed === 0) return i - from
     cursors[TAIL] = tail
+    this.#freeSmall.trim()
     this.accounts.discharge(account, 0, bytes, freed)
     if (this.#waiting.length > 0) this.#wake()
     return i - from

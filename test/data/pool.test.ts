@@ -1,7 +1,7 @@
 // The pool's JavaScript half on plain arrays: leases, classes of slots, accounts and reserves.
 import test from 'ava'
 import { NONE, Pool } from '../../src/data/pool.js'
-import { plainPoolArrays } from '../../src/data/pool-arrays.js'
+import { plainPoolArrays, SMALL_SLAB } from '../../src/data/pool-arrays.js'
 import { SLOT_OFFSET, SLOT_WORDS } from '../../src/packet.js'
 
 const make = (strict = false) => new Pool(plainPoolArrays(1 << 20), { strict })
@@ -25,6 +25,30 @@ test('slots grow in slabs and go round first in, first out', t => {
   const next = Array.from({ length: 255 }, () => pool.alloc(64))
   t.false(next.includes(first), 'a freed slot is the last to be used again')
   t.is(pool.alloc(64), first)
+})
+
+test('free slots beyond a slab are parked, and come back when the others are out', t => {
+  const pool = new Pool(plainPoolArrays(4 << 20), { strict: false })
+  const all = Array.from({ length: 300 }, () => pool.alloc(64))
+  for (const slot of all) pool.release(slot)
+  t.is(pool.leases, 0)
+  const again = Array.from({ length: 300 }, () => pool.alloc(64))
+  t.is(new Set(again).size, 300, 'none is there twice')
+  for (const slot of again) pool.release(slot)
+  const round = Array.from({ length: 1000 }, () => {
+    const slot = pool.alloc(64)
+    pool.release(slot)
+    return slot
+  })
+  t.is(new Set(round).size, SMALL_SLAB, 'who has few packets under way goes round over one slab')
+  const sorts = Array.from({ length: 300 }, () => pool.alloc(64))
+  pool.releaseAll(Uint32Array.from(sorts), 0, 300)
+  t.is(pool.leases, 0)
+  t.is(
+    new Set(Array.from({ length: 300 }, () => pool.alloc(64))).size,
+    300,
+    'nor are those released together',
+  )
 })
 
 test('a long packet gets a large slot, contiguous and apart from all others', t => {

@@ -10,6 +10,7 @@ namespace rxvhost {
 namespace {
 constexpr uint32_t kSlotBytes[2] = {kSmallSlot, kLargeSlot};
 constexpr uint32_t kSlab[2] = {kSmallSlab, kLargeSlab};
+constexpr uint32_t kUnpark = 32;
 constexpr size_t page_up(size_t n) { return (n + 4095) & ~size_t{4095}; }
 }  // namespace
 
@@ -55,6 +56,20 @@ Pool::~Pool() {
   if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
 }
 
+// Those parked last are listed again, a few at once: who holds many packets comes here for each of those few
+// only. JavaScript can write the chain: it may lose slots, not lead outside.
+bool Pool::unpark(SlotClass c) {
+  uint32_t n = 0;
+  for (; n < kUnpark && cursors_->parked_count[c] > 0; n++) {
+    const uint32_t slot = cursors_->parked[c] - 1;
+    if (slot >= slots()) break;
+    free_[c][cursors_->free[c].tail++ & mask_[c]] = slot;
+    cursors_->parked[c] = meta_[slot].offset;
+    cursors_->parked_count[c]--;
+  }
+  return n > 0;
+}
+
 bool Pool::grow(SlotClass c) {
   const uint32_t have = cursors_->grown[c];
   const uint32_t n = std::min(kSlab[c], count_[c] - have);
@@ -70,9 +85,9 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   Account& account = accounts_[account_id & (kMaxAccounts - 1)];
   auto& list = cursors_->free[c];
   const uint32_t own = account.out[c] < account.reserve[c] ? account.reserve[c] - account.out[c] : 0;
-  const uint32_t left = list.tail - list.head + (count_[c] - cursors_->grown[c]);
+  const uint32_t left = list.tail - list.head + cursors_->parked_count[c] + (count_[c] - cursors_->grown[c]);
   if (left <= cursors_->reserved[c] - own) return -1;
-  if (list.head == list.tail && !grow(c)) return -1;
+  if (list.head == list.tail && !unpark(c) && !grow(c)) return -1;
   const uint32_t slot = free_[c][list.head & mask_[c]];
   if (slot >= slots()) return -1;
   list.head++;
@@ -109,7 +124,8 @@ void SlotTaker::begin() {
   const Account& a = account_;
   head_ = settled_head_ = cursors.free[Pool::small].head;
   const uint32_t listed = cursors.free[Pool::small].tail - head_;
-  const uint32_t there = listed + (small_count_ - cursors.grown[Pool::small]);
+  const uint32_t there =
+      listed + cursors.parked_count[Pool::small] + (small_count_ - cursors.grown[Pool::small]);
   const uint32_t own = a.out[0] < a.reserve[0] ? a.reserve[0] - a.out[0] : 0;
   const uint32_t others = cursors.reserved[Pool::small] - own;
   end_ = head_ + std::min(listed, there > others ? there - others : 0);

@@ -44,10 +44,12 @@ struct PoolCursors {
     uint32_t head;  // next to take
     uint32_t tail;  // next to give back
   } free[2];
-  uint32_t grown[2];     // slots that were ever in a free list
-  uint32_t count[2];     // slots that there are
-  uint32_t reserved[2];  // unused parts of the accounts' reserves
-  uint32_t spare[6];
+  uint32_t grown[2];         // slots that were ever in a free list
+  uint32_t count[2];         // slots that there are
+  uint32_t reserved[2];      // unused parts of the accounts' reserves
+  uint32_t parked[2];        // the slot that was parked last, plus 1; its offset names the next
+  uint32_t parked_count[2];  // free slots beyond those that are listed
+  uint32_t spare[2];
 };
 static_assert(sizeof(PoolCursors) == 64);
 
@@ -101,6 +103,7 @@ class Pool {
 
  private:
   friend class SlotTaker;
+  bool unpark(SlotClass c);
   bool grow(SlotClass c);
   uint32_t first_slot(SlotClass c) const { return c == small ? 0 : count_[small]; }
 
