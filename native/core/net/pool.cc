@@ -89,16 +89,15 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   if (left <= cursors_->reserved[c] - own) return -1;
   if (list.head == list.tail && !unpark(c) && !grow(c)) return -1;
   const uint32_t slot = free_[c][list.head & mask_[c]];
-  if (slot >= slots()) return -1;
+  const uint32_t index = slot - first_slot(c);
+  if (index >= count_[c]) return -1;  // of the other class too: its bytes would begin elsewhere
   list.head++;
   if (own > 0) cursors_->reserved[c]--;
   account.out[c]++;
   account.packets++;
   account.bytes += length;
   SlotMeta& meta = meta_[slot];
-  const size_t start = c == small
-                           ? size_t{slot} * kSmallSlot
-                           : size_t{count_[small]} * kSmallSlot + size_t{slot - count_[small]} * kLargeSlot;
+  const size_t start = size_t{first_slot(c)} * kSmallSlot + size_t{index} * kSlotBytes[c];
   meta.offset = static_cast<uint32_t>(start + kHeadroom);
   meta.length = length;
   meta.references = 1;
