@@ -32,7 +32,8 @@ inline constexpr uint32_t kPublishEvery = 32;
 inline constexpr uint32_t kMalformedBudget = 1024;
 /// For every so many descriptors a chain pays once more from that budget, until a good packet refills it:
 /// DPDK accepts no longer chains at all. Without this toll 256 chains of 32,768 empty descriptors held up a
-/// turn for 90 ms.
+/// turn for 90 ms. A burst has the same toll of its own, which nothing refills: past kMaxBurst of it the rest
+/// is for the next burst.
 inline constexpr uint32_t kTollDescriptors = 256;
 
 /// A small slot: headroom for tags pushed in front, then a frame of the usual MTU with room for two VLAN

@@ -23,7 +23,7 @@ void copy_from(const Chain& chain, uint32_t skip, uint32_t length, uint8_t* to) 
       continue;
     }
     const uint32_t n = std::min(span.size - skip, length);
-    guest_copy_in(to, span.data + skip, n);
+    guest_copy_once(to, span.data + skip, n);  // the header comes this way too
     to += n;
     length -= n;
     skip = 0;
@@ -50,6 +50,7 @@ class Dequeuer {
     uint32_t heads = 0;
     Stop stop = Stop::none;
     while (count < max && heads < kMaxBurst && stop == Stop::none) {
+      if (ring_.staged() == kPublishEvery && !queue_.publish_early()) return finish(count, Stop::fault);
       const uint32_t room = std::min({max - count, kMaxBurst - heads, kPublishEvery - ring_.staged()});
       if (slots_.credit() == 0) return finish(count, Stop::credit);
       const uint32_t ready = ahead_.fill(std::min(room, slots_.credit()));
@@ -62,7 +63,6 @@ class Dequeuer {
         if (slot >= 0) slots[count++] = static_cast<uint32_t>(slot);
       }
       heads += ready;
-      if (ring_.staged() == kPublishEvery) ring_.publish();
     }
     return finish(count, stop, stop == Stop::none);
   }
@@ -72,7 +72,13 @@ class Dequeuer {
 
  private:
   static constexpr int32_t kDropped = -1, kNoSlot = -2;
-  enum class Stop : uint32_t { none = 0, credit = kBurstCredit, no_slot = kBurstNoSlot, fault = kBurstFault };
+  enum class Stop : uint32_t {
+    none = 0,
+    credit = kBurstCredit,
+    no_slot = kBurstNoSlot,
+    fault = kBurstFault,
+    tired = kBurstMore,  // long chains: the rest is for another burst
+  };
 
   // `full`: it ended because it may be no longer, not for lack of chains.
   uint32_t finish(uint32_t count, Stop stop, bool full = false) const {
@@ -95,7 +101,7 @@ class Dequeuer {
         ring_.undo(entry.head);
         return *stop = Stop::no_slot, kDropped;
       }
-      if (*stop != Stop::none) return kDropped;
+      if (*stop == Stop::fault) return kDropped;
       if (queue_.fault() != Reason::none) *stop = Stop::fault;
     }
     ring_.complete(entry.head, 0);
@@ -117,7 +123,7 @@ class Dequeuer {
 
   // One buffer that holds the header and the packet: what most drivers send.
   int32_t receive_plain(const uint8_t* buffer, uint32_t length) {
-    NetHeader header{};
+    alignas(uint32_t) NetHeader header{};
     auto words = reinterpret_cast<uint32_t*>(&header);
     words[0] = guest_load_unaligned<uint32_t>(buffer);
     if (header.flags | header.gso_type) {
@@ -140,6 +146,8 @@ class Dequeuer {
     Reason reason = chain_.fault;
     if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
+    // Good packets refill that budget, so the burst has its own.
+    if ((tolls_ += walker_.toll()) >= kMaxBurst) *stop = Stop::tired;
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
     if (chain_.total < header_length_) return drop(drop_short);
     if (chain_.total == header_length_) return drop(drop_empty);
@@ -168,6 +176,7 @@ class Dequeuer {
   const uint64_t features_;
   const uint32_t header_length_;
   uint32_t dropped_ = 0;
+  uint32_t tolls_ = 0;  // a chain counts once more for every kTollDescriptors
   Lookahead<R, Access::read> ahead_;
   SlotTaker slots_;
   ChainWalker walker_;

@@ -72,7 +72,7 @@ class Enqueuer {
     const SlotMeta& meta = pool_.meta(slot);
     const uint32_t length = meta.length;
     if (ahead_.empty()) {
-      publish_some();
+      if (!publish_some()) return Outcome::fault;
       if (ahead_.fill(std::min(left, kPublishEvery - ring_.staged())) == 0)
         return ahead_.fault() != Reason::none ? fault(ahead_.fault()) : Outcome::no_room;
     }
@@ -99,6 +99,10 @@ class Enqueuer {
   // A packet with offloads, one that may be longer than the MTU, or buffers that are chains or too small for
   // it alone; and every packet while a migration runs.
   __attribute__((noinline)) Outcome any(uint32_t slot) {
+    if (tolls_ >= kMaxBurst) {  // long chains: the rest is for another burst
+      queue_.leave_unfinished();
+      return Outcome::no_room;
+    }
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
     if (beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu())) return drop(drop_mtu);
@@ -118,14 +122,12 @@ class Enqueuer {
     if (pass.checksum) fill_checksum(slot, &header, filled);
     fill(slot, header, pass.checksum ? filled : nullptr);
     if (marked) mark(need);
-    publish_some();
-    return Outcome::delivered;
+    return publish_some() ? Outcome::delivered : Outcome::fault;
   }
 
-  // Chains are looked at up to here only, so that a burst of plain ones need not ask.
-  void publish_some() {
-    if (ring_.staged() >= kPublishEvery) ring_.publish();
-  }
+  // Chains are looked at up to here only, so that a burst of plain ones need not ask. False: the memory was
+  // taken away.
+  bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(); }
 
   // A buffer taken for the packet in hand. Its spans are walked again when it is filled: a chain is read once
   // per walk, and only what fits one chain is kept, so the packet's buffers are bounded by spans and not by
@@ -159,8 +161,8 @@ class Enqueuer {
     walker_.template walk<Access::write>(ahead_.table(), entry.first, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
     if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
-    const bool bad = chain_.drop != ChainDrop::none || chain_.total < header_length_;
-    if (bad || buffers_count_ == kMaxSpans) {
+    tolls_ += walker_.toll();  // good packets refill that budget, so the burst has its own
+    if (chain_.drop != ChainDrop::none || chain_.total < header_length_) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
       ring_.complete(head_, 0);
       queue_.stats()[stat_bad_buffers] += buffers_count_ + 1;
@@ -293,7 +295,8 @@ class Enqueuer {
   const bool mergeable_;
   const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
   bool retry_ = false;
-  uint16_t head_ = 0;  // of the chain in hand
+  uint16_t head_ = 0;   // of the chain in hand
+  uint32_t tolls_ = 0;  // a chain counts once more for every kTollDescriptors
   Lookahead<R, Access::write> ahead_;
   ChainWalker walker_;
   uint32_t buffers_count_ = 0;

@@ -26,7 +26,7 @@ bool DescriptorTable::gather(uint32_t index, Descriptor* out) const {
   for (uint32_t got = 0; got < sizeof raw;) {
     const Span span = memory_->translate<Access::read>(address, sizeof raw - got, &last);
     if (span.size == 0) return false;
-    guest_copy_in(raw + got, span.data, span.size);
+    guest_copy_once(raw + got, span.data, span.size);
     got += span.size;
     address += span.size;
   }

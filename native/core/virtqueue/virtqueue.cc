@@ -61,6 +61,7 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   memory_ = std::move(memory);
   follow_log();
   malformed_ = 0;
+  unfinished_ = false;
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
   call();
@@ -89,6 +90,7 @@ Reason Virtqueue::move(std::shared_ptr<const MemorySnapshot> memory) {
   }
   ring_.move(parts);
   memory_ = std::move(memory);
+  poison_epoch_ = kNoPoisonEpoch;  // what was poisoned so far may be in this one
   follow_log();
   return Reason::none;
 }
@@ -184,16 +186,20 @@ void Virtqueue::finish_burst() {
 }
 
 bool Virtqueue::find_revoked() {
-  poison_epoch_ = poison_epoch();
-  if (!memory_->poisoned()) return false;  // somebody else's
-  latch(Reason::memory_revoked);
-  return true;
+  const uint64_t epoch = poison_epoch();
+  if (memory_->poisoned()) {
+    latch(Reason::memory_revoked);
+    return true;  // and again at the next question
+  }
+  poison_epoch_ = epoch;  // somebody else's
+  return false;
 }
 
 bool Virtqueue::arm_kick() {
   Use use(*this);
   if (!use) return false;
-  const bool more = ring_.arm_kick();
+  const bool more = ring_.arm_kick() || unfinished_;
+  unfinished_ = false;
   if (signals_log_) log_changed();
   return more;
 }

@@ -103,8 +103,17 @@ class Virtqueue {
   };
   /// Stops the ring for good after a guest's fault: signals its error fd, keeps the first reason.
   void latch(Reason reason);
+  /// Within a burst: publishes what is staged; false, and nothing is, if the memory was taken away.
+  bool publish_early() {
+    if (__builtin_expect(revoked(), 0)) return false;
+    ring_.publish();
+    return true;
+  }
   /// After a burst: publish, and one call if the driver wants it.
   void finish_burst();
+  /// A burst ended before the ring did, for the work that it was: the next arm_kick() says that there is
+  /// more.
+  void leave_unfinished() { unfinished_ = true; }
   /// True when the memory that the ring runs on was taken away; the ring is then latched.
   bool revoked() { return poison_epoch() != poison_epoch_ && find_revoked(); }
   bool malformed(uint32_t in_a_row) { return (malformed_ += in_a_row) > kMalformedBudget; }
@@ -145,11 +154,13 @@ class Virtqueue {
   RingConfig config_{};
   SplitRing ring_;
   std::shared_ptr<const MemorySnapshot> memory_;
-  uint64_t poison_epoch_ = 0;
+  static constexpr uint64_t kNoPoisonEpoch = UINT64_MAX;
+  uint64_t poison_epoch_ = kNoPoisonEpoch;  // at the last look whether it is this memory
   uint32_t mtu_ = 0;
   uint32_t within_mtu_ = UINT32_MAX;
   uint32_t plain_most_ = UINT32_MAX;
   bool signals_log_ = false;  // SET_LOG_FD, and there is a log
+  bool unfinished_ = false;
   uint32_t malformed_ = 0;
   uint16_t started_at_ = 0;
   std::shared_ptr<const Fd> kick_;
