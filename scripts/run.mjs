@@ -140,10 +140,10 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/micro/micro.js', ...rest]))
   },
-  /** Throughput against librte_vhost, or another bench: `-- latency`. */
+  /** Throughput against librte_vhost, or another bench: `-- latency`, `-- flame`. */
   bench() {
     build()
-    const [name, ...args] = rest[0] === 'latency' ? rest : ['throughput', ...rest]
+    const [name, ...args] = ['latency', 'flame'].includes(rest[0]) ? rest : ['throughput', ...rest]
     process.exit(run(process.execPath, [`dist/bench/${name}/main.js`, ...args]))
   },
   /** What a device costs as there are 1 to 1,000 of them; `-- --quick` for a tenth. */

@@ -26,6 +26,8 @@ export interface RigOptions extends Axes {
   ports: number
   /** How rx-vhost looks at its rings. */
   poll: string
+  /** Flags of Node for rx-vhost. */
+  nodeFlags?: readonly string[]
 }
 
 const GENERATOR_SOURCES = ['generator', 'traffic', 'rings', 'overhear', 'round_trip', 'crossing']
@@ -84,7 +86,7 @@ export class Rig {
   }
 
   async #start(): Promise<void> {
-    const { ports, poll } = this.options
+    const { ports, poll, nodeFlags = [] } = this.options
     const at = (side: Side): string => join(this.folder, side)
     for (const side of sides) mkdirSync(at(side))
     const generator = buildGenerator()
@@ -103,7 +105,7 @@ export class Rig {
       ),
       ours: new Program(
         process.execPath,
-        [join(root, 'dist/bench/throughput/back-end.js'), at('ours'), String(ports), poll],
+        [...nodeFlags, join(root, 'dist/bench/throughput/back-end.js'), at('ours'), String(ports), poll],
         { name: 'rx-vhost', core: BACK_END_CORE },
       ),
     }
