@@ -23,6 +23,8 @@ export const refillable = (core: BurstCore): HeldBurst => new HeldBurst(core, tr
 export let reopen: (burst: HeldBurst) => BurstCore
 /** `owner` is told of the release. @internal */
 export let ownBurst: (burst: HeldBurst, owner: { released(lease: object): void }) => void
+/** Releases it in place of who has it, whose own release() does nothing then. @internal */
+export let revoke: (burst: HeldBurst) => void
 
 let emptied: (burst: HeldBurst) => BurstCore
 
@@ -133,10 +135,16 @@ export class Burst extends BurstView {
 export class HeldBurst extends BurstView {
   declare private readonly lease: 'held'
   #owner: { released(lease: object): void } | null = null
+  /** Released in its owner's place. */
+  #revoked = false
   /** The core of a refillable burst: it stays with it. */
   readonly #home: BurstCore | null
 
   static {
+    revoke = burst => {
+      burst.release()
+      burst.#revoked = true
+    }
     ownBurst = (burst, owner) => {
       burst.#owner = owner
     }
@@ -160,6 +168,10 @@ export class HeldBurst extends BurstView {
 
   /** Gives the lease back, and its credit to the queue. */
   release(): void {
+    if (this.#revoked) {
+      this.#revoked = false
+      return
+    }
     const core = coreOf(this)
     const { slots, ids, length } = core
     endBorrow(this as unknown as Burst)
@@ -180,7 +192,9 @@ export class HeldBurst extends BurstView {
   late(): never {
     throw new VhostError(
       'ERR_VHOST_LEASE_RELEASED',
-      'the burst is used, or released again, after its release()',
+      this.#revoked
+        ? 'the burst is used after the end of the stream that gave it'
+        : 'the burst is used, or released again, after its release()',
     )
   }
 }

@@ -1,6 +1,7 @@
 // A driver's state behind its face: who uses it, where its connections come from, and its devices. The first user opens,
 // the last one closes, synchronously. It knows no messages and no packets.
 import { Subject, type Subscriber } from 'rxjs'
+import { onAbort } from './abort.js'
 import { dataPlane } from './data/env.js'
 import { SinkGroup } from './data/sink-group.js'
 import { VhostDevice } from './device.js'
@@ -8,14 +9,14 @@ import { DeviceSession } from './device-session.js'
 import type { TraceEntry } from './device-trace.js'
 import type { DriverFeatures } from './driver-features.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
+import { DriverOrigins } from './driver-origins.js'
 import { type Connected, DriverQueues } from './driver-queues.js'
-import { VhostError } from './errors.js'
 import type { DeviceEvent, DriverEvent } from './events.js'
 import type { VhostQueue, VhostSink } from './queue.js'
 import { QueuePairs } from './queue-pairs.js'
-import { groupId, isAllowed } from './transport/access.js'
+import { isAllowed } from './transport/access.js'
 import type { Connection } from './transport/connection.js'
-import { type Origin, openOrigin, type Retry } from './transport/origin.js'
+import type { Origin } from './transport/origin.js'
 import { hold, letGo } from './wakeup.js'
 
 export class DriverLife {
@@ -27,12 +28,14 @@ export class DriverLife {
   readonly #devices = new Map<VhostDevice, Connected>()
   readonly #features: DriverFeatures
   readonly #queues: DriverQueues
+  readonly #origins: DriverOrigins
   /** In use by the last device that was ready. */
   #used = 0n
   #users = 0
   #origin: Origin | undefined
-  #fdTaken = false
   #isOpen = false
+  #ended = false
+  #forgetSignal = (): void => {}
   #keepAlive = true
   #holding = false
 
@@ -41,6 +44,11 @@ export class DriverLife {
     this.#features = features
     this.#options = options
     this.#queues = new DriverQueues(options, () => this.#use())
+    this.#origins = new DriverOrigins(path, options, {
+      onConnection: connection => this.#accept(connection),
+      onTrouble: reason => this.events.next({ type: 'resource-pressure', path, reason }),
+      onRetry: retry => this.events.next({ type: 'retrying', path, ...retry }),
+    })
   }
 
   get isOpen(): boolean {
@@ -49,6 +57,7 @@ export class DriverLife {
 
   subscribe(subscriber: Subscriber<VhostDevice>): () => void {
     const leave = this.#use()
+    if (this.#ended) subscriber.complete()
     this.#subscribers.add(subscriber)
     for (const device of [...this.#devices.keys()]) subscriber.next(device)
     return () => {
@@ -57,12 +66,25 @@ export class DriverLife {
     }
   }
 
+  /** For good: everything that subscribed completes, then sockets are closed. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#complete()
+    this.#queues.end()
+    if (this.#isOpen) this.#close()
+  }
+
   fromGuest(pair?: number): VhostQueue {
-    return this.#queues.fromGuest(pair)
+    const queue = this.#queues.fromGuest(pair)
+    if (this.#ended) this.#queues.end()
+    return queue
   }
 
   toGuest(settings: SinkSettings): VhostSink {
-    return this.#queues.toGuest(settings)
+    const sink = this.#queues.toGuest(settings)
+    if (this.#ended) this.#queues.end()
+    return sink
   }
 
   keepAlive(on: boolean): void {
@@ -77,50 +99,31 @@ export class DriverLife {
 
   /** One more user; the first one opens. Returns what takes it back. */
   #use(): () => void {
+    if (this.#options.signal?.aborted) this.end()
+    if (this.#ended) return () => {}
     if (this.#users === 0) this.#open()
     this.#users++
     let used = true
     return () => {
       if (!used) return
       used = false
-      if (--this.#users === 0) this.#close()
+      if (--this.#users === 0 && this.#isOpen) this.#close()
     }
   }
 
   #open(): void {
-    this.#origin = this.#openOrigin()
+    this.#origin = this.#origins.open()
     this.#isOpen = true
+    this.#forgetSignal = onAbort(this.#options.signal, () => this.end())
     this.#updateHold()
     const { role, fd } = this.#options
     const type = role === 'client' && fd === undefined ? 'connecting' : 'listening'
     this.events.next({ type, path: this.#path })
   }
 
-  #openOrigin(): Origin {
-    const { role, reconnect, fd, mode, group } = this.#options
-    if (fd !== undefined) this.#takeFd(fd)
-    const path = this.#path
-    const handlers = {
-      onConnection: (connection: Connection) => this.#accept(connection),
-      onTrouble: (reason: string) => this.events.next({ type: 'resource-pressure', path, reason }),
-      onRetry: (retry: Retry) => this.events.next({ type: 'retrying', path, ...retry }),
-    }
-    const gid = group === undefined ? undefined : groupId(group)
-    return openOrigin(path, handlers, { role, reconnect, fd, mode, group: gid })
-  }
-
-  /** Its number may be another file's by the second time. */
-  #takeFd(fd: number): void {
-    if (this.#fdTaken)
-      throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} was consumed by an earlier subscription`, {
-        path: this.#path,
-        fix: 'keep one subscription of the driver, or make another driver with another fd',
-      })
-    this.#fdTaken = true
-  }
-
   #close(): void {
     this.#isOpen = false
+    this.#forgetSignal()
     this.#origin?.close()
     this.#origin = undefined
     for (const { session } of [...this.#devices.values()]) session.close('driver_closed')

@@ -43,6 +43,11 @@ export interface VhostDriverOptions {
    * use to QEMU's network devices, and QEMU 7.1 and 7.2 crash on it: default none.
    */
   config?: Uint8Array
+  /**
+   * Aborted: the driver ends for good, as at `await using`. Its subscribers and pipelines complete, sockets are closed and
+   * the path is unlinked before `abort()` returns. Aborted before the first subscription: it never opens.
+   */
+  signal?: AbortSignal
   /** How rings are watched. Default `adaptive`: drain, look a little longer, then sleep until the guest kicks. */
   poll?: PollMode
   /** Packets under lease before a from-guest queue stops. Default 1,024. */

@@ -91,6 +91,12 @@ export class DriverQueues {
     this.#queues.clear()
   }
 
+  /** As complete(), and for good: sinks drop what they kept, and what comes. */
+  end(): void {
+    this.complete()
+    for (const { group } of this.#sinks) group.close()
+  }
+
   get #group(): SourceGroup {
     this.#source ??= this.newSource(() => this.#current)
     return this.#source

@@ -104,6 +104,18 @@ export class VhostDriver extends Observable<VhostDevice> {
     return this
   }
 
+  /**
+   * Ends the driver for good: its subscribers and its pipelines complete, devices and sockets are closed, and the path is
+   * unlinked, all before it returns. What you hold stays yours. Who subscribes later is completed at once.
+   *
+   * ```ts
+   * await using vm = new VhostDriver('/run/vm.sock')
+   * ```
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#life.end()
+  }
+
   /** An open driver does not keep the process alive. */
   unref(): this {
     this.#life.keepAlive(false)

@@ -14,6 +14,7 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
 const common = ['errors', 'debug']
 const edges: Record<string, string[]> = {
   errors: [],
+  abort: [],
   debug: [],
   reasons: [],
   native: [...common, 'guest/native-guest'],
@@ -41,7 +42,9 @@ const edges: Record<string, string[]> = {
     'detached-packet',
     'events',
     'sink',
+    'abort',
   ],
+  streams: ['errors', 'abort', 'burst', 'sink'],
   queue: [...common, 'data', 'burst', 'packet', 'sink'],
   'device-events': [...common, 'control', 'events'],
   'device-trace': [...common, 'control'],
@@ -65,10 +68,19 @@ const edges: Record<string, string[]> = {
   'driver-options': [...common, 'control', 'data', 'sink', 'transport'],
   'driver-features': [...common, 'control'],
   'driver-queues': [...common, 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
+  'driver-origins': [...common, 'transport', 'driver-options'],
   'driver-life': [
-    ...common,
-    ...['data', 'transport', 'wakeup', 'events', 'sink', 'driver-features', 'driver-queues', 'device-trace'],
-    ...['queue', 'queue-pairs', 'device', 'device-session', 'driver-options'],
+    ...[
+      'abort',
+      'data',
+      'transport',
+      'wakeup',
+      'events',
+      'driver-features',
+      'driver-queues',
+      'driver-origins',
+    ],
+    ...['queue', 'queue-pairs', 'device', 'device-session', 'device-trace', 'driver-options'],
   ],
   driver: [
     ...common,
@@ -83,7 +95,7 @@ const edges: Record<string, string[]> = {
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
 const face = ['queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
 const packages: Record<string, string[]> = {
-  rxjs: [...face, 'operators', 'guest', 'testing'],
+  rxjs: [...face, 'operators', 'streams', 'guest', 'testing'],
   debug: ['debug'],
 }
 

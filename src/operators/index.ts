@@ -12,4 +12,5 @@ export { type ProcessPacketsOptions, processPackets } from './process-packets.js
 export { type RebatchOptions, rebatch } from './rebatch.js'
 export { type Borrowed, release } from './release.js'
 export { type Held, retain } from './retain.js'
+export { takeUntilAborted } from './take-until-aborted.js'
 export { tapPackets } from './tap-packets.js'

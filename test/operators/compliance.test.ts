@@ -9,7 +9,7 @@ import { type ComplianceRow, complianceChecks, numberOf } from '../../src/testin
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
-const { partitionPackets, processPackets, rebatch, release, retain, tapPackets } = operators
+const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
 
 type Rows = Record<string, ComplianceRow | ComplianceRow[]>
 const rows: Rows = {
@@ -95,6 +95,10 @@ const rows: Rows = {
     make: () => (source: Observable<Any>) => source.pipe(retain<Any>(), release()),
   },
   'retain.js': { name: 'retain', make: () => retain<Any>() },
+  'take-until-aborted.js': {
+    name: 'takeUntilAborted',
+    make: () => takeUntilAborted<Any>(new AbortController().signal),
+  },
   'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
 }
 

@@ -4,11 +4,13 @@ import { pathToFileURL } from 'node:url'
 import type * as Errors from '../../src/errors.js'
 import type * as Native from '../../src/native.js'
 import type * as Operators from '../../src/operators/index.js'
+import type * as Streams from '../../src/streams/index.js'
 import type * as Testing from '../../src/testing/index.js'
 
 const load = (file: string): Promise<unknown> => import(pathToFileURL(`${process.argv[2]}/src/${file}`).href)
-const { marbles } = (await load('testing/index.js')) as typeof Testing
+const { fakeFromGuest, fakePlane, frames, marbles } = (await load('testing/index.js')) as typeof Testing
 const { enqueue, filterPackets } = (await load('operators/index.js')) as typeof Operators
+const { toAsyncIterable } = (await load('streams/index.js')) as typeof Streams
 const { native } = (await load('native.js')) as typeof Native
 const { VhostError } = (await load('errors.js')) as typeof Errors
 
@@ -24,6 +26,12 @@ marbles(h => {
   h.expectReceived(to).toBe('a', { a: [0, 2] })
   h.expectLeases().toBe('0')
 })
+const plane = fakePlane()
+const { queue, port } = fakeFromGuest(plane)
+port.send(...frames(2))
+const step = toAsyncIterable(queue)[Symbol.asyncIterator]().next()
+plane.loop.drain()
+assert.equal((await step).value?.length, 2)
 // The copy really has none.
 assert.throws(
   native,

@@ -1,0 +1,102 @@
+// Bursts for `for await`. Its place: the end of a pipeline. It knows no streams.
+import type { Observable } from 'rxjs'
+import type { Burst, HeldBurst } from '../burst.js'
+import { type BridgeOptions, Intake, type Outcome } from './intake.js'
+
+/**
+ * Bursts as an `AsyncIterable`, so that a loop can wait in its body.
+ *
+ * ```
+ * source:    --a--b--c---------d--|
+ *            for await (const burst of toAsyncIterable(source)) { await …; burst.release() }
+ * the loop:  --[a   ][b   ][c   ][d   ]end
+ * ```
+ *
+ * The loop subscribes at its first step, each loop anew. `break`, `return` and a throw in the body unsubscribe.
+ *
+ * **Leases.** Each burst is the loop's own, to be released by `using burst`, or in a `finally`. Those that wait for the
+ * loop are under lease as well, so a slow body uses up the source's credit, and the guest slows down. An early end takes
+ * back all that is open, also what the loop has; a `release()` after that does nothing. When the source completes, what
+ * the loop still has stays its own.
+ *
+ * @param options.signal Aborted: the step that waits, or the next, throws `signal.reason`.
+ * @return Throws what the source fails with, after the bursts that came before.
+ * @example
+ * for await (const burst of toAsyncIterable(vm.fromGuest())) {
+ *   try {
+ *     await save([...burst].map(packet => packet.toBuffer()))
+ *   } finally {
+ *     burst.release()
+ *   }
+ * }
+ */
+export function toAsyncIterable(
+  source: Observable<Burst>,
+  { signal }: BridgeOptions = {},
+): AsyncIterable<HeldBurst> {
+  return { [Symbol.asyncIterator]: () => new BurstIterator(source, signal) }
+}
+
+type Step = IteratorResult<HeldBurst, undefined>
+
+interface Asked {
+  resolve: (step: Step) => void
+  reject: (error: unknown) => void
+}
+
+const OVER: Step = { done: true, value: undefined }
+
+class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, AsyncDisposable {
+  readonly #intake: Intake
+  readonly #signal: AbortSignal | undefined
+  /** Steps that wait, in the order in which they were asked for. */
+  readonly #asked: Asked[] = []
+  /** The loop knows how it ended. */
+  #told = false
+
+  constructor(source: Observable<Burst>, signal: AbortSignal | undefined) {
+    this.#intake = new Intake(source, 'toAsyncIterable()', () => this.#serve())
+    this.#signal = signal
+  }
+
+  next(): Promise<Step> {
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ resolve, reject })
+      this.#intake.start(this.#signal)
+      this.#serve()
+    })
+  }
+
+  return(): Promise<Step> {
+    this.#told = true
+    this.#intake.stop()
+    this.#serve()
+    return Promise.resolve(OVER)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #serve(): void {
+    const intake = this.#intake
+    while (this.#asked.length > 0) {
+      const value = intake.take()
+      if (value !== undefined) this.#asked.shift()?.resolve({ done: false, value })
+      else if (intake.outcome !== undefined) this.#end(this.#asked.shift(), intake.outcome)
+      else return
+    }
+  }
+
+  #end(asked: Asked | undefined, { failed, error }: Outcome): void {
+    const tell = failed && !this.#told
+    this.#told = true
+    this.#intake.letGo()
+    if (tell) asked?.reject(error)
+    else asked?.resolve(OVER)
+  }
+}

@@ -1,0 +1,85 @@
+// A sink as a Writable of Node. Its place: the end of pipeline(). It knows nothing of who writes.
+import { addAbortSignal, Writable } from 'node:stream'
+import { HeldBurst } from '../burst.js'
+import type { PacketSink } from '../sink.js'
+import { Outlet, type OutletOptions } from './outlet.js'
+
+/**
+ * The way into a guest as a `Writable` of Node in object mode, each object a `HeldBurst`.
+ *
+ * ```
+ * written:   --a--b--c---|
+ *            toWritable(sink)
+ * sink:      --a-----b--c                   the ring was full behind a
+ * 'finish':  ------------|                  once the sink took all
+ * ```
+ *
+ * A write calls back once the sink took the burst: with a full ring that is when the guest has posted buffers, so
+ * `write()` returns `false` after `highWaterMark` bursts and `pipeline()` stops reading. A ring that does not run drops, as
+ * `not-ready`, `no-device` or `gone`, and does not wait.
+ *
+ * **Leases.** What is written belongs to the stream, which releases it: once the sink has it, or when the stream is
+ * destroyed. What the sink accepted is the sink's, and still reaches its guest.
+ *
+ * Uses its driver from the next turn until it has finished or is destroyed: end it, as you would close a file.
+ *
+ * @param options.overflow As of `enqueue`. `strict` fails with `ERR_VHOST_OVERFLOW`.
+ * @param options.highWaterMark Bursts. Default: Node's own for objects.
+ * @param options.signal Aborted: the stream is destroyed with an `AbortError`.
+ */
+export function toWritable(sink: PacketSink, options: OutletOptions = {}): Writable {
+  return new SinkWritable(sink, options)
+}
+
+class SinkWritable extends Writable {
+  readonly #outlet: Outlet
+
+  constructor(sink: PacketSink, { overflow, highWaterMark, signal }: OutletOptions) {
+    super({ objectMode: true, highWaterMark })
+    this.#outlet = new Outlet(sink, overflow)
+    if (signal) addAbortSignal(signal, this)
+  }
+
+  // Node drops its buffer in silence when it is destroyed: what is written has to be noted on its way in.
+  override write(chunk: unknown, ...rest: unknown[]): boolean {
+    this.#outlet.written(chunk)
+    return super.write(chunk, ...(rest as []))
+  }
+
+  override end(chunk?: unknown, ...rest: unknown[]): this {
+    if (!(chunk instanceof HeldBurst)) return super.end(chunk, ...(rest as []))
+    this.write(chunk)
+    return super.end(undefined, ...(rest as []))
+  }
+
+  override _construct(done: (error?: Error) => void): void {
+    this.#try(() => this.#outlet.open(), done, done)
+  }
+
+  override _write(chunk: unknown, _: string, done: (error?: Error) => void): void {
+    this.#try(
+      () => this.#outlet.put(chunk),
+      () => this.#outlet.whenReady(done),
+      done,
+    )
+  }
+
+  override _final(done: () => void): void {
+    this.#outlet.whenDrained(done)
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    this.#outlet.close()
+    done(error)
+  }
+
+  #try(work: () => void, done: () => void, failed: (error: Error) => void): void {
+    try {
+      work()
+    } catch (error) {
+      failed(error as Error)
+      return
+    }
+    done()
+  }
+}
