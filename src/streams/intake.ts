@@ -19,6 +19,8 @@ export interface BridgeOptions {
 /** How the source ended. */
 export interface Outcome {
   failed: boolean
+  /** It was ended from this side. */
+  early: boolean
   error?: unknown
 }
 
@@ -54,8 +56,8 @@ export class Intake {
     this.#running.add(
       this.#source.subscribe({
         next: burst => this.#keep(burst),
-        error: error => this.#end({ failed: true, error }),
-        complete: () => this.#end({ failed: false }),
+        error: error => this.#end({ failed: true, early: false, error }),
+        complete: () => this.#end({ failed: false, early: false }),
       }),
     )
   }
@@ -84,9 +86,8 @@ export class Intake {
   /** Nobody wants more: unsubscribes and takes back what is open. Nothing is left to do after an orderly end. */
   stop(): void {
     this.#started = true
-    this.#outcome ??= { failed: false }
-    this.#running.unsubscribe()
-    this.#waiting.length = this.#head = 0
+    this.#outcome ??= { failed: false, early: true }
+    this.#drop()
     for (const held of this.#open) revoke(held)
   }
 
@@ -123,8 +124,16 @@ export class Intake {
 
   #abort(error: unknown): void {
     if (this.#outcome?.failed === false && !this.owed) return
-    this.#outcome = { failed: true, error }
-    this.stop()
+    this.#outcome = { failed: true, early: true, error }
+    this.#drop()
     this.#changed()
+  }
+
+  /** Unsubscribes, and releases what nobody has yet. */
+  #drop(): void {
+    this.#running.unsubscribe()
+    const rest = this.#waiting.splice(0).slice(this.#head)
+    this.#head = 0
+    for (const held of rest) held.release()
   }
 }

@@ -19,7 +19,8 @@ import { type BridgeOptions, Intake, type Outcome } from './intake.js'
  * back all that is open, also what the loop has; a `release()` after that does nothing. When the source completes, what
  * the loop still has stays its own.
  *
- * @param options.signal Aborted: the step that waits, or the next, throws `signal.reason`.
+ * @param options.signal Aborted: the step that waits, or the next, throws `signal.reason`. The body in hand may finish with
+ *   its burst.
  * @return Throws what the source fails with, after the bursts that came before.
  * @example
  * for await (const burst of toAsyncIterable(vm.fromGuest())) {
@@ -92,10 +93,11 @@ class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, Asyn
     }
   }
 
-  #end(asked: Asked | undefined, { failed, error }: Outcome): void {
+  #end(asked: Asked | undefined, { failed, early, error }: Outcome): void {
     const tell = failed && !this.#told
     this.#told = true
-    this.#intake.letGo()
+    if (early) this.#intake.stop()
+    else this.#intake.letGo()
     if (tell) asked?.reject(error)
     else asked?.resolve(OVER)
   }

@@ -91,8 +91,10 @@ test('aborted while bursts wait: the next step throws', async t => {
   it.send(100)
   await it.pass(steps.next())
   stop.abort()
-  t.is(it.leases(), it.from.source.unseen)
+  // The loop may finish with the one that it has.
+  t.is(it.leases(), it.from.source.unseen + BURST)
   await t.throwsAsync(steps.next(), { any: true, name: 'AbortError' })
+  t.is(it.leases(), it.from.source.unseen)
 })
 
 test('aborted before the first step: nobody subscribes', async t => {
