@@ -1,22 +1,37 @@
 // A slow asynchronous consumer under full-rate traffic: two embedded guests send to each other as fast as the rings let
 // them. One way goes through retain(), concatMap() and release() with promises that take a millisecond, the other
-// through processPackets(). Nothing may be lost, reordered or altered, and memory after a collection must not grow.
+// through processPackets(); `--ways` names others, out of RxJS and back. Nothing may be lost, reordered or altered, and memory after a collection must not grow.
 // `npm run soak` is ten minutes of it, test/risks/slow-consumer.test.ts less.
 //
-//   node dist/bench/soak.js [--seconds 600]
+//   node dist/bench/soak.js [--seconds 600] [--ways 'for await;pipeline()']
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import { TransformStream } from 'node:stream/web'
 import { parseArgs } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { concatMap, merge, type Observable, type OperatorFunction } from 'rxjs'
+import { concatMap, merge, Observable, type OperatorFunction } from 'rxjs'
 import { dataPlane } from '../src/data/env.js'
 import { GuestPort } from '../src/guest/index.js'
-import { type Burst, VhostDriver, type VhostSink } from '../src/index.js'
+import { type Burst, type HeldBurst, VhostDriver, type VhostSink } from '../src/index.js'
 import { enqueue, processPackets, release, retain } from '../src/operators/index.js'
+import {
+  toAsyncIterable,
+  toReadable,
+  toReadableStream,
+  toWritable,
+  toWritableStream,
+} from '../src/streams/index.js'
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '600' } } })
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '600' },
+    ways: { type: 'string', default: 'retain, concatMap;processPackets' },
+  },
+})
 const SECONDS = Number(values.seconds)
 /** Memory is compared between this part of the time and the end. */
 const WARM = 0.4
@@ -58,15 +73,55 @@ const way = (name: string, from: number, run: Way['run']): Way => ({
   sink: drivers[1 - from].toGuest(),
   run,
 })
-const ways = [
-  way('retain, concatMap', 0, (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink))),
-  way('processPackets', 1, (source, sink) =>
+
+/** A way that is no Observable: it ends with its signal. */
+const bridge =
+  (run: (source: VhostDriver, sink: VhostSink, signal: AbortSignal) => Promise<void>): Way['run'] =>
+  (source, sink) =>
+    new Observable(subscriber => {
+      const stop = new AbortController()
+      run(source, sink, stop.signal).catch(error => subscriber.error(error))
+      return () => stop.abort()
+    })
+
+const runs: Record<string, Way['run']> = {
+  'retain, concatMap': (source, sink) => source.fromGuest().pipe(slowly(), enqueue(sink)),
+  processPackets: (source, sink) =>
     source.fromGuest().pipe(
       processPackets(() => pause(1), { concurrency: 32 }),
       enqueue(sink),
     ),
+  'for await': bridge(async (source, sink, signal) => {
+    for await (const burst of toAsyncIterable(source.fromGuest(), { signal })) {
+      await pause(1)
+      for (let at = 0; at < burst.length; at += sink.enqueueBurst(burst, at)) await pause(0)
+      burst.release()
+    }
+  }),
+  'pipeline()': bridge((source, sink, signal) =>
+    pipeline(
+      toReadable(source.fromGuest()),
+      new PassThrough({
+        objectMode: true,
+        transform: (burst, _, done) => void setTimeout(() => done(null, burst), 1),
+      }),
+      toWritable(sink),
+      { signal },
+    ),
   ),
-]
+  'pipeTo()': bridge((source, sink, signal) => {
+    const late = new TransformStream<HeldBurst, HeldBurst>({
+      async transform(burst, controller) {
+        await pause(1)
+        controller.enqueue(burst)
+      },
+    })
+    return toReadableStream(source.fromGuest())
+      .pipeThrough(late, { signal })
+      .pipeTo(toWritableStream(sink), { signal })
+  }),
+}
+const ways = values.ways.split(';').map((name, from) => way(name, from, runs[name]))
 
 interface Memory {
   heap: number
@@ -80,7 +135,11 @@ function memory(): Memory {
 }
 
 async function soak(): Promise<boolean> {
-  const running = merge(...ways.map(({ run, driver, sink }) => run(driver, sink))).subscribe()
+  // The drivers too: a bridge subscribes at its first step.
+  const running = merge<unknown[]>(
+    ...drivers,
+    ...ways.map(({ run, driver, sink }) => run(driver, sink)),
+  ).subscribe()
   try {
     await Promise.all(guests.map(guest => guest.connect()))
     for (const guest of guests) guest.check()

@@ -9,18 +9,29 @@ interface Result {
   grown: { heap: number; resident: number }
 }
 
-test('promises of a millisecond under full-rate traffic: nothing lost, memory flat', async t => {
-  t.timeout(110_000)
-  // Without strict leases, whose fresh packets would be what is measured.
-  const child = new Child(t, 'bench/soak.js', ['--seconds', '20'], { env: { RX_VHOST_LEASES: '' } })
-  const { ways, leases, grown } = await child.value<Result>('result')
-  for (const { name, sent, received, dropped } of ways) {
-    t.log(`${name}: ${sent} sent, ${received} received`)
-    t.true(sent > 1000, name)
-    t.is(received, sent, name)
-    t.deepEqual(dropped, {}, name)
-  }
-  t.log(`grown: heap ${grown.heap.toFixed(2)} MiB, resident ${grown.resident.toFixed(2)} MiB`)
-  t.is(leases, 0)
-  t.deepEqual(await child.ended, { code: 0, signal: null }, child.lines.join('\n') + child.errors)
-})
+const pairs = [
+  ['retain, concatMap', 'processPackets', '20'],
+  ['for await', 'pipeline()', '10'],
+  ['pipeTo()', 'for await', '10'],
+]
+
+for (const [one, other, seconds] of pairs)
+  test.serial(
+    `${one} and ${other}, a millisecond late under full-rate traffic: nothing lost, memory flat`,
+    async t => {
+      t.timeout(110_000)
+      // Without strict leases, whose fresh packets would be what is measured.
+      const args = ['--seconds', seconds, '--ways', `${one};${other}`]
+      const child = new Child(t, 'bench/soak.js', args, { env: { RX_VHOST_LEASES: '' } })
+      const { ways, leases, grown } = await child.value<Result>('result')
+      for (const { name, sent, received, dropped } of ways) {
+        t.log(`${name}: ${sent} sent, ${received} received`)
+        t.true(sent > 1000, name)
+        t.is(received, sent, name)
+        t.deepEqual(dropped, {}, name)
+      }
+      t.log(`grown: heap ${grown.heap.toFixed(2)} MiB, resident ${grown.resident.toFixed(2)} MiB`)
+      t.is(leases, 0)
+      t.deepEqual(await child.ended, { code: 0, signal: null }, child.lines.join('\n') + child.errors)
+    },
+  )

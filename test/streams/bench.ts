@@ -61,3 +61,23 @@ export async function allBack(t: ExecutionContext, it: Bench, next: number, coun
   t.deepEqual(seen, upTo(count - next, next))
   t.is(it.leases(), 0)
 }
+
+/** 1,000 packets are on their way to a guest that posts a few buffers at a time. */
+export async function fullRing(t: ExecutionContext, it: Bench, running: Promise<void>): Promise<void> {
+  let over = false
+  const ended = running.finally(() => {
+    over = true
+  })
+  await it.pass()
+  t.is(it.leases(), CREDIT)
+  t.is(it.to.sink.stats.held, BURST)
+  while (!over) {
+    it.to.port.post(7)
+    await it.pass()
+  }
+  await ended
+  t.deepEqual(it.got(), upTo(1000))
+  t.is(it.most(), CREDIT)
+  t.is(it.leases(), 0)
+  t.deepEqual(it.to.sink.stats.drops, {})
+}

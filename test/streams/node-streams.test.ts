@@ -9,7 +9,7 @@ import type { HeldBurst } from '../../src/burst.js'
 import { enqueue } from '../../src/operators/index.js'
 import { toReadable, toWritable } from '../../src/streams/index.js'
 import { numberOf } from '../../src/testing/index.js'
-import { allBack, BURST, bench, CREDIT, read, upTo } from './bench.js'
+import { allBack, BURST, bench, CREDIT, fullRing, read, upTo } from './bench.js'
 
 /** A Writable that takes its time, with a buffer of its own. It may fail at its `failAt`th burst. */
 function slow(into: number[], { failAt = 0, highWaterMark = 4 } = {}): Writable {
@@ -196,22 +196,7 @@ test('two streams of a shared source: the slowest governs', async t => {
 test('pipeline() into a guest with a full ring: it waits, loses nothing, and finishes once the guest has all', async t => {
   const it = bench(0)
   it.send(1000)
-  let over = false
-  const running = pipeline(toReadable(it.queue.pipe(take(1000 / BURST))), toWritable(it.to.sink)).then(() => {
-    over = true
-  })
-  await it.pass()
-  t.is(it.leases(), CREDIT)
-  t.is(it.to.sink.stats.held, BURST)
-  while (!over) {
-    it.to.port.post(7)
-    await it.pass()
-  }
-  await running
-  t.deepEqual(it.got(), upTo(1000))
-  t.is(it.most(), CREDIT)
-  t.is(it.leases(), 0)
-  t.deepEqual(it.to.sink.stats.drops, {})
+  await fullRing(t, it, pipeline(toReadable(it.queue.pipe(take(1000 / BURST))), toWritable(it.to.sink)))
 })
 
 test('a Writable that is destroyed releases what was written, and the sink keeps what it accepted', async t => {

@@ -6,7 +6,7 @@ import { concatWith, throwError } from 'rxjs'
 import { take } from 'rxjs/operators'
 import type { HeldBurst } from '../../src/burst.js'
 import { toReadableStream, toWritableStream } from '../../src/streams/index.js'
-import { allBack, BURST, bench, CREDIT, read, upTo } from './bench.js'
+import { allBack, BURST, bench, CREDIT, fullRing, read, upTo } from './bench.js'
 
 /** A WritableStream that takes its time, with a queue of its own. It may fail at its `failAt`th burst. */
 function slow(into: number[], { failAt = 0, highWaterMark = 4 } = {}): WritableStream<HeldBurst> {
@@ -126,25 +126,11 @@ test('an error of the source comes after what it gave is done with', async t => 
 test('pipeTo() into a guest with a full ring: it waits, loses nothing, and closes once the guest has all', async t => {
   const it = bench(0)
   it.send(1000)
-  let over = false
-  const source = it.queue.pipe(take(1000 / BURST))
-  const running = toReadableStream(source)
-    .pipeTo(toWritableStream(it.to.sink))
-    .then(() => {
-      over = true
-    })
-  await it.pass()
-  t.is(it.leases(), CREDIT)
-  t.is(it.to.sink.stats.held, BURST)
-  while (!over) {
-    it.to.port.post(7)
-    await it.pass()
-  }
-  await running
-  t.deepEqual(it.got(), upTo(1000))
-  t.is(it.most(), CREDIT)
-  t.is(it.leases(), 0)
-  t.deepEqual(it.to.sink.stats.drops, {})
+  await fullRing(
+    t,
+    it,
+    toReadableStream(it.queue.pipe(take(1000 / BURST))).pipeTo(toWritableStream(it.to.sink)),
+  )
 })
 
 for (const way of ['abort()', 'signal'] as const)
