@@ -6,6 +6,7 @@ import { Scheduler } from '../src/data/scheduler.js'
 import { SinkQueue } from '../src/data/sink.js'
 import { SourceQueue } from '../src/data/source.js'
 import { Turn } from '../src/data/turn.js'
+import { HeaderReader } from '../src/headers/index.js'
 import {
   detach,
   drop,
@@ -23,7 +24,7 @@ import {
 } from '../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../src/queue.js'
 import { FakePort } from '../src/testing/fake-port.js'
-import { frame } from '../src/testing/frames.js'
+import { tcp } from '../src/testing/packets.js'
 
 let bytes = 0
 const PACKETS = Number(process.argv[2] ?? 4_000_000)
@@ -34,8 +35,10 @@ interface Bench {
   monitor: VhostSink
 }
 
+/** All headers that the rows look at are there. */
+const same = tcp({ payload: 'abcdefghij' })
+
 async function measure(name: string, pipeline: (bench: Bench) => Observable<unknown>): Promise<number> {
-  const same = frame()
   const pool = new Pool(plainPoolArrays(16 << 20), { strict: false })
   const plane = { pool, scheduler: new Scheduler(), turn: new Turn() }
   const [source, sink, monitor] = [new SourceQueue(plane), new SinkQueue(plane), new SinkQueue(plane)]
@@ -147,6 +150,44 @@ await measure('bursts → processPackets(at once) → enqueue', b =>
 await measure('bursts → processPackets(promise) → enqueue', b =>
   b.from.pipe(
     processPackets(async () => true),
+    enqueue(b.to),
+  ),
+)
+const headers = new HeaderReader()
+await measure('bursts → filter(etherType by header) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(p => headers.of(p).etherType !== 0x86dd),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → filter(5-tuple by headers) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(p => {
+      const { ipv4, tcp } = headers.of(p)
+      return (
+        ipv4 !== undefined &&
+        tcp !== undefined &&
+        ipv4.sourceAddress !== 1 &&
+        ipv4.destinationAddress !== 1 &&
+        tcp.sourcePort !== 1 &&
+        tcp.destinationPort !== 1
+      )
+    }),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → filter(the same by offsets) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(
+      p =>
+        p.uint16(12) === 0x0800 &&
+        p.uint8(14) === 0x45 &&
+        p.uint8(23) === 6 &&
+        p.uint32(26) !== 1 &&
+        p.uint32(30) !== 1 &&
+        p.uint16(34) !== 1 &&
+        p.uint16(36) !== 1,
+    ),
     enqueue(b.to),
   ),
 )

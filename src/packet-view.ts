@@ -19,6 +19,8 @@ const ENDED = -SLOT_WORDS
 export let slotOf: (packet: PacketView) => number
 /** @internal */
 export let slotsOf: (packet: PacketView) => Slots
+/** Where the frame of a live packet begins in its pool's `view`; throws if the packet has ended. @internal */
+export let startOf: (packet: PacketView) => number
 /** Every later use throws. @internal */
 export let endPacket: (packet: PacketView) => void
 /** Was it not released yet? @internal */
@@ -43,6 +45,10 @@ export abstract class PacketView {
       return packet.#base / SLOT_WORDS
     }
     slotsOf = packet => packet.#slots
+    startOf = packet => {
+      packet.#check()
+      return packet.#meta[packet.#base + SLOT_OFFSET]
+    }
     isOpenPacket = packet => packet.#base !== ENDED
     endPacket = packet => {
       packet.#base = ENDED

@@ -31,6 +31,7 @@ const edges: Record<string, string[]> = {
   'writable-packet': ['packet', 'packet-view', 'packet-header', 'slots'],
   rewriting: ['packet-view', 'slots', 'writable-packet'],
   'detached-packet': ['packet-view', 'slots', 'burst-core'],
+  headers: ['packet-view', 'slots', 'writable-packet'],
   sink: [...common, 'burst', 'packet'],
   data: [...common, 'native', 'wakeup', 'reasons', 'burst', 'packet', 'sink'],
   operators: [

@@ -1,0 +1,112 @@
+// The Internet checksum over a packet (RFC 1071), its change by a word (RFC 1624), and whether the one of a header is
+// right. Sums are of 16-bit words in network byte order; none of this allocates.
+import { type PacketView, slotsOf, startOf } from '../packet-view.js'
+import { extensionLength } from './extensions.js'
+import type { Layout } from './layout.js'
+import { IpProtocol } from './numbers.js'
+
+/**
+ * What is known of a checksum. `none`: the sender computed none (UDP's zero, GRE without one). `partial`: left to be
+ * done, as the packet's virtio-net header says; the field has the sum of the pseudo-header. `unverified`: it covers what
+ * is not here, as in a fragment, or what is still to be done inside a tunnel.
+ */
+export type ChecksumStatus = 'good' | 'bad' | 'none' | 'partial' | 'unverified'
+
+/** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
+const NEEDS_CHECKSUM = 1
+/** Where no checksum is to be done. */
+export const NOWHERE = -1
+/** Loose and strict source route (RFC 791 §3.1): the destination on the wire is not the last. */
+const LOOSE_ROUTE = 131
+const STRICT_ROUTE = 137
+
+export function fold(sum: number): number {
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return sum
+}
+
+/** RFC 1624 eqn. 3: the checksum after a word that it covers went from `before` to `after`. */
+export const updated = (checksum: number, before: number, after: number): number =>
+  ~fold((~checksum & 0xffff) + (~before & 0xffff) + after) & 0xffff
+
+/** The sum of the frame's bytes from `from` to `to`, an odd last one padded by zero. Within the frame, or it throws. */
+export function sumOf(packet: PacketView, from: number, to: number): number {
+  if (!(from >= 0 && from <= to && to <= packet.length))
+    throw new RangeError(`bytes ${from} to ${to} are outside a packet of ${packet.length}`)
+  const { view } = slotsOf(packet)
+  const start = startOf(packet)
+  const last = start + to
+  let at = start + from
+  let sum = 0
+  for (; at + 2 <= last; at += 2) sum += view.getUint16(at)
+  if (at < last) sum += view.getUint8(at) << 8
+  // A slot's words add up to less than 2^32.
+  return fold(sum)
+}
+
+/** Where the checksum begins that the guest left to be done. */
+export function partialAt(packet: PacketView): number {
+  const { header } = packet
+  return header.flags & NEEDS_CHECKSUM ? header.checksumStart : NOWHERE
+}
+
+/** The sum of the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1) for `length` bytes of `protocol`. */
+export function pseudoSum(layout: Layout, protocol: number, length: number): number {
+  const { packet, ip4, ip6 } = layout
+  const addresses = ip4 >= 0 ? sumOf(packet, ip4 + 12, ip4 + 20) : sumOf(packet, ip6 + 8, ip6 + 40)
+  return fold(addresses + protocol + length)
+}
+
+/** Is the last destination, which the pseudo-header has, in an option or extension header instead of in its field? */
+export function isRouted(layout: Layout): boolean {
+  const { packet, ip4, ip6, at: upper } = layout.transport()
+  if (ip4 >= 0) {
+    const end = ip4 + ((packet.uint8(ip4) & 0xf) << 2)
+    return (
+      findOption(packet, ip4 + 20, end, LOOSE_ROUTE) >= 0 ||
+      findOption(packet, ip4 + 20, end, STRICT_ROUTE) >= 0
+    )
+  }
+  let type = packet.uint8(ip6 + 6)
+  for (let at = ip6 + 40; at < upper; ) {
+    if (type === IpProtocol.ROUTING && packet.uint8(at + 3) !== 0) return true
+    const length = extensionLength(type, packet.uint8(at + 1))
+    type = packet.uint8(at)
+    at += length
+  }
+  return false
+}
+
+/**
+ * The offset of the option of `kind` among those from `at` to `end`, as IPv4 and TCP have them (RFC 791 §3.1, 9293 §3.1),
+ * or a negative number. One whose length is not within the options ends them.
+ */
+export function findOption(packet: PacketView, at: number, end: number, kind: number): number {
+  while (at < end) {
+    const found = packet.uint8(at)
+    if (found === 0) return NOWHERE
+    if (found === 1) {
+      at++
+      continue
+    }
+    const length = at + 2 <= end ? packet.uint8(at + 1) : 0
+    if (length < 2 || length > end - at) return NOWHERE
+    if (found === kind) return at
+    at += length
+  }
+  return NOWHERE
+}
+
+/** Of the checksum over all from `at` to the payload's end, with a pseudo-header for `protocol`, or none for NOWHERE. */
+export function statusOf(layout: Layout, at: number, protocol: number): ChecksumStatus {
+  const { packet, end } = layout
+  const partial = partialAt(packet)
+  if (partial === at) return 'partial'
+  if (layout.fragmented || (partial > at && partial < end)) return 'unverified'
+  let sum = sumOf(packet, at, end)
+  if (protocol !== NOWHERE) {
+    if (isRouted(layout)) return 'unverified'
+    sum = fold(sum + pseudoSum(layout, protocol, end - at))
+  }
+  return sum === 0xffff ? 'good' : 'bad'
+}

@@ -1,0 +1,10 @@
+// What `rx-vhost/headers` exports. Nothing here loads the addon.
+export { formatIpv4, formatIpv6, formatMac, ipv4Address, ipv6Address, macAddress } from './addresses.js'
+export type { ChecksumStatus } from './checksum.js'
+export type { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
+export type { Ipv4Header } from './ipv4.js'
+export type { ExtensionHeader, FragmentHeader, Ipv6Header } from './ipv6.js'
+export { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
+export { type HeaderOptions, HeaderReader } from './reader.js'
+export { type IcmpHeader, type Icmpv6Header, TcpFlag, type TcpHeader, type UdpHeader } from './transport.js'
+export type { GreHeader, VxlanHeader } from './tunnels.js'

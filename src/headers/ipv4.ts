@@ -1,0 +1,78 @@
+// IPv4 (RFC 791; 2474 and 3168 for what was Type of Service).
+import { type ChecksumStatus, findOption, sumOf } from './checksum.js'
+import { HeaderView } from './view.js'
+
+/** An IPv4 header with its options. Addresses are numbers of 32 bits: `ipv4Address('192.0.2.1')`. */
+export class Ipv4Header extends HeaderView {
+  get offset(): number {
+    return this.layout.ip4
+  }
+  get length(): number {
+    return (this.layout.packet.uint8(this.layout.ip4) & 0xf) << 2
+  }
+  get payloadLength(): number {
+    return this.totalLength - this.length
+  }
+  /** The Internet header length: the header in words of 32 bits, 5 to 15. */
+  get internetHeaderLength(): number {
+    return this.layout.packet.uint8(this.layout.ip4) & 0xf
+  }
+  /** DSCP, 0 to 63. */
+  get differentiatedServices(): number {
+    return this.layout.packet.uint8(this.layout.ip4 + 1) >>> 2
+  }
+  /** ECN, 0 to 3. */
+  get congestionNotification(): number {
+    return this.layout.packet.uint8(this.layout.ip4 + 1) & 3
+  }
+  /** Of header and payload, in bytes. */
+  get totalLength(): number {
+    return this.layout.packet.uint16(this.layout.ip4 + 2)
+  }
+  get identification(): number {
+    return this.layout.packet.uint16(this.layout.ip4 + 4)
+  }
+  get dontFragment(): boolean {
+    return (this.layout.packet.uint8(this.layout.ip4 + 6) & 0x40) !== 0
+  }
+  get moreFragments(): boolean {
+    return (this.layout.packet.uint8(this.layout.ip4 + 6) & 0x20) !== 0
+  }
+  /** In units of 8 bytes, as on the wire. */
+  get fragmentOffset(): number {
+    return this.layout.packet.uint16(this.layout.ip4 + 6) & 0x1fff
+  }
+  /** Of a datagram in several pieces, the first or a later one? Only the first has a transport header. */
+  get isFragment(): boolean {
+    return (this.layout.packet.uint16(this.layout.ip4 + 6) & 0x3fff) !== 0
+  }
+  get timeToLive(): number {
+    return this.layout.packet.uint8(this.layout.ip4 + 8)
+  }
+  /** As `IpProtocol`. */
+  get protocol(): number {
+    return this.layout.packet.uint8(this.layout.ip4 + 9)
+  }
+  get headerChecksum(): number {
+    return this.layout.packet.uint16(this.layout.ip4 + 10)
+  }
+  get sourceAddress(): number {
+    return this.layout.packet.uint32(this.layout.ip4 + 12)
+  }
+  get destinationAddress(): number {
+    return this.layout.packet.uint32(this.layout.ip4 + 16)
+  }
+
+  /** Where the option of this type begins (its type byte), or `undefined`. One that lies about its length is not there. */
+  optionOffset(type: number): number | undefined {
+    const { packet, ip4 } = this.layout
+    const at = findOption(packet, ip4 + 20, ip4 + this.length, type)
+    return at < 0 ? undefined : at
+  }
+
+  /** `good` or `bad`. */
+  get headerChecksumStatus(): ChecksumStatus {
+    const { packet, ip4 } = this.layout
+    return sumOf(packet, ip4, ip4 + this.length) === 0xffff ? 'good' : 'bad'
+  }
+}

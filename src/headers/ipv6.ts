@@ -1,0 +1,160 @@
+// IPv6 and its extension headers (RFC 8200).
+import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
+import type { Layout } from './layout.js'
+import { HeaderView } from './view.js'
+
+/**
+ * An IPv6 header, 40 bytes. An address is four numbers of 32 bits, `sourceWord(0)` the network's, or the 16 bytes of
+ * `ipv6Address('2001:db8::1')` to compare with and copy to.
+ */
+export class Ipv6Header extends HeaderView {
+  readonly #extension: ExtensionHeader
+
+  /** @internal */
+  constructor(layout: Layout) {
+    super(layout)
+    this.#extension = new ExtensionHeader(layout)
+  }
+
+  get offset(): number {
+    return this.layout.ip6
+  }
+  get length(): number {
+    return 40
+  }
+  get trafficClass(): number {
+    return (this.layout.packet.uint16(this.layout.ip6) >>> 4) & 0xff
+  }
+  /** 20 bits. */
+  get flowLabel(): number {
+    return this.layout.packet.uint32(this.layout.ip6) & 0xfffff
+  }
+  /** Of all behind these 40 bytes, extension headers included. */
+  get payloadLength(): number {
+    return this.layout.packet.uint16(this.layout.ip6 + 4)
+  }
+  /** What follows these 40 bytes, as `IpProtocol`. */
+  get nextHeader(): number {
+    return this.layout.packet.uint8(this.layout.ip6 + 6)
+  }
+  get hopLimit(): number {
+    return this.layout.packet.uint8(this.layout.ip6 + 7)
+  }
+  /** What follows all extension headers; `undefined` in a fragment that is not the first, and where one of them lies. */
+  get protocol(): number | undefined {
+    const { protocol } = this.layout.transport()
+    return protocol < 0 ? undefined : protocol
+  }
+  /** Where the upper layer's header begins; behind the last extension header that is whole. */
+  get upperLayerOffset(): number {
+    return this.layout.transport().at
+  }
+
+  /** 32 bits of the source address, the first at 0, the last at 3. */
+  sourceWord(index: number): number {
+    return this.layout.packet.uint32(this.layout.ip6 + 8 + 4 * wordIndex(index))
+  }
+  /** 32 bits of the destination address. */
+  destinationWord(index: number): number {
+    return this.layout.packet.uint32(this.layout.ip6 + 24 + 4 * wordIndex(index))
+  }
+  /** Is this its source, 16 bytes? */
+  sourceEquals(address: Uint8Array): boolean {
+    return this.#equals(address, this.layout.ip6 + 8)
+  }
+  /** Is this its destination, 16 bytes? */
+  destinationEquals(address: Uint8Array): boolean {
+    return this.#equals(address, this.layout.ip6 + 24)
+  }
+  /** Copies the 16 bytes into `target`. */
+  copySource(target: Uint8Array, offset = 0): void {
+    this.#copy(target, offset, this.layout.ip6 + 8)
+  }
+  /** Copies the 16 bytes into `target`. */
+  copyDestination(target: Uint8Array, offset = 0): void {
+    this.#copy(target, offset, this.layout.ip6 + 24)
+  }
+
+  /**
+   * The first extension header of this type, or `undefined`. The same object each time. At most 8 of them are walked, as
+   * far as they are whole.
+   */
+  extension(type: number): ExtensionHeader | undefined {
+    const { layout } = this
+    const { packet, ip6, at: upper } = layout.transport()
+    let at = ip6 + 40
+    let next = packet.uint8(ip6 + 6)
+    for (let count = 0; count < MAX_EXTENSIONS && at < upper; count++) {
+      if (next === type) {
+        layout.extension = at
+        layout.extensionType = type
+        return this.#extension
+      }
+      const length = extensionLength(next, packet.uint8(at + 1))
+      next = packet.uint8(at)
+      at += length
+    }
+    return undefined
+  }
+
+  #equals(address: Uint8Array, at: number): boolean {
+    if (address.length !== 16) return false
+    const { packet } = this.layout
+    for (let i = 0; i < 16; i += 2)
+      if (packet.uint16(at + i) !== ((address[i] << 8) | address[i + 1])) return false
+    return true
+  }
+
+  #copy(target: Uint8Array, offset: number, at: number): void {
+    if (!(offset >= 0 && offset + 16 <= target.length))
+      throw new RangeError(`16 bytes do not fit at ${offset} of ${target.length}`)
+    const { packet } = this.layout
+    for (let i = 0; i < 16; i++) target[offset + i] = packet.uint8(at + i)
+  }
+}
+
+function wordIndex(index: number): number {
+  if (!(index >= 0 && index <= 3)) throw new RangeError(`an IPv6 address has words 0 to 3, not ${index}`)
+  return index
+}
+
+/** An IPv6 extension header, whole within its packet: the one that `extension()` was asked for last. */
+export class ExtensionHeader extends HeaderView {
+  get offset(): number {
+    return this.layout.extension
+  }
+  get length(): number {
+    const { packet, extension, extensionType } = this.layout
+    return extensionLength(extensionType, packet.uint8(extension + 1))
+  }
+  /** Which one it is, as `IpProtocol`. */
+  get type(): number {
+    return this.layout.extensionType
+  }
+  get nextHeader(): number {
+    return this.layout.packet.uint8(this.layout.extension)
+  }
+}
+
+/** IPv6's Fragment header, 8 bytes. */
+export class FragmentHeader extends HeaderView {
+  get offset(): number {
+    return this.layout.fragment
+  }
+  get length(): number {
+    return 8
+  }
+  get nextHeader(): number {
+    return this.layout.packet.uint8(this.layout.fragment)
+  }
+  /** In units of 8 bytes, as on the wire. */
+  get fragmentOffset(): number {
+    return this.layout.packet.uint16(this.layout.fragment + 2) >>> 3
+  }
+  get moreFragments(): boolean {
+    return (this.layout.packet.uint8(this.layout.fragment + 3) & 1) !== 0
+  }
+  get identification(): number {
+    return this.layout.packet.uint32(this.layout.fragment + 4)
+  }
+}

@@ -1,0 +1,189 @@
+// Where the headers of a frame are: walked when asked for, one stage after the other, into offsets that no packet
+// allocates. Below every view of a header (ethernet.ts, ipv4.ts …). A walk checks the lease once and every bound; the
+// views then read by the packet's accessors, which check both again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443, 7348, 2784, 2890,
+// 826, IEEE 802.1Q.
+//
+// The rule: a header is there if it lies whole within what contains it, and if its own lengths do too. So what a header
+// says about its payload needs no second check. Anything else is absent, as a receiver would not take it either.
+import { type PacketView, slotsOf, startOf } from '../packet-view.js'
+import { EtherType, VXLAN_PORT } from './numbers.js'
+import { walkUpperLayer } from './upper-layer.js'
+
+/** The offset of a header that is not there: with any field's offset added it is outside of every packet. */
+export const ABSENT = -0x100000
+
+/** As many tags as QinQ has. What stands behind more is absent. */
+const MAX_TAGS = 2
+/** Types that are no number on the wire. */
+export const NOTHING = -1
+/** A frame begins with an Ethernet header, not with one that an EtherType names. */
+export const FRAME = -2
+
+const UNKNOWN = 0
+const LINK = 1
+const NETWORK = 2
+const TRANSPORT = 3
+
+export class Layout {
+  packet!: PacketView
+  /** For walking: the bytes of the pool, and where the frame begins there. Reads are by `start` + an offset < `end`. */
+  view!: DataView
+  start = 0
+  ethernet = ABSENT
+  vlan = ABSENT
+  innerVlan = ABSENT
+  arp = ABSENT
+  ip4 = ABSENT
+  ip6 = ABSENT
+  /** IPv6's Fragment header. */
+  fragment = ABSENT
+  /** The extension header that was asked for last, and its type. */
+  extension = ABSENT
+  extensionType = NOTHING
+  tcp = ABSENT
+  udp = ABSENT
+  icmp = ABSENT
+  icmp6 = ABSENT
+  gre = ABSENT
+  vxlan = ABSENT
+  /** The EtherType behind all tags. */
+  type = NOTHING
+  /** What IP carries, behind all extension headers; NOTHING in a fragment that is not the first. */
+  protocol = NOTHING
+  /** A fragment, the first or a later one: its transport header speaks of more than is here. */
+  fragmented = false
+  /**
+   * Where what follows the headers walked so far begins, and ends: in the end the upper layer's header, without the
+   * padding behind.
+   */
+  at = 0
+  end = 0
+  #stage = UNKNOWN
+  readonly vxlanPort: number
+
+  constructor(vxlanPort = VXLAN_PORT) {
+    this.vxlanPort = vxlanPort
+  }
+
+  /** Looks at another packet, or at what begins with `type` from `at` to `end` in it. */
+  aim(packet: PacketView, type: number, at: number, end: number): void {
+    this.packet = packet
+    this.type = type
+    this.at = at
+    this.end = end
+    if (this.#stage !== UNKNOWN) this.#forget()
+  }
+
+  #forget(): void {
+    if (this.#stage === TRANSPORT) {
+      this.tcp = this.udp = this.icmp = this.icmp6 = this.gre = this.vxlan = ABSENT
+      this.fragment = this.extension = ABSENT
+    }
+    this.ethernet = this.vlan = this.innerVlan = this.arp = this.ip4 = this.ip6 = ABSENT
+    this.protocol = NOTHING
+    this.fragmented = false
+    this.#stage = UNKNOWN
+  }
+
+  /** Each throws when the packet has ended, also where there is nothing left to walk. */
+  link(): this {
+    if (this.#stage === UNKNOWN) this.#walkLink()
+    else this.packet.length
+    return this
+  }
+
+  network(): this {
+    if (this.#stage >= NETWORK) this.packet.length
+    else this.#walkNetwork()
+    return this
+  }
+
+  transport(): this {
+    if (this.#stage === TRANSPORT) this.packet.length
+    else this.#walkTransport()
+    return this
+  }
+
+  // Once for each stage: the packet may have been cut off since the last.
+  #begin(): void {
+    const { packet } = this
+    const { length } = packet
+    if (this.end > length) this.end = length
+    this.start = startOf(packet)
+    this.view = slotsOf(packet).view
+  }
+
+  #walkLink(): void {
+    this.#begin()
+    this.#stage = LINK
+    if (this.type !== FRAME) return
+    const { view, start, at: ethernet, end } = this
+    this.type = NOTHING
+    if (end - ethernet < 14) return
+    this.ethernet = ethernet
+    let type = view.getUint16(start + ethernet + 12)
+    let at = ethernet + 14
+    for (let tags = 0; tags < MAX_TAGS && isTag(type) && end - at >= 4; tags++, at += 4) {
+      if (tags === 0) this.vlan = at
+      else this.innerVlan = at
+      type = view.getUint16(start + at + 2)
+    }
+    this.type = type
+    this.at = at
+  }
+
+  #walkNetwork(): void {
+    if (this.#stage < LINK) this.#walkLink()
+    else this.#begin()
+    this.#stage = NETWORK
+    if (this.type === EtherType.IPV4) this.#walkIp4()
+    else if (this.type === EtherType.IPV6) this.#walkIp6()
+    else if (this.type === EtherType.ARP) this.#walkArp()
+  }
+
+  #walkIp4(): void {
+    const { view, at, end } = this
+    if (end - at < 20) return
+    const from = this.start + at
+    const first = view.getUint8(from)
+    const header = (first & 0xf) << 2
+    const total = view.getUint16(from + 2)
+    if (first >>> 4 !== 4 || header < 20 || total < header || total > end - at) return
+    this.ip4 = at
+    this.at = at + header
+    this.end = at + total
+    const fragment = view.getUint16(from + 6) & 0x3fff
+    this.fragmented = fragment !== 0
+    if ((fragment & 0x1fff) === 0) this.protocol = view.getUint8(from + 9)
+  }
+
+  #walkIp6(): void {
+    const { view, at, end } = this
+    if (end - at < 40) return
+    const from = this.start + at
+    const payload = view.getUint16(from + 4)
+    if (view.getUint8(from) >>> 4 !== 6 || payload > end - at - 40) return
+    this.ip6 = at
+    this.at = at + 40
+    this.end = at + 40 + payload
+    this.protocol = view.getUint8(from + 6)
+  }
+
+  #walkArp(): void {
+    const { view, at, end } = this
+    if (end - at < 8) return
+    const from = this.start + at
+    const length = 8 + 2 * (view.getUint8(from + 4) + view.getUint8(from + 5))
+    if (length <= end - at) this.arp = at
+  }
+
+  #walkTransport(): void {
+    if (this.#stage < NETWORK) this.#walkNetwork()
+    else this.#begin()
+    this.#stage = TRANSPORT
+    if (this.protocol !== NOTHING) walkUpperLayer(this)
+  }
+}
+
+const isTag = (type: number): boolean =>
+  type === EtherType.VLAN || type === EtherType.SERVICE_VLAN || type === EtherType.OLD_SERVICE_VLAN

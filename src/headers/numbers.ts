@@ -1,0 +1,37 @@
+// The numbers that the registries gave to what the headers of this folder name. Knows nothing else.
+
+/** What an Ethernet header says is inside: IEEE 802 EtherTypes. */
+export const EtherType = {
+  IPV4: 0x0800,
+  ARP: 0x0806,
+  /** A frame of Ethernet inside GRE (RFC 7637). */
+  ETHERNET: 0x6558,
+  /** An IEEE 802.1Q tag. */
+  VLAN: 0x8100,
+  /** An IEEE 802.1ad service tag. */
+  SERVICE_VLAN: 0x88a8,
+  /** A service tag as it was before 802.1ad. */
+  OLD_SERVICE_VLAN: 0x9100,
+  IPV6: 0x86dd,
+} as const
+
+/** IANA's protocol numbers: IPv4's Protocol, and IPv6's Next Header. */
+export const IpProtocol = {
+  HOP_BY_HOP: 0,
+  ICMP: 1,
+  TCP: 6,
+  UDP: 17,
+  ROUTING: 43,
+  FRAGMENT: 44,
+  GRE: 47,
+  AUTHENTICATION: 51,
+  ICMPV6: 58,
+  NO_NEXT_HEADER: 59,
+  DESTINATION_OPTIONS: 60,
+  MOBILITY: 135,
+  HOST_IDENTITY: 139,
+  SHIM6: 140,
+} as const
+
+/** The UDP port of VXLAN (RFC 7348 §5). */
+export const VXLAN_PORT = 4789

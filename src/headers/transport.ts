@@ -1,0 +1,185 @@
+// TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443).
+import { type ChecksumStatus, findOption, NOWHERE, statusOf } from './checksum.js'
+import { IpProtocol } from './numbers.js'
+import { HeaderView } from './view.js'
+
+const MAXIMUM_SEGMENT_SIZE = 2
+
+/** The control bits of TCP, to be combined: `TcpFlag.SYN | TcpFlag.ACK`. */
+export const TcpFlag = {
+  FIN: 1,
+  SYN: 2,
+  RST: 4,
+  PSH: 8,
+  ACK: 16,
+  URG: 32,
+  /** RFC 3168. */
+  ECE: 64,
+  CWR: 128,
+} as const
+
+/** A TCP header with its options. */
+export class TcpHeader extends HeaderView {
+  get offset(): number {
+    return this.layout.tcp
+  }
+  get length(): number {
+    return (this.layout.packet.uint8(this.layout.tcp + 12) >>> 2) & 0x3c
+  }
+  /** Bytes of data, in this packet. */
+  get payloadLength(): number {
+    return this.layout.end - this.layout.tcp - this.length
+  }
+  get sourcePort(): number {
+    return this.layout.packet.uint16(this.layout.tcp)
+  }
+  get destinationPort(): number {
+    return this.layout.packet.uint16(this.layout.tcp + 2)
+  }
+  get sequenceNumber(): number {
+    return this.layout.packet.uint32(this.layout.tcp + 4)
+  }
+  get acknowledgmentNumber(): number {
+    return this.layout.packet.uint32(this.layout.tcp + 8)
+  }
+  /** The header in words of 32 bits, 5 to 15. */
+  get dataOffset(): number {
+    return this.layout.packet.uint8(this.layout.tcp + 12) >>> 4
+  }
+  /** Control bits, as `TcpFlag`. */
+  get flags(): number {
+    return this.layout.packet.uint8(this.layout.tcp + 13)
+  }
+  /** As on the wire: not scaled (RFC 7323). */
+  get window(): number {
+    return this.layout.packet.uint16(this.layout.tcp + 14)
+  }
+  get checksum(): number {
+    return this.layout.packet.uint16(this.layout.tcp + 16)
+  }
+  get urgentPointer(): number {
+    return this.layout.packet.uint16(this.layout.tcp + 18)
+  }
+  /** MSS, or `undefined` without that option. */
+  get maximumSegmentSize(): number | undefined {
+    const at = this.segmentSizeAt
+    return at < 0 ? undefined : this.layout.packet.uint16(at)
+  }
+
+  /** Where the option of this kind begins (its kind byte), or `undefined`. One that lies about its length is not there. */
+  optionOffset(kind: number): number | undefined {
+    const { packet, tcp } = this.layout
+    const at = findOption(packet, tcp + 20, tcp + this.length, kind)
+    return at < 0 ? undefined : at
+  }
+
+  /** Computed over the segment: the whole packet is read. */
+  get checksumStatus(): ChecksumStatus {
+    return statusOf(this.layout, this.layout.tcp, IpProtocol.TCP)
+  }
+
+  /** @internal */
+  protected get segmentSizeAt(): number {
+    const { packet, tcp } = this.layout
+    const at = findOption(packet, tcp + 20, tcp + this.length, MAXIMUM_SEGMENT_SIZE)
+    return at >= 0 && packet.uint8(at + 1) === 4 ? at + 2 : NOWHERE
+  }
+}
+
+/** A UDP header, 8 bytes. */
+export class UdpHeader extends HeaderView {
+  get offset(): number {
+    return this.layout.udp
+  }
+  /** Of the header: always 8. The field is `datagramLength`. */
+  get length(): number {
+    return 8
+  }
+  get payloadLength(): number {
+    return this.datagramLength - 8
+  }
+  get sourcePort(): number {
+    return this.layout.packet.uint16(this.layout.udp)
+  }
+  get destinationPort(): number {
+    return this.layout.packet.uint16(this.layout.udp + 2)
+  }
+  /** The field Length: header and data. In the first of several fragments it counts what is in the others, too. */
+  get datagramLength(): number {
+    return this.layout.packet.uint16(this.layout.udp + 4)
+  }
+  /** Zero: none was computed. */
+  get checksum(): number {
+    return this.layout.packet.uint16(this.layout.udp + 6)
+  }
+
+  /** Computed over the datagram: the whole packet is read. */
+  get checksumStatus(): ChecksumStatus {
+    const { layout } = this
+    return this.checksum === 0 ? 'none' : statusOf(layout, layout.udp, IpProtocol.UDP)
+  }
+}
+
+/** An ICMP header, 8 bytes. */
+export class IcmpHeader extends HeaderView {
+  get offset(): number {
+    return this.layout.icmp
+  }
+  get length(): number {
+    return 8
+  }
+  get type(): number {
+    return this.layout.packet.uint8(this.layout.icmp)
+  }
+  get code(): number {
+    return this.layout.packet.uint8(this.layout.icmp + 1)
+  }
+  get checksum(): number {
+    return this.layout.packet.uint16(this.layout.icmp + 2)
+  }
+  /** The identifier of an echo, or what else its type has there. */
+  get identifier(): number {
+    return this.layout.packet.uint16(this.layout.icmp + 4)
+  }
+  /** The sequence number of an echo, or what else its type has there: an MTU (RFC 1191). */
+  get sequenceNumber(): number {
+    return this.layout.packet.uint16(this.layout.icmp + 6)
+  }
+
+  /** Computed over the message: the whole packet is read. */
+  get checksumStatus(): ChecksumStatus {
+    return statusOf(this.layout, this.layout.icmp, NOWHERE)
+  }
+}
+
+/** An ICMPv6 header with the word behind, 8 bytes. */
+export class Icmpv6Header extends HeaderView {
+  get offset(): number {
+    return this.layout.icmp6
+  }
+  get length(): number {
+    return 8
+  }
+  get type(): number {
+    return this.layout.packet.uint8(this.layout.icmp6)
+  }
+  get code(): number {
+    return this.layout.packet.uint8(this.layout.icmp6 + 1)
+  }
+  get checksum(): number {
+    return this.layout.packet.uint16(this.layout.icmp6 + 2)
+  }
+  /** The identifier of an echo, or what else its type has there. */
+  get identifier(): number {
+    return this.layout.packet.uint16(this.layout.icmp6 + 4)
+  }
+  /** The sequence number of an echo, or what else its type has there. */
+  get sequenceNumber(): number {
+    return this.layout.packet.uint16(this.layout.icmp6 + 6)
+  }
+
+  /** Computed over the message: the whole packet is read. */
+  get checksumStatus(): ChecksumStatus {
+    return statusOf(this.layout, this.layout.icmp6, IpProtocol.ICMPV6)
+  }
+}
