@@ -8,3 +8,14 @@ export { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
 export { type HeaderOptions, HeaderReader } from './reader.js'
 export { type IcmpHeader, type Icmpv6Header, TcpFlag, type TcpHeader, type UdpHeader } from './transport.js'
 export type { GreHeader, VxlanHeader } from './tunnels.js'
+export type { WritableArpHeader, WritableEthernetHeader, WritableVlanHeader } from './writable-ethernet.js'
+export type { WritableIpv4Header, WritableIpv6Header } from './writable-ip.js'
+export type {
+  WritableGreHeader,
+  WritableIcmpHeader,
+  WritableIcmpv6Header,
+  WritableTcpHeader,
+  WritableUdpHeader,
+  WritableVxlanHeader,
+} from './writable-transport.js'
+export { HeaderWriter } from './writer.js'

@@ -1,0 +1,119 @@
+// The views of a writer for Ethernet, VLAN tags and ARP. A number is cut to the width of its field.
+import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
+import type { WritableLayout } from './writable-layout.js'
+
+const TWO_32 = 0x100000000
+
+function setSix(layout: WritableLayout, at: number, value: number): void {
+  layout.plain(at, Math.floor(value / TWO_32))
+  layout.plain(at + 2, value >>> 16)
+  layout.plain(at + 4, value)
+}
+
+/** An Ethernet header, to read and to write. */
+export class WritableEthernetHeader extends EthernetHeader {
+  declare readonly layout: WritableLayout
+
+  override get destinationAddress(): number {
+    return super.destinationAddress
+  }
+  override set destinationAddress(value: number) {
+    setSix(this.layout, this.layout.ethernet, value)
+  }
+  override get sourceAddress(): number {
+    return super.sourceAddress
+  }
+  override set sourceAddress(value: number) {
+    setSix(this.layout, this.layout.ethernet + 6, value)
+  }
+  override get etherType(): number {
+    return super.etherType
+  }
+  override set etherType(value: number) {
+    this.layout.plain(this.layout.ethernet + 12, value)
+  }
+}
+
+/** A VLAN tag, to read and to write. */
+export class WritableVlanHeader extends VlanHeader {
+  declare readonly layout: WritableLayout
+
+  override get tagProtocolIdentifier(): number {
+    return super.tagProtocolIdentifier
+  }
+  override set tagProtocolIdentifier(value: number) {
+    this.layout.plain(this.offset - 2, value)
+  }
+  override get priorityCodePoint(): number {
+    return super.priorityCodePoint
+  }
+  override set priorityCodePoint(value: number) {
+    this.#control(0xe000, value << 13)
+  }
+  override get dropEligible(): boolean {
+    return super.dropEligible
+  }
+  override set dropEligible(value: boolean) {
+    this.#control(0x1000, value ? 0x1000 : 0)
+  }
+  override get vlanIdentifier(): number {
+    return super.vlanIdentifier
+  }
+  override set vlanIdentifier(value: number) {
+    this.#control(0x0fff, value)
+  }
+
+  #control(mask: number, value: number): void {
+    const { layout, offset } = this
+    layout.plain(offset, (layout.packet.uint16(offset) & ~mask) | (value & mask))
+  }
+}
+
+/** An ARP packet, to read and to write. Addresses of other kinds than Ethernet's and IPv4's can't be set: a `TypeError`. */
+export class WritableArpHeader extends ArpHeader {
+  declare readonly layout: WritableLayout
+
+  override get operation(): number {
+    return super.operation
+  }
+  override set operation(value: number) {
+    this.layout.plain(this.layout.arp + 6, value)
+  }
+  override get senderHardwareAddress(): number | undefined {
+    return super.senderHardwareAddress
+  }
+  override set senderHardwareAddress(value: number) {
+    const at = this.#ours() + 8
+    setSix(this.layout, at, value)
+  }
+  override get senderProtocolAddress(): number | undefined {
+    return super.senderProtocolAddress
+  }
+  override set senderProtocolAddress(value: number) {
+    const at = this.#ours() + 14
+    this.layout.plain(at, value >>> 16)
+    this.layout.plain(at + 2, value)
+  }
+  override get targetHardwareAddress(): number | undefined {
+    return super.targetHardwareAddress
+  }
+  override set targetHardwareAddress(value: number) {
+    const at = this.#ours() + 18
+    setSix(this.layout, at, value)
+  }
+  override get targetProtocolAddress(): number | undefined {
+    return super.targetProtocolAddress
+  }
+  override set targetProtocolAddress(value: number) {
+    const at = this.#ours() + 24
+    this.layout.plain(at, value >>> 16)
+    this.layout.plain(at + 2, value)
+  }
+
+  #ours(): number {
+    const { arp } = this.layout
+    if (super.senderProtocolAddress === undefined)
+      throw new TypeError('an ARP packet that is not about Ethernet and IPv4')
+    return arp
+  }
+}

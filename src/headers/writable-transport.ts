@@ -1,0 +1,197 @@
+// The views of a writer from the transport on: TCP, UDP, ICMP, ICMPv6, VXLAN, GRE. A number is cut to the width of its
+// field. All checksums follow, also those around a tunnel.
+import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
+import { GreHeader, VxlanHeader } from './tunnels.js'
+import type { WritableLayout } from './writable-layout.js'
+
+function setLong(layout: WritableLayout, at: number, value: number): void {
+  layout.upperWord(at, value >>> 16)
+  layout.upperWord(at + 2, value)
+}
+
+/** A TCP header, to read and to write. */
+export class WritableTcpHeader extends TcpHeader {
+  declare readonly layout: WritableLayout
+
+  override get sourcePort(): number {
+    return super.sourcePort
+  }
+  override set sourcePort(value: number) {
+    this.layout.upperWord(this.layout.tcp, value)
+  }
+  override get destinationPort(): number {
+    return super.destinationPort
+  }
+  override set destinationPort(value: number) {
+    this.layout.upperWord(this.layout.tcp + 2, value)
+  }
+  override get sequenceNumber(): number {
+    return super.sequenceNumber
+  }
+  override set sequenceNumber(value: number) {
+    setLong(this.layout, this.layout.tcp + 4, value)
+  }
+  override get acknowledgmentNumber(): number {
+    return super.acknowledgmentNumber
+  }
+  override set acknowledgmentNumber(value: number) {
+    setLong(this.layout, this.layout.tcp + 8, value)
+  }
+  override get flags(): number {
+    return super.flags
+  }
+  override set flags(value: number) {
+    const { layout } = this
+    const at = layout.tcp + 12
+    layout.upperWord(at, (layout.packet.uint16(at) & 0xff00) | (value & 0xff))
+  }
+  override get window(): number {
+    return super.window
+  }
+  override set window(value: number) {
+    this.layout.upperWord(this.layout.tcp + 14, value)
+  }
+  override get urgentPointer(): number {
+    return super.urgentPointer
+  }
+  override set urgentPointer(value: number) {
+    this.layout.upperWord(this.layout.tcp + 18, value)
+  }
+  override get maximumSegmentSize(): number | undefined {
+    return super.maximumSegmentSize
+  }
+  /** Throws a `TypeError` where the option is absent: there is no room for it. */
+  override set maximumSegmentSize(value: number) {
+    const { layout, segmentSizeAt: at } = this
+    if (at < 0) throw new TypeError('a TCP segment without the option MSS')
+    if (((at - layout.tcp) & 1) === 0) layout.upperWord(at, value)
+    else {
+      // Behind an odd number of bytes: the sum is of words that begin at even ones.
+      layout.upperWord(at - 1, (layout.packet.uint16(at - 1) & 0xff00) | ((value >>> 8) & 0xff))
+      layout.upperWord(at + 1, ((value & 0xff) << 8) | layout.packet.uint8(at + 2))
+    }
+  }
+}
+
+/** A UDP header, to read and to write. A checksum of zero, none, stays so. */
+export class WritableUdpHeader extends UdpHeader {
+  declare readonly layout: WritableLayout
+
+  override get sourcePort(): number {
+    return super.sourcePort
+  }
+  override set sourcePort(value: number) {
+    this.layout.upperWord(this.layout.udp, value)
+  }
+  override get destinationPort(): number {
+    return super.destinationPort
+  }
+  override set destinationPort(value: number) {
+    this.layout.upperWord(this.layout.udp + 2, value)
+  }
+  override get datagramLength(): number {
+    return super.datagramLength
+  }
+  /** What was added must be zeros for the checksum to stay right; otherwise `of()` and `fillChecksums()` are next. */
+  override set datagramLength(value: number) {
+    const { layout } = this
+    const before = super.datagramLength
+    layout.upperWord(layout.udp + 4, value)
+    // The pseudo-header has the length once more.
+    layout.pseudoChanged(before, super.datagramLength)
+  }
+}
+
+/** An ICMP header, to read and to write. */
+export class WritableIcmpHeader extends IcmpHeader {
+  declare readonly layout: WritableLayout
+
+  override get type(): number {
+    return super.type
+  }
+  override set type(value: number) {
+    this.layout.upperWord(this.layout.icmp, (value << 8) | this.code)
+  }
+  override get code(): number {
+    return super.code
+  }
+  override set code(value: number) {
+    this.layout.upperWord(this.layout.icmp, (this.type << 8) | (value & 0xff))
+  }
+  override get identifier(): number {
+    return super.identifier
+  }
+  override set identifier(value: number) {
+    this.layout.upperWord(this.layout.icmp + 4, value)
+  }
+  override get sequenceNumber(): number {
+    return super.sequenceNumber
+  }
+  override set sequenceNumber(value: number) {
+    this.layout.upperWord(this.layout.icmp + 6, value)
+  }
+}
+
+/** An ICMPv6 header, to read and to write. */
+export class WritableIcmpv6Header extends Icmpv6Header {
+  declare readonly layout: WritableLayout
+
+  override get type(): number {
+    return super.type
+  }
+  override set type(value: number) {
+    this.layout.upperWord(this.layout.icmp6, (value << 8) | this.code)
+  }
+  override get code(): number {
+    return super.code
+  }
+  override set code(value: number) {
+    this.layout.upperWord(this.layout.icmp6, (this.type << 8) | (value & 0xff))
+  }
+  override get identifier(): number {
+    return super.identifier
+  }
+  override set identifier(value: number) {
+    this.layout.upperWord(this.layout.icmp6 + 4, value)
+  }
+  override get sequenceNumber(): number {
+    return super.sequenceNumber
+  }
+  override set sequenceNumber(value: number) {
+    this.layout.upperWord(this.layout.icmp6 + 6, value)
+  }
+}
+
+/** A VXLAN header, to read and to write. */
+export class WritableVxlanHeader extends VxlanHeader {
+  declare readonly layout: WritableLayout
+
+  override get networkIdentifier(): number {
+    return super.networkIdentifier
+  }
+  override set networkIdentifier(value: number) {
+    const { layout } = this
+    layout.upperWord(layout.vxlan + 4, value >>> 8)
+    layout.upperWord(layout.vxlan + 6, ((value & 0xff) << 8) | layout.packet.uint8(layout.vxlan + 7))
+  }
+}
+
+/** A GRE header, to read and to write. A field that it has not can't be set: a `TypeError`. */
+export class WritableGreHeader extends GreHeader {
+  declare readonly layout: WritableLayout
+
+  override get key(): number | undefined {
+    return super.key
+  }
+  override set key(value: number) {
+    if (!this.keyPresent) throw new TypeError('a GRE header without a key')
+    setLong(this.layout, this.layout.gre + (this.checksumPresent ? 8 : 4), value)
+  }
+  override get sequenceNumber(): number | undefined {
+    return super.sequenceNumber
+  }
+  override set sequenceNumber(value: number) {
+    if (!this.sequenceNumberPresent) throw new TypeError('a GRE header without a sequence number')
+    setLong(this.layout, this.payloadOffset - 4, value)
+  }
+}
