@@ -6,7 +6,7 @@ import { Scheduler } from '../src/data/scheduler.js'
 import { SinkQueue } from '../src/data/sink.js'
 import { SourceQueue } from '../src/data/source.js'
 import { Turn } from '../src/data/turn.js'
-import { HeaderReader } from '../src/headers/index.js'
+import { HeaderReader, HeaderWriter } from '../src/headers/index.js'
 import {
   detach,
   drop,
@@ -187,6 +187,22 @@ await measure('bursts → filter(the same by offsets) → enqueue', b =>
         p.uint32(30) !== 1 &&
         p.uint16(34) !== 1 &&
         p.uint16(36) !== 1,
+    ),
+    enqueue(b.to),
+  ),
+)
+const writer = new HeaderWriter()
+await measure('bursts → mapPackets(addresses, ports, TTL), inPlace', b =>
+  b.from.pipe(
+    mapPackets(
+      p => {
+        const { ipv4, tcp } = writer.of(p)
+        if (ipv4 === undefined || tcp === undefined) return
+        ipv4.timeToLive = 63
+        ipv4.sourceAddress = 0xcb007101
+        tcp.sourcePort = 40000
+      },
+      { inPlace: true },
     ),
     enqueue(b.to),
   ),

@@ -1,6 +1,7 @@
 // The Internet checksum over a packet (RFC 1071), its change by a word (RFC 1624), and whether the one of a header is
 // right. Sums are of 16-bit words in network byte order; none of this allocates.
-import { type PacketView, slotsOf, startOf } from '../packet-view.js'
+import { type PacketView, slotOf, slotsOf, startOf } from '../packet-view.js'
+import { SLOT_HEADER, SLOT_SHIFT } from '../slots.js'
 import { extensionLength } from './extensions.js'
 import type { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
@@ -46,8 +47,10 @@ export function sumOf(packet: PacketView, from: number, to: number): number {
 
 /** Where the checksum begins that the guest left to be done. */
 export function partialAt(packet: PacketView): number {
-  const { header } = packet
-  return header.flags & NEEDS_CHECKSUM ? header.checksumStart : NOWHERE
+  // The words themselves: a packet's `header` is an object, made for each slot.
+  const { meta } = slotsOf(packet)
+  const at = (slotOf(packet) << SLOT_SHIFT) + SLOT_HEADER
+  return meta[at] & NEEDS_CHECKSUM ? meta[at + 1] >>> 16 : NOWHERE
 }
 
 /** The sum of the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1) for `length` bytes of `protocol`. */

@@ -7,6 +7,14 @@ const TWO_32 = 0x100000000
 /** Six bytes as a number of 48 bits, which a double holds. */
 const six = (packet: PacketView, at: number): number => packet.uint16(at) * TWO_32 + packet.uint32(at + 2)
 
+function isSix(packet: PacketView, at: number, value: number): boolean {
+  return (
+    packet.uint16(at + 4) === (value & 0xffff) &&
+    packet.uint16(at + 2) === ((value >>> 16) & 0xffff) &&
+    packet.uint16(at) === Math.floor(value / TWO_32)
+  )
+}
+
 /** An Ethernet header, 14 bytes. Addresses are numbers of 48 bits: `macAddress('02:00:00:00:00:01')`. */
 export class EthernetHeader extends HeaderView {
   get offset(): number {
@@ -20,6 +28,14 @@ export class EthernetHeader extends HeaderView {
   }
   get sourceAddress(): number {
     return six(this.layout.packet, this.layout.ethernet + 6)
+  }
+  /** Is this its destination? Never an allocation, which a number of 48 bits can be where V8 does not inline its getter. */
+  destinationEquals(address: number): boolean {
+    return isSix(this.layout.packet, this.layout.ethernet, address)
+  }
+  /** Is this its source? Never an allocation. */
+  sourceEquals(address: number): boolean {
+    return isSix(this.layout.packet, this.layout.ethernet + 6, address)
   }
   /** The field itself: a tag's identifier where there is one, a length below 1536. `reader.etherType` is behind tags. */
   get etherType(): number {

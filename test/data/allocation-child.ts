@@ -9,6 +9,7 @@ import { Scheduler } from '../../src/data/scheduler.js'
 import { SinkQueue } from '../../src/data/sink.js'
 import { SourceQueue } from '../../src/data/source.js'
 import { Turn } from '../../src/data/turn.js'
+import { HeaderReader, HeaderWriter } from '../../src/headers/index.js'
 import {
   drop,
   enqueue,
@@ -23,11 +24,12 @@ import {
 import { VhostQueue, VhostSink } from '../../src/queue.js'
 import { FakePort } from '../../src/testing/fake-port.js'
 import { frame } from '../../src/testing/frames.js'
+import { tcp } from '../../src/testing/packets.js'
 
 const plane = { pool: new Pool(plainPoolArrays(16 << 20)), scheduler: new Scheduler(), turn: new Turn() }
 const source = new SourceQueue(plane)
 const port = new FakePort(plane.pool)
-const same = frame()
+const same = process.argv[2].includes('headers') ? tcp({ from: '192.0.2.1', toPort: 443 }) : frame()
 source.attach(port)
 const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
   const to = new FakePort(plane.pool, { record: false, size: 2 ** 30 })
@@ -38,6 +40,8 @@ const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
 // Every other packet is IPv6, so the filter makes bursts of its own.
 let count = 0
 const queue = new VhostQueue(source)
+const reader = new HeaderReader()
+const writer = new HeaderWriter()
 const pipelines: Record<string, () => Observable<unknown>> = {
   'filterPackets, mirror, enqueue': () =>
     queue.pipe(
@@ -60,6 +64,22 @@ const pipelines: Record<string, () => Observable<unknown>> = {
     queue.pipe(
       rebatch(48),
       measure(measured => measured.packets),
+      enqueue(sinks[1]),
+    ),
+  // Addresses beyond 2^31, which are no small integers.
+  'headers read and written, enqueue': () =>
+    queue.pipe(
+      filterPackets(packet => {
+        const { ipv4, tcp } = reader.of(packet)
+        return ipv4?.sourceEquals(0xc0000201) === true && tcp?.destinationPort === 443
+      }),
+      mapPackets(packet => {
+        const { ethernet, ipv4, tcp } = writer.of(packet)
+        if (ethernet) ethernet.sourceAddress = 0x0200deadbeef
+        if (ipv4) ipv4.sourceAddress = 0xcb007101
+        if (ipv4) ipv4.timeToLive--
+        if (tcp) tcp.sourcePort = 40000
+      }),
       enqueue(sinks[1]),
     ),
   'partitionPackets, enqueue, drop': () => {

@@ -9,6 +9,7 @@ const pipelines: Record<string, number> = {
   'filterPackets, mirror, enqueue': 2,
   'mapPackets, enqueue': 2,
   'mapPackets in place, tapPackets, enqueue': 2,
+  'headers read and written, enqueue': 2,
   // A measurement is an object a burst.
   'rebatch, measure, enqueue': 4,
   'partitionPackets, enqueue, drop': 4,

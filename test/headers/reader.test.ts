@@ -290,6 +290,22 @@ test('a frame cut off anywhere has the headers that are whole, with the same fie
     }
 })
 
+test('an address is equal to itself, and to no other in any bit', t => {
+  withPacket(corpus.tcp, packet => {
+    const { ethernet, ipv4 } = reader.of(packet)
+    if (!ethernet || !ipv4) return t.fail()
+    for (const [view, bits] of [[ethernet, 48] as const, [ipv4, 32] as const]) {
+      t.true(view.sourceEquals(view.sourceAddress) && view.destinationEquals(view.destinationAddress))
+      for (let bit = 0; bit < bits; bit++) {
+        const other = (address: number): number =>
+          Math.floor(address / 2 ** bit) % 2 === 0 ? address + 2 ** bit : address - 2 ** bit
+        t.false(view.sourceEquals(other(view.sourceAddress)))
+        t.false(view.destinationEquals(other(view.destinationAddress)))
+      }
+    }
+  })
+})
+
 test('addresses as text', t => {
   t.is(formatIpv4(0xc0000201), '192.0.2.1')
   t.is(formatMac(macAddress('fe:dc:ba:98:76:54')), 'fe:dc:ba:98:76:54')

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { pathToFileURL } from 'node:url'
 import type * as Errors from '../../src/errors.js'
+import type * as Headers from '../../src/headers/index.js'
 import type * as Native from '../../src/native.js'
 import type * as Operators from '../../src/operators/index.js'
 import type * as Streams from '../../src/streams/index.js'
@@ -11,15 +12,17 @@ const load = (file: string): Promise<unknown> => import(pathToFileURL(`${process
 const { fakeFromGuest, fakePlane, frames, marbles } = (await load('testing/index.js')) as typeof Testing
 const { enqueue, filterPackets } = (await load('operators/index.js')) as typeof Operators
 const { toAsyncIterable } = (await load('streams/index.js')) as typeof Streams
+const { HeaderReader } = (await load('headers/index.js')) as typeof Headers
 const { native } = (await load('native.js')) as typeof Native
 const { VhostError } = (await load('errors.js')) as typeof Errors
 
+const reader = new HeaderReader()
 marbles(h => {
   const from = h.fakeQueue('3')
   const to = h.fakeSink('9')
   h.expectBursts(
     from.queue.pipe(
-      filterPackets(p => p.uint32(14) !== 1),
+      filterPackets(p => p.uint32(14) !== 1 && reader.of(p).etherType === 0x0800),
       enqueue(to.sink),
     ),
   ).toBe('')
