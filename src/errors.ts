@@ -21,6 +21,8 @@ export type VhostErrorCode =
   | 'ERR_VHOST_RING'
   | 'ERR_VHOST_PROTOCOL'
   | 'ERR_VHOST_FEATURES_LOST'
+  | 'ERR_VHOST_CAPTURE_FAILED'
+  | 'ERR_VHOST_CAPTURE_INVALID'
   | 'ERR_VHOST_INVALID_ARGUMENT'
 
 /** Where an error happened and what to do about it; every member is optional. */

@@ -46,6 +46,8 @@ const edges: Record<string, string[]> = {
     'abort',
   ],
   streams: ['errors', 'abort', 'burst', 'sink'],
+  // An operator and a source in one folder, apart from the pure operators: they know files.
+  capture: [...common, 'burst', 'packet', 'sink', 'data', 'operators/support'],
   queue: [...common, 'data', 'burst', 'packet', 'sink'],
   'device-events': [...common, 'control', 'events'],
   'device-trace': [...common, 'control'],
@@ -96,7 +98,7 @@ const edges: Record<string, string[]> = {
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
 const face = ['queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
 const packages: Record<string, string[]> = {
-  rxjs: [...face, 'operators', 'streams', 'guest', 'testing'],
+  rxjs: [...face, 'operators', 'streams', 'capture', 'guest', 'testing'],
   debug: ['debug'],
 }
 

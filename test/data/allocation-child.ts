@@ -3,6 +3,7 @@ import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as later } from 'node:timers/promises'
 import v8 from 'node:v8'
 import { merge, type Observable } from 'rxjs'
+import { capture } from '../../src/capture/index.js'
 import { Pool } from '../../src/data/pool.js'
 import { plainPoolArrays } from '../../src/data/pool-arrays.js'
 import { Scheduler } from '../../src/data/scheduler.js'
@@ -82,6 +83,9 @@ const pipelines: Record<string, () => Observable<unknown>> = {
       }),
       enqueue(sinks[1]),
     ),
+  'capture, enqueue': () => queue.pipe(capture('/dev/null'), enqueue(sinks[1])),
+  'capture with a filter, enqueue': () =>
+    queue.pipe(capture('/dev/null', { filter: packet => packet.length > 60 }), enqueue(sinks[1])),
   'partitionPackets, enqueue, drop': () => {
     const [some, others] = partitionPackets(queue, () => (count++ & 1) === 0)
     return merge(some.pipe(enqueue(sinks[1])), others.pipe(drop('others')))

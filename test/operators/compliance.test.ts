@@ -1,8 +1,10 @@
 // Every operator through the compliance suite. An operator file without a row fails here.
 import { readdirSync } from 'node:fs'
+import { PassThrough } from 'node:stream'
 import test from 'ava'
 import { merge, type Observable, of } from 'rxjs'
 import type { Burst } from '../../src/burst.js'
+import { capture } from '../../src/capture/index.js'
 import * as operators from '../../src/operators/index.js'
 import type { Packet } from '../../src/packet.js'
 import { type ComplianceRow, complianceChecks, numberOf } from '../../src/testing/index.js'
@@ -102,6 +104,18 @@ const rows: Rows = {
   'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
 }
 
+// In folders of their own, since they know more than packets.
+const elsewhere: ComplianceRow[] = [
+  { name: 'capture', make: () => capture<Any>(new PassThrough().resume()) },
+  { name: 'capture, block', make: () => capture<Any>(new PassThrough().resume(), { overflow: 'block' }) },
+  {
+    name: 'capture, filter',
+    calls: true,
+    make: ({ each }) =>
+      capture<Any>(new PassThrough().resume(), { filter: packet => each(packet) === undefined }),
+  },
+]
+
 const support = ['index.js', 'process-jobs.js', 'support.js']
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
   file => file.endsWith('.js') && !support.includes(file),
@@ -112,7 +126,7 @@ test('every operator has a row', t => {
   t.is(Object.keys(operators).length, files.length)
 })
 
-for (const row of Object.values(rows).flat()) {
+for (const row of [...Object.values(rows).flat(), ...elsewhere]) {
   for (const check of complianceChecks)
     test(`${row.name}: ${check.name}`, t => t.notThrows(() => check.run(row)))
 }

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { delay, type Observable, of } from 'rxjs'
 import type { Burst, HeldBurst } from '../../src/burst.js'
+import { capture, PcapngWriter, replay } from '../../src/capture/index.js'
 import type { DetachedPacket } from '../../src/detached-packet.js'
 import {
   detach,
@@ -82,6 +83,19 @@ function compiles(
   is<typeof copies, Observable<DetachedPacket[]>>(true)
   const oneCopy = queue.packets.pipe(detach())
   is<typeof oneCopy, Observable<DetachedPacket>>(true)
+  const file = new PcapngWriter('x.pcapng', { rotate: { bytes: 1e6 }, ring: 3 })
+  const captured = queue.pipe(
+    capture(file, { name: 'vm', direction: 'inbound', snaplen: 96 }),
+    capture('y.pcapng', { overflow: 'block', filter: p => p.length > 60 }),
+    capture(process.stdout, { end: false }),
+  )
+  is<typeof captured, Observable<Burst>>(true)
+  const capturedOne = queue.packets.pipe(capture(file))
+  is<typeof capturedOne, Observable<Packet>>(true)
+  const replayed = replay('x.pcapng', { speed: Infinity, loop: 2 }).pipe(enqueue(sink))
+  is<typeof replayed, Observable<never>>(true)
+  const packetsAgain = replay(new Uint8Array()).packets
+  is<typeof packetsAgain, Observable<Packet>>(true)
   queue.subscribe(sink)
   queue.packets.subscribe(sink)
 
@@ -113,6 +127,10 @@ function compiles(
   owned.pipe(filterPackets(() => true))
   // @ts-expect-error not a sink
   enqueue({ next() {} })
+  // @ts-expect-error capture is for borrows
+  owned.pipe(capture(file))
+  // @ts-expect-error a writer has its own overflow
+  queue.pipe(capture(file, { overflow: 'block' }))
   // @ts-expect-error numbers are not packets
   of(1, 2, 3).pipe(enqueue(sink))
   void [borrowed, taken, one]

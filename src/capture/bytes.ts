@@ -1,0 +1,16 @@
+// Copies bytes between two views without making anything: Buffer.copy makes a view per call, which would be an object per
+// packet. Words of four bytes are moved as they are, so the byte order does not matter.
+
+/** Copies `length` bytes from `at` of `from` to `offset` of `to`. */
+export function copyBytes(from: DataView, at: number, to: DataView, offset: number, length: number): void {
+  const whole = length & ~15
+  let i = 0
+  for (; i < whole; i += 16) {
+    to.setInt32(offset + i, from.getInt32(at + i))
+    to.setInt32(offset + i + 4, from.getInt32(at + i + 4))
+    to.setInt32(offset + i + 8, from.getInt32(at + i + 8))
+    to.setInt32(offset + i + 12, from.getInt32(at + i + 12))
+  }
+  for (; i < (length & ~3); i += 4) to.setInt32(offset + i, from.getInt32(at + i))
+  for (; i < length; i++) to.setUint8(offset + i, from.getUint8(at + i))
+}

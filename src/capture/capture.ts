@@ -1,0 +1,141 @@
+// The operator `capture`: what it does is in its comment, how in writer.ts.
+import type { Writable } from 'node:stream'
+import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { Burst, type BurstCore, coreOf, packetAt, packetFaults } from '../burst.js'
+import { VhostError } from '../errors.js'
+import { failWith, firstOf, Output, operator, stopAt } from '../operators/support.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { DIRECTIONS } from './chunk.js'
+import type { CapturePort } from './interfaces.js'
+import { type CaptureOptions, checkCaptureOptions, type PcapngWriterOptions } from './options.js'
+import { PcapngWriter } from './writer.js'
+
+/**
+ * Writes each packet into a pcapng file or stream, and hands everything on as it came.
+ *
+ * ```
+ * source:   --(1 2 3)--------(4)--|
+ *           capture('vm.pcapng')
+ * file:     H-(1 2 3)--------(4)--S     header, packets, statistics
+ * result:   --(1 2 3)--------(4)--|
+ * ```
+ *
+ * It never slows the path: packets are copied into a bounded buffer and written from there; what the disk is too slow for
+ * is dropped from the capture, counted, and told in the file's statistics. With `overflow: 'block'` the path waits for the
+ * disk. A disk that is full, or a stream that fails, is an event (`onEvent`, `writer.events`, or a process warning if nobody
+ * listens), and the path goes on.
+ *
+ * A packet is captured before what follows sees it. Where a subscription ends inside a burst, packets may come again, and
+ * are then captured again. All of one burst have the time at which it came here.
+ *
+ * To capture several queues into one file, make a {@link PcapngWriter}, or use one `capture()` in several pipelines. Await
+ * its `finished()` before you read the file, or exit.
+ *
+ * **Leases.** Takes none, but with `block` one on each packet that waits for room.
+ *
+ * If `filter` throws, that packet is dropped and counted as `pipeline-error`, those before it are captured and emitted, then
+ * the subscription fails; with `retry()` it goes on with the packet behind.
+ *
+ * @param to A path, which is overwritten; a stream; or a writer.
+ * @throws `ERR_VHOST_INVALID_ARGUMENT` for options that contradict each other.
+ * @example
+ * vm.fromGuest().pipe(capture('vm.pcapng', { rotate: { bytes: 100e6 }, ring: 5 }), enqueue(other.toGuest()))
+ */
+export function capture<T extends Burst | Packet = Burst>(
+  to: PcapngWriter,
+  options?: CaptureOptions,
+): MonoTypeOperatorFunction<T>
+export function capture<T extends Burst | Packet = Burst>(
+  to: string | Writable,
+  options?: CaptureOptions & PcapngWriterOptions,
+): MonoTypeOperatorFunction<T>
+export function capture<T extends Burst | Packet = Burst>(
+  to: string | Writable | PcapngWriter,
+  options: CaptureOptions & PcapngWriterOptions = {},
+): MonoTypeOperatorFunction<T> {
+  checkCaptureOptions(options)
+  const { name, direction = 'inbound', snaplen = Infinity, filter } = options
+  const writer = to instanceof PcapngWriter ? to : new PcapngWriter(to, options)
+  const port = { to: writer.interfaceOf(name, snaplen), flags: DIRECTIONS[direction] }
+  return operator<T, T>(
+    destination =>
+      new CaptureSubscriber(
+        destination as Subscriber<Burst | Packet>,
+        writer,
+        port,
+        filter,
+      ) as Subscriber<unknown>,
+  )
+}
+
+class CaptureSubscriber extends Subscriber<Burst | Packet> {
+  readonly #output = new Output()
+  readonly #one = new Uint32Array(1)
+  /** Slots that passed the filter; taken out while in use. */
+  #passed: Uint32Array | null = null
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly writer: PcapngWriter,
+    readonly port: CapturePort,
+    readonly filter: ((packet: Packet) => boolean) | undefined,
+  ) {
+    super(out)
+    this.add(writer.use())
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    const fits = item instanceof Burst ? this.#burst(coreOf(item)) : this.#packet(item)
+    if (fits) this.out.next(item)
+  }
+
+  // These two say whether it is to be handed on.
+
+  #burst(input: BurstCore): boolean {
+    if (this.filter === undefined) return this.#write(input, input.ids, input.length, input.length)
+    const { out, filter } = this
+    let passed = this.#passed
+    this.#passed = null
+    if (passed === null || passed.length < input.length) passed = new Uint32Array(input.ids.length)
+    let count = 0
+    let at = 0
+    try {
+      for (; at < input.length && !out.closed; at++)
+        if (filter(packetAt(input, at))) passed[count++] = input.ids[at]
+    } catch (error) {
+      this.#write(input, passed, count, at)
+      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
+      return false
+    }
+    // An unsubscription from inside `filter`: nothing of the burst was handed on or written yet.
+    if (out.closed) {
+      stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
+      return false
+    }
+    const fits = this.#write(input, passed, count, input.length)
+    this.#passed = passed
+    return fits
+  }
+
+  #packet(packet: Packet): boolean {
+    let count = 1
+    try {
+      if (this.filter !== undefined && !this.filter(packet)) count = 0
+    } catch (error) {
+      packetFaults.count++
+      this.out.error(error)
+      return false
+    }
+    if (this.out.closed) return false
+    this.#one[0] = slotOf(packet)
+    return this.#write({ slots: slotsOf(packet) }, this.#one, count, 1)
+  }
+
+  #write({ slots }: Pick<BurstCore, 'slots'>, ids: Uint32Array, count: number, received: number): boolean {
+    if (this.writer.recorder.put(this.port, slots, ids, count, received)) return true
+    this.out.error(
+      new VhostError('ERR_VHOST_OVERFLOW', 'the capture has no room, and was asked to be strict'),
+    )
+    return false
+  }
+}

@@ -1,0 +1,156 @@
+// Bytes of a capture, from a file read piece by piece, or from memory. Who reads says how many it needs next, and is
+// called back when they may be there. It knows no format.
+import { close, open, read } from 'node:fs'
+
+/** One read: enough for thousands of frames, and no second for anybody else. */
+const READ_BYTES = 1 << 20
+
+export interface Input {
+  readonly view: DataView
+  /** Where in `view` the next byte is. */
+  readonly at: number
+  /** Bytes that are there. */
+  readonly left: number
+  /** No more will come than are there. */
+  readonly ended: boolean
+  /** Where in the file the next byte is. */
+  readonly position: number
+  /** Are `bytes` there? If not, `onMore` is called once more are, or it has ended. */
+  need(bytes: number): boolean
+  consume(bytes: number): void
+  /** From the start again. */
+  rewind(): void
+  close(): void
+}
+
+export class MemoryInput implements Input {
+  readonly view: DataView
+  readonly ended = true
+  at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get left(): number {
+    return this.view.byteLength - this.at
+  }
+
+  get position(): number {
+    return this.at
+  }
+
+  need(bytes: number): boolean {
+    return this.left >= bytes
+  }
+
+  consume(bytes: number): void {
+    this.at += bytes
+  }
+
+  rewind(): void {
+    this.at = 0
+  }
+
+  close(): void {}
+}
+
+export class FileInput implements Input {
+  view: DataView
+  at = 0
+  ended = false
+  position = 0
+  #bytes = new Uint8Array(READ_BYTES)
+  #end = 0
+  #fd = -1
+  /** An open or a read is under way. */
+  #busy = false
+  /** Rises with each rewind and with the close: what was asked for before is for nobody. */
+  #epoch = 0
+  #closed = false
+  readonly #path: string
+  readonly #onMore: () => void
+  readonly #onError: (error: Error) => void
+
+  constructor(path: string, onMore: () => void, onError: (error: Error) => void) {
+    this.#path = path
+    this.#onMore = onMore
+    this.#onError = onError
+    this.view = new DataView(this.#bytes.buffer)
+  }
+
+  get left(): number {
+    return this.#end - this.at
+  }
+
+  need(bytes: number): boolean {
+    if (this.left >= bytes) return true
+    if (!this.ended && !this.#busy && !this.#closed) this.#more(bytes)
+    return false
+  }
+
+  consume(bytes: number): void {
+    this.at += bytes
+    this.position += bytes
+  }
+
+  rewind(): void {
+    this.#epoch++
+    this.at = this.#end = this.position = 0
+    this.ended = false
+  }
+
+  close(): void {
+    this.#epoch++
+    this.#closed = true
+    if (!this.#busy) this.#release()
+  }
+
+  #more(bytes: number): void {
+    this.#busy = true
+    if (this.#fd >= 0) this.#read(bytes)
+    else
+      open(this.#path, 'r', (error, fd) => {
+        if (!error) this.#fd = fd
+        if (error || this.#closed) this.#done(error)
+        else this.#read(bytes)
+      })
+  }
+
+  #read(bytes: number): void {
+    const epoch = this.#epoch
+    this.#makeRoom(bytes)
+    const [end, size] = [this.#end, this.#bytes.length]
+    read(this.#fd, this.#bytes, end, size - end, this.position + end, (error, count) => {
+      if (epoch === this.#epoch) {
+        this.#end += count ?? 0
+        this.ended = count === 0
+      }
+      this.#done(error)
+    })
+  }
+
+  // What is left goes to the front, of a larger buffer if need be.
+  #makeRoom(bytes: number): void {
+    const left = this.#bytes.subarray(this.at, this.#end)
+    if (bytes > this.#bytes.length) {
+      this.#bytes = new Uint8Array(2 * bytes)
+      this.view = new DataView(this.#bytes.buffer)
+      this.#bytes.set(left)
+    } else this.#bytes.copyWithin(0, this.at, this.#end)
+    this.#end = left.length
+    this.at = 0
+  }
+
+  #done(error: Error | null): void {
+    this.#busy = false
+    if (this.#closed) this.#release()
+    else if (error) this.#onError(error)
+    else this.#onMore()
+  }
+
+  #release(): void {
+    if (this.#fd >= 0) close(this.#fd)
+    this.#fd = -1
+  }
+}

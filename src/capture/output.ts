@@ -1,0 +1,126 @@
+// Where a capture's bytes go: files, one after the other, or a stream. One call at a time, each waited for by the writer.
+// A write that fails leaves a file with whole blocks. It knows no packets.
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { format, join, parse } from 'node:path'
+import type { Writable } from 'node:stream'
+
+export interface Output {
+  /** What it is called in events; changes with open(). */
+  readonly path: string | undefined
+  /** A file, or a section of a stream, begins. Resolves to a path that was removed for it. */
+  open(): Promise<string | undefined>
+  /** All of `bytes`, which may be used again when it resolves. */
+  write(bytes: Uint8Array): Promise<void>
+  close(): Promise<void>
+}
+
+export class FileOutput implements Output {
+  path: string
+  readonly #base: string
+  readonly #numbered: boolean
+  readonly #ring: number
+  #handle: FileHandle | null = null
+  #opened = 0
+  /** Bytes in the file: whole blocks. */
+  #length = 0
+
+  /** `numbered`: a new file, `x-00001.pcapng`, for each open(), of which the last `ring` stay. Otherwise one for all. */
+  constructor(path: string, numbered: boolean, ring = Infinity) {
+    this.path = this.#base = path
+    this.#numbered = numbered
+    this.#ring = ring
+  }
+
+  async open(): Promise<string | undefined> {
+    await this.close()
+    const number = ++this.#opened
+    if (this.#numbered) this.path = this.#name(number)
+    // A section may stand behind another (§3.2): what a pipeline wrote before an interruption stays.
+    const again = !this.#numbered && number > 1
+    this.#handle = await open(this.path, again ? 'a' : 'w')
+    this.#length = again ? (await this.#handle.stat()).size : 0
+    if (!this.#numbered || number <= this.#ring) return undefined
+    const old = this.#name(number - this.#ring)
+    return unlink(old).then(
+      () => old,
+      () => undefined, // somebody took it away
+    )
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const handle = this.#handle
+    if (handle === null) throw new Error('no file is open')
+    try {
+      for (let at = 0; at < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at)
+        at += bytesWritten
+      }
+      this.#length += bytes.length
+    } catch (error) {
+      await handle.truncate(this.#length).catch(() => {}) // not a regular file
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = null
+    await handle?.close()
+  }
+
+  #name(number: number): string {
+    const { dir, name, ext } = parse(this.#base)
+    const base = format({ name: `${name}-${String(number).padStart(5, '0')}`, ext })
+    return dir === '' ? base : join(dir, base)
+  }
+}
+
+export class StreamOutput implements Output {
+  readonly path = undefined
+  readonly #stream: Writable
+  readonly #end: boolean
+  /** Of the call that is under way. */
+  #reject: ((error: Error) => void) | null = null
+  #failed: Error | null = null
+
+  constructor(stream: Writable, end: boolean) {
+    this.#stream = stream
+    // As pipe() does: a program has only one of each.
+    this.#end = end && stream !== process.stdout && stream !== process.stderr
+    stream.on('error', error => this.#fail(error))
+    stream.on('close', () => this.#fail(new Error('the stream was closed')))
+  }
+
+  async open(): Promise<string | undefined> {
+    if (this.#failed) throw this.#failed
+    return undefined
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    // A copy: a stream may keep what it was given for longer than its callback says.
+    return this.#call(done => this.#stream.write(Buffer.from(bytes), done))
+  }
+
+  close(): Promise<void> {
+    if (!this.#end || this.#failed) return Promise.resolve()
+    return this.#call(done => this.#stream.end(done))
+  }
+
+  #call(start: (done: (error?: Error | null) => void) => void): Promise<void> {
+    if (this.#failed) return Promise.reject(this.#failed)
+    return new Promise((resolve, reject) => {
+      this.#reject = reject
+      start(error => {
+        this.#reject = null
+        if (error) reject(error)
+        else resolve()
+      })
+    })
+  }
+
+  #fail(error: Error): void {
+    this.#failed ??= error
+    this.#reject?.(this.#failed)
+    this.#reject = null
+  }
+}

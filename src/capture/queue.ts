@@ -1,0 +1,125 @@
+// What waits to be written, oldest first, and the memory it waits in: chunks of packets, which go round, and the few small
+// blocks between them. One write at a time; a failed one costs what is behind it until the next file. It knows no
+// interfaces' names and no clock.
+import { CHUNK_BYTES, Chunk } from './chunk.js'
+import type { Output } from './output.js'
+
+/** One is written while the other is filled. */
+const FEWEST_CHUNKS = 2
+
+export type Item =
+  | { what: 'open'; bytes: Buffer }
+  | { what: 'blocks'; bytes: Buffer }
+  | { what: 'packets'; chunk: Chunk }
+  | { what: 'close'; bytes: Buffer }
+
+export interface WriteQueueEvents {
+  opened(removed: string | undefined): void
+  closed(bytes: number): void
+  /** The file or stream failed; nothing goes into it any more. */
+  failed(error: Error): void
+  /** These packets are in no file, because it failed. */
+  lost(chunk: Chunk): void
+  /** A chunk is free again. */
+  freed(): void
+  /** All is written. */
+  idle(): void
+}
+
+export class WriteQueue {
+  readonly #output: Output
+  readonly #events: WriteQueueEvents
+  readonly #most: number
+  #items: Item[] = []
+  #free: Chunk[] = []
+  #made = 0
+  #busy = false
+  #opened = false
+  #bytes = 0
+  failed = false
+
+  constructor(output: Output, bytes: number, events: WriteQueueEvents) {
+    this.#output = output
+    this.#events = events
+    this.#most = Math.max(FEWEST_CHUNKS, Math.floor(bytes / CHUNK_BYTES))
+  }
+
+  /** Nothing is written or waits. */
+  get idle(): boolean {
+    return !this.#busy && this.#items.length === 0
+  }
+
+  push(item: Item): void {
+    this.#items.push(item)
+    if (!this.#busy) void this.#work()
+  }
+
+  /** An empty chunk, or undefined: all are full. */
+  take(): Chunk | undefined {
+    const chunk = this.#free.pop()
+    if (chunk !== undefined || this.#made === this.#most) return chunk
+    this.#made++
+    return new Chunk()
+  }
+
+  /** The oldest chunk that waits, taken out: its packets are given up. */
+  takeOldest(): Chunk | undefined {
+    const index = this.#items.findIndex(item => item.what === 'packets')
+    if (index < 0) return undefined
+    const [item] = this.#items.splice(index, 1)
+    return (item as { chunk: Chunk }).chunk
+  }
+
+  /** Takes back the close that was pushed last, if it is not done yet. */
+  uncloses(): boolean {
+    if (this.#items.at(-1)?.what !== 'close') return false
+    this.#items.pop()
+    return true
+  }
+
+  async #work(): Promise<void> {
+    this.#busy = true
+    for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
+      try {
+        await this.#do(item)
+      } catch (error) {
+        if (!this.failed) {
+          this.failed = true
+          this.#events.failed(error as Error)
+        }
+        if (item.what === 'packets') this.#events.lost(item.chunk)
+      }
+      if (item.what !== 'packets') continue
+      item.chunk.empty()
+      this.#free.push(item.chunk)
+      this.#events.freed()
+    }
+    this.#busy = false
+    this.#events.idle()
+  }
+
+  async #do(item: Item): Promise<void> {
+    if (item.what === 'open') {
+      this.failed = this.#opened = false
+      this.#bytes = 0
+      const removed = await this.#output.open()
+      this.#opened = true
+      this.#events.opened(removed)
+    }
+    if (this.failed) {
+      if (item.what === 'packets') this.#events.lost(item.chunk)
+      if (item.what === 'close') await this.#close()
+      return
+    }
+    const bytes = item.what === 'packets' ? item.chunk.bytes.subarray(0, item.chunk.length) : item.bytes
+    await this.#output.write(bytes)
+    this.#bytes += bytes.length
+    if (item.what === 'close') await this.#close()
+  }
+
+  async #close(): Promise<void> {
+    await this.#output.close()
+    if (this.#opened) this.#events.closed(this.#bytes)
+    this.#opened = false
+  }
+}

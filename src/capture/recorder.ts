@@ -1,0 +1,190 @@
+// From packets to chunks that wait to be written: which file a packet goes to (rotation), what its blocks stand between
+// (headers, statistics), and what happens when no chunk is free (overflow). Copies are made at once, so that no lease is
+// kept, unless it blocks. The writer (writer.ts) says when a capture begins and ends.
+import { SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../packet.js'
+import type { Overflow } from '../sink.js'
+import { blockBytes, type Chunk } from './chunk.js'
+import { type CaptureClock, secondsBetween } from './clock.js'
+import { Held } from './held.js'
+import { type CaptureInterface, type CapturePort, describe, headOf, tailOf } from './interfaces.js'
+import type { Rotation } from './options.js'
+import { STATISTICS_BYTES, type Timestamp } from './pcapng.js'
+import type { WriteQueue } from './queue.js'
+
+/** A chunk that is not full is written after this. */
+const FLUSH_MS = 100
+
+export class Recorder {
+  readonly interfaces: CaptureInterface[] = []
+  readonly drops: Record<string, number> = { overflow: 0, failed: 0 }
+  /** A file is begun and not ended, as far as what was pushed goes. */
+  open = false
+  readonly #queue: WriteQueue
+  readonly #clock: CaptureClock
+  readonly #began: Timestamp
+  readonly #overflow: Overflow
+  readonly #rotate: Rotation | undefined
+  readonly #held = new Held<CapturePort>()
+  #chunk: Chunk | undefined
+  /** Of the file: bytes that it may still get, has it packets, when it began. */
+  #left = Infinity
+  #hasPackets = false
+  #fileBegan: Timestamp
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(queue: WriteQueue, clock: CaptureClock, overflow: Overflow, rotate: Rotation | undefined) {
+    this.#queue = queue
+    this.#clock = clock
+    this.#began = this.#fileBegan = clock.snapshot()
+    this.#overflow = overflow
+    this.#rotate = rotate
+  }
+
+  /** Packets whose leases are held. */
+  get held(): number {
+    return this.#held.length
+  }
+
+  /** One more interface, described from now on. */
+  add(made: CaptureInterface): void {
+    this.interfaces.push(made)
+    if (!this.open) return
+    this.#submit()
+    const bytes = describe(made)
+    this.#left -= bytes.length + STATISTICS_BYTES
+    this.#queue.push({ what: 'blocks', bytes })
+  }
+
+  /** A file begins. */
+  begin(): void {
+    this.open = true
+    this.#clock.follow()
+    this.#clock.read()
+    const bytes = headOf(this.interfaces)
+    this.#fileBegan = this.#clock.snapshot()
+    this.#hasPackets = false
+    this.#left = (this.#rotate?.bytes ?? Infinity) - bytes.length - STATISTICS_BYTES * this.interfaces.length
+    this.#queue.push({ what: 'open', bytes })
+  }
+
+  /** It ends, with what was counted so far. */
+  end(): void {
+    this.#submit()
+    this.open = false
+    this.#clock.read()
+    this.#queue.push({ what: 'close', bytes: tailOf(this.interfaces, this.#began, this.#clock) })
+  }
+
+  /** The first `count` of `ids`, of `received` packets that came by. False: no room, and `overflow` is `strict`. */
+  put(port: CapturePort, slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
+    const { to } = port
+    to.received += received
+    to.accepted += count
+    if (count === 0) return true
+    this.#clock.read()
+    if (this.#queue.failed && this.#rotate === undefined) return this.#drop(to, 'failed', count)
+    const done = this.#held.length > 0 ? 0 : this.#encode(port, slots, ids, 0, count, this.#clock)
+    if (done === count) return true
+    if (this.#overflow === 'block') {
+      this.#held.push(slots, ids, done, count, port, this.#clock.snapshot())
+      return true
+    }
+    this.#drop(to, 'overflow', count - done)
+    return this.#overflow !== 'strict'
+  }
+
+  /** A chunk is free: what is held goes first. True: nothing is held any more. */
+  goOn(): boolean {
+    for (let list = this.#held.first; list !== undefined; list = this.#held.first) {
+      const { slots, ids, port, time, next } = list
+      const done = this.#encode(port, slots, ids, next, ids.length, time)
+      this.#held.letGo(list, done)
+      if (done < ids.length) return false
+    }
+    return true
+  }
+
+  /** The packets of a chunk will be in no file. */
+  lost(chunk: Chunk, reason: 'overflow' | 'failed'): void {
+    chunk.packets.forEach((count, id) => {
+      this.#drop(this.interfaces[id], reason, count)
+    })
+  }
+
+  // Puts packets into chunks; where it stopped for want of one.
+  #encode(
+    port: CapturePort,
+    slots: Slots,
+    ids: Uint32Array,
+    from: number,
+    to: number,
+    time: Timestamp,
+  ): number {
+    const { id, snaplen } = port.to
+    const { meta } = slots
+    if (this.#hasPackets && secondsBetween(this.#fileBegan, time) >= (this.#rotate?.seconds ?? Infinity))
+      this.#turnOver()
+    let chunk = this.#chunk
+    let counted = from
+    let i = from
+    for (; i < to; i++) {
+      const captured = Math.min(meta[(ids[i] << SLOT_SHIFT) + SLOT_LENGTH], snaplen)
+      const bytes = blockBytes(captured)
+      if (chunk === undefined || bytes > chunk.left || bytes > this.#left) {
+        chunk?.count(id, i - counted)
+        counted = i
+        chunk = this.#roomFor(bytes)
+        if (chunk === undefined) break
+      }
+      chunk.add(slots, ids[i], captured, id, port.flags, time)
+      this.#left -= bytes
+      this.#hasPackets = true
+    }
+    chunk?.count(id, i - counted)
+    if (chunk !== undefined) this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS)
+    return i
+  }
+
+  #roomFor(bytes: number): Chunk | undefined {
+    if (bytes > this.#left && this.#hasPackets) this.#turnOver()
+    if (this.#chunk !== undefined && bytes > this.#chunk.left) this.#submit()
+    this.#chunk ??= this.#queue.take() ?? this.#oldest()
+    return this.#chunk
+  }
+
+  #oldest(): Chunk | undefined {
+    const chunk = this.#overflow === 'drop-oldest' ? this.#queue.takeOldest() : undefined
+    if (chunk === undefined) return undefined
+    this.lost(chunk, 'overflow')
+    chunk.empty()
+    return chunk
+  }
+
+  #turnOver(): void {
+    this.end()
+    this.begin()
+  }
+
+  #submit(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const chunk = this.#chunk
+    if (chunk === undefined || chunk.length === 0) return
+    this.#chunk = undefined
+    this.#clock.follow()
+    this.#queue.push({ what: 'packets', chunk })
+  }
+
+  // While something is written there is no hurry: the next chunks would wait anyway, and better full.
+  #flush(): void {
+    this.#timer = undefined
+    if (this.#queue.idle) this.#submit()
+    else this.#timer = setTimeout(() => this.#flush(), FLUSH_MS)
+  }
+
+  #drop(from: CaptureInterface, reason: 'overflow' | 'failed', count: number): true {
+    from.dropped += count
+    this.drops[reason] += count
+    return true
+  }
+}

@@ -1,0 +1,197 @@
+// A capture as a ring: what stands in the file is what a guest has sent. A queue (data/source.ts) on it has leases, credit
+// and backpressure like any other. It says when a packet is due; it knows no rxjs.
+
+import { nodeTimers } from '../data/kick-guard.js'
+import type { DataPlane } from '../data/plane.js'
+import { HEADROOM, LARGE_SLOT } from '../data/pool-arrays.js'
+import {
+  CREDIT,
+  MORE,
+  type Moved,
+  NO_SLOT as NO_SLOT_BIT,
+  type PortEvents,
+  type QueuePort,
+} from '../data/port.js'
+import { VhostError } from '../errors.js'
+import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
+import { copyBytes } from './bytes.js'
+import type { Input } from './input.js'
+import { CaptureReader, END, FRAME, SKIPPED, WAIT } from './reader.js'
+
+/** What is shorter is no Ethernet frame: no ring takes it. */
+const SHORTEST = 14
+const LONGEST = LARGE_SLOT - HEADROOM
+
+export interface ReplayPortOptions {
+  /** Times as fast as recorded. */
+  speed: number
+  /** Times that the file is sent. */
+  loop: number
+  input: (onMore: () => void, onError: (error: Error) => void) => Input
+  /** All was dequeued, or there is an error behind what was. */
+  onEnd: (error?: unknown) => void
+}
+
+export class ReplayPort implements QueuePort {
+  readonly exchange: Uint32Array
+  readonly running = true
+  readonly #plane: DataPlane
+  readonly #options: ReplayPortOptions
+  readonly #input: Input
+  readonly #reader: CaptureReader
+  readonly #drops = { runt: 0 }
+  #account = 0
+  #events: PortEvents | null = null
+  #timer: unknown = null
+  #packets = 0
+  #bytes = 0
+  /** Rounds that are done, and packets of this one. */
+  #rounds = 0
+  #inRound = 0
+  /** When the first packet of this round was sent, and when it was recorded. */
+  #sentFirst = 0
+  #recordedFirst = 0
+  /** The next packet is due then; 0: it is not known. */
+  #due = 0
+  #over = false
+  #error: unknown
+
+  constructor(plane: DataPlane, options: ReplayPortOptions) {
+    this.#plane = plane
+    this.#options = options
+    this.exchange = plane.pool.exchange
+    this.#input = options.input(
+      () => this.#events?.kick(),
+      error => {
+        this.#fail(error)
+        this.#events?.kick()
+      },
+    )
+    this.#reader = new CaptureReader(this.#input)
+  }
+
+  open(account: number, events: PortEvents): void {
+    this.#account = account
+    this.#events = events
+  }
+
+  close(): void {
+    this.#events = null
+    this.#clear()
+    this.#input.close()
+  }
+
+  dequeue(max: number, at: number): number {
+    let count = 0
+    let why = 0
+    try {
+      while (count < max && why === 0 && !this.#over) {
+        const next = this.#reader.next()
+        if (next === END) this.#endOfRound()
+        else if (next === WAIT) break
+        else if (next === SKIPPED) why = MORE
+        else if (this.#runt()) continue
+        else if (!this.#isDue()) break
+        else why = this.#take(at + count)
+        if (next === FRAME && why === 0) count++
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+    return count | why
+  }
+
+  enqueue(): number {
+    throw new Error('rx-vhost: nothing can be sent into a capture that is replayed')
+  }
+
+  /** Nothing is there: the input will kick, or a timer. */
+  arm(): boolean {
+    const { timers = nodeTimers, scheduler } = this.#plane
+    if (this.#timer !== null) return false
+    if (this.#over) this.#timer = timers.set(() => this.#options.onEnd(this.#error), 0)
+    else if (this.#due > 0)
+      this.#timer = timers.set(
+        () => {
+          this.#timer = null
+          this.#events?.kick()
+        },
+        Math.ceil(this.#due - scheduler.now()),
+      )
+    return false
+  }
+
+  suppress(): void {
+    if (!this.#over) this.#clear()
+  }
+
+  mute(): void {}
+
+  moved(): Moved {
+    return { packets: this.#packets, bytes: this.#bytes }
+  }
+
+  drops(): Readonly<Record<string, number>> {
+    return this.#drops
+  }
+
+  // Copies the packet into a slot, whose id goes to `at` of the exchange; why not, or 0.
+  #take(at: number): number {
+    const { pool } = this.#plane
+    const { data, length } = this.#reader
+    if (length > LONGEST)
+      throw new VhostError(
+        'ERR_VHOST_CAPTURE_INVALID',
+        `at byte ${this.#input.position} of the capture: a packet of ${length} bytes, longer than any that fits`,
+      )
+    if (!pool.accounts.hasCredit(this.#account)) return CREDIT
+    const slot = pool.alloc(length, this.#account)
+    if (slot === NO_SLOT) return NO_SLOT_BIT
+    copyBytes(this.#input.view, data, pool.view, pool.meta[(slot << SLOT_SHIFT) + SLOT_OFFSET], length)
+    this.exchange[at] = slot
+    this.#reader.take()
+    this.#inRound++
+    this.#packets++
+    this.#bytes += length
+    this.#due = 0
+    return 0
+  }
+
+  #runt(): boolean {
+    if (this.#reader.length >= SHORTEST) return false
+    this.#drops.runt++
+    this.#reader.take()
+    return true
+  }
+
+  #isDue(): boolean {
+    const { speed } = this.#options
+    if (speed === Infinity) return true
+    const now = this.#plane.scheduler.now()
+    if (this.#inRound === 0) {
+      this.#sentFirst = now
+      this.#recordedFirst = this.#reader.ms
+    }
+    this.#due = this.#sentFirst + (this.#reader.ms - this.#recordedFirst) / speed
+    return this.#due <= now
+  }
+
+  // A round without a packet is the last: it would go on for ever.
+  #endOfRound(): void {
+    this.#over = ++this.#rounds >= this.#options.loop || this.#inRound === 0
+    this.#inRound = 0
+    if (!this.#over) this.#reader.rewind()
+  }
+
+  // What was dequeued before is delivered first.
+  #fail(error: unknown): void {
+    this.#over = true
+    this.#error ??= error
+  }
+
+  #clear(): void {
+    const { timers = nodeTimers } = this.#plane
+    if (this.#timer !== null) timers.clear(this.#timer)
+    this.#timer = null
+  }
+}

@@ -1,0 +1,141 @@
+// PcapngWriter: one capture, into which any number of pipelines write. Here: who uses it, its interfaces, what it tells. The
+// operator is in capture.ts, what becomes of packets in recorder.ts, what waits for the disk in queue.ts.
+import type { Writable } from 'node:stream'
+import { type Observable, Subject } from 'rxjs'
+import { debugFor } from '../debug.js'
+import { VhostError } from '../errors.js'
+import { CaptureClock } from './clock.js'
+import type { CaptureInterface } from './interfaces.js'
+import {
+  type CaptureEvent,
+  type CaptureStats,
+  checkWriterOptions,
+  type PcapngWriterOptions,
+} from './options.js'
+import { FileOutput, type Output, StreamOutput } from './output.js'
+import { WriteQueue } from './queue.js'
+import { Recorder } from './recorder.js'
+
+/** What waits for the disk at most: at 64 bytes a frame, 40,000 packets. */
+export const HIGH_WATER_BYTES = 4 << 20
+
+const debug = debugFor('capture')
+
+/**
+ * A capture that several pipelines share: `capture(writer, { name })` in each. Its file is begun by the first subscription
+ * and ends when the last has left and all is written; a later one goes on behind it, in a section of its own.
+ */
+export class PcapngWriter {
+  /** What happens to the file or stream. Never errors or completes. */
+  readonly events: Observable<CaptureEvent>
+  readonly #events = new Subject<CaptureEvent>()
+  readonly #output: Output
+  readonly #queue: WriteQueue
+  /** @internal */
+  readonly recorder: Recorder
+  #users = 0
+  #finished: (() => void)[] = []
+
+  /** @param to A path, or a stream. */
+  constructor(to: string | Writable, options: PcapngWriterOptions = {}) {
+    checkWriterOptions(to, options)
+    const { rotate, ring, overflow = 'drop-newest', highWaterBytes = HIGH_WATER_BYTES } = options
+    this.#output =
+      typeof to === 'string'
+        ? new FileOutput(to, rotate !== undefined, ring)
+        : new StreamOutput(to, options.end ?? true)
+    this.#queue = new WriteQueue(this.#output, highWaterBytes, {
+      opened: removed => {
+        if (removed !== undefined) this.#tell({ type: 'removed', path: removed })
+        this.#tell({ type: 'opened', path: this.#output.path })
+      },
+      closed: bytes => this.#tell({ type: 'closed', path: this.#output.path, bytes }),
+      failed: error => this.#failed(error),
+      lost: chunk => this.recorder.lost(chunk, 'failed'),
+      freed: () => this.#settle(),
+      idle: () => this.#idle(),
+    })
+    this.recorder = new Recorder(this.#queue, new CaptureClock(options.now), overflow, rotate)
+    this.events = this.#events.asObservable()
+    if (options.onEvent) this.#events.subscribe(options.onEvent)
+  }
+
+  get stats(): CaptureStats {
+    const { interfaces, held, drops } = this.recorder
+    const sum = (of: 'received' | 'accepted' | 'dropped'): number =>
+      interfaces.reduce((all, one) => all + one[of], 0)
+    return {
+      packets: sum('accepted') - sum('dropped') - held,
+      held,
+      filtered: sum('received') - sum('accepted'),
+      drops: Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0)),
+    }
+  }
+
+  /** Resolves when no pipeline uses it any more and all that was captured is written, or lost and counted. */
+  finished(): Promise<void> {
+    if (this.#isFinished) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#finished.push(resolve)
+    })
+  }
+
+  /** The interface of that name; a new one without. @internal */
+  interfaceOf(name: string | undefined, snaplen: number): CaptureInterface {
+    const { interfaces } = this.recorder
+    const known = interfaces.find(one => one.name === name && one.snaplen === snaplen)
+    if (known) return known
+    const id = interfaces.length
+    const made = { id, name: name ?? `queue${id}`, snaplen, received: 0, accepted: 0, dropped: 0 }
+    this.recorder.add(made)
+    return made
+  }
+
+  /** A pipeline begins; returns what says that it ended. @internal */
+  use(): () => void {
+    if (this.#users++ === 0 && !this.recorder.open) {
+      // Ended a moment ago, as by retry(): it just goes on.
+      if (!this.#queue.failed && this.#queue.uncloses()) this.recorder.open = true
+      else this.recorder.begin()
+    }
+    let used = true
+    return () => {
+      if (!used) return
+      used = false
+      if (--this.#users === 0) this.#settle()
+    }
+  }
+
+  get #isFinished(): boolean {
+    return this.#users === 0 && !this.recorder.open && this.#queue.idle
+  }
+
+  // What is held goes on; when that is all, and nobody is left, the file ends.
+  #settle(): void {
+    if (this.recorder.goOn() && this.#users === 0 && this.recorder.open) this.recorder.end()
+  }
+
+  #idle(): void {
+    if (!this.#isFinished) return
+    const finished = this.#finished
+    this.#finished = []
+    for (const resolve of finished) resolve()
+  }
+
+  #failed(cause: Error): void {
+    const { path } = this.#output
+    const reason = (cause as NodeJS.ErrnoException).code
+    const error = new VhostError(
+      'ERR_VHOST_CAPTURE_FAILED',
+      `the capture ${path === undefined ? 'stream' : path} failed (${cause.message})`,
+      { path, reason, cause, fix: 'packets go on, and are not captured' },
+    )
+    if (!this.#events.observed) process.emitWarning(error)
+    this.#tell({ type: 'failed', path, error })
+  }
+
+  #tell(event: CaptureEvent): void {
+    debug('%o', event)
+    this.#events.next(event)
+  }
+}
