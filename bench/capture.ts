@@ -29,6 +29,7 @@ function print(name: string, count: number, ms: number, bytes: number): void {
 }
 
 async function write(name: string, length: number, count: number, to: string, options: PcapngWriterOptions) {
+  rmSync(path, { force: true }) // to cut an old file takes its time
   const writer = new PcapngWriter(to, options)
   const source = new SourceQueue(plane)
   const port = new FakePort(pool)

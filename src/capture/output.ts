@@ -9,8 +9,8 @@ export interface Output {
   readonly path: string | undefined
   /** A file, or a section of a stream, begins. Resolves to a path that was removed for it. */
   open(): Promise<string | undefined>
-  /** All of `bytes`, which may be used again when it resolves. */
-  write(bytes: Uint8Array): Promise<void>
+  /** All of these whole blocks, whose memory may be used again when it resolves. */
+  write(parts: Uint8Array[]): Promise<void>
   close(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ export class FileOutput implements Output {
   readonly #ring: number
   #handle: FileHandle | null = null
   #opened = 0
-  /** Bytes in the file: whole blocks. */
+  /** Bytes in the file, of writes that succeeded: what one that failed left is cut off, since it counts as lost. */
   #length = 0
 
   /** `numbered`: a new file, `x-00001.pcapng`, for each open(), of which the last `ring` stay. Otherwise one for all. */
@@ -47,15 +47,19 @@ export class FileOutput implements Output {
     )
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(parts: Uint8Array[]): Promise<void> {
     const handle = this.#handle
     if (handle === null) throw new Error('no file is open')
     try {
-      for (let at = 0; at < bytes.length; ) {
-        const { bytesWritten } = await handle.write(bytes, at, bytes.length - at)
-        at += bytesWritten
+      const { bytesWritten } = await handle.writev(parts)
+      let left = bytesWritten
+      for (const part of parts) {
+        // A disk that is nearly full takes a part of it, and says so at the next write.
+        for (let at = Math.min(left, part.length); at < part.length; )
+          at += (await handle.write(part, at, part.length - at)).bytesWritten
+        left = Math.max(0, left - part.length)
       }
-      this.#length += bytes.length
+      for (const { length } of parts) this.#length += length
     } catch (error) {
       await handle.truncate(this.#length).catch(() => {}) // not a regular file
       throw error
@@ -96,9 +100,9 @@ export class StreamOutput implements Output {
     return undefined
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(parts: Uint8Array[]): Promise<void> {
     // A copy: a stream may keep what it was given for longer than its callback says.
-    return this.#call(done => this.#stream.write(Buffer.from(bytes), done))
+    return this.#call(done => this.#stream.write(Buffer.concat(parts), done))
   }
 
   close(): Promise<void> {

@@ -13,6 +13,8 @@ export type Item =
   | { what: 'packets'; chunk: Chunk }
   | { what: 'close'; bytes: Buffer }
 
+const filled = ({ bytes, length }: Chunk): Uint8Array => bytes.subarray(0, length)
+
 export interface WriteQueueEvents {
   opened(removed: string | undefined): void
   closed(bytes: number): void
@@ -80,41 +82,56 @@ export class WriteQueue {
   async #work(): Promise<void> {
     this.#busy = true
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
+      const chunks = item.what === 'packets' ? this.#together(item.chunk) : []
       try {
-        await this.#do(item)
+        if (item.what === 'open') await this.#open()
+        if (!this.failed) await this.#write(item.what === 'packets' ? chunks.map(filled) : [item.bytes])
+        else for (const chunk of chunks) this.#events.lost(chunk)
+        if (item.what === 'close') await this.#close()
       } catch (error) {
-        if (!this.failed) {
-          this.failed = true
-          this.#events.failed(error as Error)
-        }
-        if (item.what === 'packets') this.#events.lost(item.chunk)
+        for (const chunk of chunks) this.#events.lost(chunk)
+        this.#fail(error as Error)
+        if (item.what === 'close') await this.#close().catch(() => {})
       }
-      if (item.what !== 'packets') continue
-      item.chunk.empty()
-      this.#free.push(item.chunk)
-      this.#events.freed()
+      for (const chunk of chunks) {
+        chunk.empty()
+        this.#free.push(chunk)
+      }
+      if (chunks.length > 0) this.#events.freed()
     }
     this.#busy = false
     this.#events.idle()
   }
 
-  async #do(item: Item): Promise<void> {
-    if (item.what === 'open') {
-      this.failed = this.#opened = false
-      this.#bytes = 0
-      const removed = await this.#output.open()
-      this.#opened = true
-      this.#events.opened(removed)
+  // A write takes a turn of the event loop, however little it is: chunks that wait go together. Not all of them: the others
+  // are filled meanwhile.
+  #together(first: Chunk): Chunk[] {
+    const chunks = [first]
+    for (let item = this.#items[0]; item?.what === 'packets'; item = this.#items[0]) {
+      if (chunks.length >= this.#most / 2) break
+      chunks.push(item.chunk)
+      this.#items.shift()
     }
-    if (this.failed) {
-      if (item.what === 'packets') this.#events.lost(item.chunk)
-      if (item.what === 'close') await this.#close()
-      return
-    }
-    const bytes = item.what === 'packets' ? item.chunk.bytes.subarray(0, item.chunk.length) : item.bytes
-    await this.#output.write(bytes)
-    this.#bytes += bytes.length
-    if (item.what === 'close') await this.#close()
+    return chunks
+  }
+
+  async #open(): Promise<void> {
+    this.failed = this.#opened = false
+    this.#bytes = 0
+    const removed = await this.#output.open()
+    this.#opened = true
+    this.#events.opened(removed)
+  }
+
+  async #write(parts: Uint8Array[]): Promise<void> {
+    await this.#output.write(parts)
+    for (const { length } of parts) this.#bytes += length
+  }
+
+  #fail(error: Error): void {
+    if (this.failed) return
+    this.failed = true
+    this.#events.failed(error)
   }
 
   async #close(): Promise<void> {

@@ -21,6 +21,8 @@ import { CaptureReader, END, FRAME, SKIPPED, WAIT } from './reader.js'
 /** What is shorter is no Ethernet frame: no ring takes it. */
 const SHORTEST = 14
 const LONGEST = LARGE_SLOT - HEADROOM
+/** Node's timers take no more, and would be at once. A file may say any time. */
+const MOST_MS = 2 ** 31 - 1
 
 export interface ReplayPortOptions {
   /** Times as fast as recorded. */
@@ -116,7 +118,7 @@ export class ReplayPort implements QueuePort {
           this.#timer = null
           this.#events?.kick()
         },
-        Math.ceil(this.#due - scheduler.now()),
+        Math.min(MOST_MS, Math.ceil(this.#due - scheduler.now())),
       )
     return false
   }

@@ -390,6 +390,15 @@ test('a full disk is an event: the path goes on, and what is lost is counted', a
   t.deepEqual(writer.stats, { packets: 0, held: 0, filtered: 0, drops: { failed: 20 } })
 })
 
+test('a failure that nobody listens for is a warning of the process', async t => {
+  const warned = new Promise<Error>(resolve => process.once('warning', resolve))
+  const { queue, run } = bench()
+  const running = queue.pipe(capture('/dev/full')).subscribe()
+  run(1)
+  running.unsubscribe()
+  t.like(await warned, { code: 'ERR_VHOST_CAPTURE_FAILED', path: '/dev/full' })
+})
+
 test('a folder that is not there is an event as well', async t => {
   const events: CaptureEvent[] = []
   const writer = new PcapngWriter(join(folder(t), 'none', 'x'), { onEvent: event => events.push(event) })

@@ -55,6 +55,25 @@ test('single packets too', async t => {
   marbles(h => h.expectPackets(replayIn(h.plane, file).packets).toBe('0-(1|)'), { equal: t.deepEqual })
 })
 
+test('a packet of the far future is waited for, by timers that Node has', async t => {
+  const file = await captureOf([0, 1e12])
+  const waits: number[] = []
+  marbles(
+    h => {
+      const timers = {
+        set: (run: () => void, ms: number) => {
+          waits.push(ms)
+          return h.plane.timers?.set(run, ms)
+        },
+        clear: (timer: unknown) => h.plane.timers?.clear(timer),
+      }
+      h.expectBursts(replayIn({ ...h.plane, timers }, file), '----!').toBe('0----')
+    },
+    { equal: t.deepEqual },
+  )
+  t.deepEqual(waits, [2 ** 31 - 1])
+})
+
 test('a loop begins with the first packet when the last is gone', async t => {
   const file = await captureOf([0, 2])
   marbles(

@@ -1,6 +1,8 @@
 // Run by no-addon.test.ts in a copy of the package that has no addon: an application's test of its pipeline.
 import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import type * as Capture from '../../src/capture/index.js'
 import type * as Errors from '../../src/errors.js'
 import type * as Headers from '../../src/headers/index.js'
 import type * as Native from '../../src/native.js'
@@ -13,6 +15,7 @@ const { fakeFromGuest, fakePlane, frames, marbles } = (await load('testing/index
 const { enqueue, filterPackets } = (await load('operators/index.js')) as typeof Operators
 const { toAsyncIterable } = (await load('streams/index.js')) as typeof Streams
 const { HeaderReader } = (await load('headers/index.js')) as typeof Headers
+const { capture } = (await load('capture/index.js')) as typeof Capture
 const { native } = (await load('native.js')) as typeof Native
 const { VhostError } = (await load('errors.js')) as typeof Errors
 
@@ -23,6 +26,7 @@ marbles(h => {
   h.expectBursts(
     from.queue.pipe(
       filterPackets(p => p.uint32(14) !== 1 && reader.of(p).etherType === 0x0800),
+      capture(new PassThrough().resume()),
       enqueue(to.sink),
     ),
   ).toBe('')

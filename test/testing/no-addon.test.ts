@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 
-test('rx-vhost/testing, rx-vhost/operators and rx-vhost/headers need no addon', async t => {
+test('rx-vhost/testing, /operators, /headers, /streams and capture() need no addon', async t => {
   const root = join(import.meta.dirname, '../../..')
   const copy = mkdtempSync(join(tmpdir(), 'rx-vhost-no-addon-'))
   t.teardown(() => rmSync(copy, { recursive: true, force: true }))
