@@ -144,7 +144,7 @@ export class DriverLife {
   }
 
   #accept(connection: Connection): void {
-    const { maxDevices = 1, peers } = this.#options
+    const { maxDevices = 1, peers, maxMtu, config } = this.#options
     const { peer } = connection
     const busy = this.#devices.size >= maxDevices
     if (busy || !isAllowed(peers, peer)) {
@@ -156,15 +156,15 @@ export class DriverLife {
     }
     const events = new Subject<DeviceEvent>()
     const handlers = {
-      event: (event: DeviceEvent) => events.next(event),
-      closed: () => {
-        this.#leave(device)
-        events.complete()
+      event: (event: DeviceEvent) => {
+        events.next(event)
+        if (event.type === 'closed' && event.reason === 'fd_exhausted')
+          this.events.next({ type: 'resource-pressure', path: this.#path, reason: event.reason })
       },
+      closed: () => this.#leave(device, events),
       trace: this.trace,
       ring: (ring: number, runs: boolean) => connected.pairs.ringState(ring, runs),
     }
-    const { maxMtu, config } = this.#options
     const offer = { ...this.#features.offer, maxMtu, config, expected: this.#used }
     const session = new DeviceSession(this.#path, connection, handlers, offer)
     const pairs = new QueuePairs(session, {
@@ -181,7 +181,7 @@ export class DriverLife {
     session.tell({ type: 'connected', peer })
   }
 
-  #leave(device: VhostDevice): void {
+  #leave(device: VhostDevice, events: Subject<DeviceEvent>): void {
     const connected = this.#devices.get(device)
     this.#devices.delete(device)
     connected?.pairs.end()
@@ -189,6 +189,7 @@ export class DriverLife {
     this.#queues.follow(this.#current)
     this.#origin?.over(connected?.session.served ?? false)
     if (this.#origin?.last) this.#complete()
+    events.complete()
   }
 
   /** There will be no other connection. */

@@ -79,6 +79,9 @@ export type DriverEvent =
   | { type: 'retrying'; path: string; attempt: number; delay: number; reason: string }
   /** A connection was closed at once: `maxDevices` are there already, or its process is not among `peers`. */
   | { type: 'refused'; path: string; reason: 'busy' | 'peer'; peer?: PeerCredentials }
-  /** accept() failed for want of fds or memory; it is tried again. */
+  /**
+   * accept() failed for want of fds or memory, with the errno's name as its `reason`; it is tried again. Or `fd_exhausted`:
+   * a device was closed because this process had no room for the fds that its front end sent.
+   */
   | { type: 'resource-pressure'; path: string; reason: string }
   | { type: 'closed'; path: string }

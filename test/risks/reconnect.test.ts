@@ -102,7 +102,7 @@ test.serial('a guest that goes, in the middle of traffic, and another one that c
   t.is(names(events, 'ready').length, TIMES)
 })
 
-test.serial('one connection too many is closed and told, and the first does not notice', async t => {
+test.serial('A22: one connection too many is closed and told, and the first does not notice', async t => {
   const it = scene(t)
   const { a, b } = joined(it)
   const told: DriverEvent[] = []

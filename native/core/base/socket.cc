@@ -69,14 +69,20 @@ int remove_stale(const std::string& path, const sockaddr_un& address) {
   return ::unlink(path.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
+// Since Linux 6.5; older headers don't have it.
+constexpr int kScmPidfd = 4;
+
 void collect_fds(msghdr& header, std::vector<Fd>& fds) {
   for (cmsghdr* c = CMSG_FIRSTHDR(&header); c != nullptr; c = CMSG_NXTHDR(&header, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    const bool pidfd = c->cmsg_type == kScmPidfd;
+    if (c->cmsg_level != SOL_SOCKET || (c->cmsg_type != SCM_RIGHTS && !pidfd)) continue;
     const size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (size_t i = 0; i < count; i++) {
-      int fd;
-      memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
-      fds.emplace_back(fd);
+      int number;
+      memcpy(&number, CMSG_DATA(c) + i * sizeof number, sizeof number);
+      Fd fd(number);
+      // The kernel adds one to every read of a socket that a supervisor set up so: nobody's, but open.
+      if (!pidfd) fds.push_back(std::move(fd));
     }
   }
 }

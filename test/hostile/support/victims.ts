@@ -1,13 +1,9 @@
-// Front ends in processes of their own, to be killed: made by victims.c, which is compiled when a test wants it, with the
-// compiler that the addon needs anyway.
-import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
+// Front ends in processes of their own, to be killed: made by victims.c.
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
-import { folder } from './stage.js'
-
-const source = join(import.meta.dirname, '..', '..', '..', '..', 'test', 'hostile', 'support', 'victims.c')
+import { compiled, plainEnv } from './programs.js'
 
 /** What a victim does once its device runs. */
 export type Doing = 'nothing' | 'sending' | 'receiving'
@@ -18,11 +14,7 @@ export class Victims {
   readonly #lines: AsyncIterator<string>
 
   constructor() {
-    const program = join(folder, 'victims')
-    // Without what a sanitized run preloads.
-    const env = { PATH: process.env.PATH }
-    execFileSync('gcc', ['-std=gnu11', '-O1', '-Wall', '-Wextra', '-Werror', source, '-o', program], { env })
-    this.#process = spawn(program, { stdio: ['pipe', 'pipe', 'inherit'], env })
+    this.#process = spawn(compiled('victims'), { stdio: ['pipe', 'pipe', 'inherit'], env: plainEnv })
     this.#lines = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]()
   }
 
