@@ -131,9 +131,8 @@ function kinds(front: HostileFrontEnd): Record<string, () => number> {
 }
 
 const asMemory: Record<string, string[]> = {
-  // The sizes of what /proc shows are no sizes, and an O_PATH fd can't be mapped.
+  // The sizes of what /proc shows are no sizes.
   '/proc/self/mem': ['mem_file_size', 'fd_type'],
-  'an O_PATH fd': ['mem_map', 'fd_type'],
 }
 
 for (const [id, requestsOf] of [
@@ -142,7 +141,9 @@ for (const [id, requestsOf] of [
 ] as const)
   hostile(
     id,
-    id === 'D13' ? 'only an eventfd is a kick, a call or an error fd' : 'only a regular file is memory',
+    id === 'D13'
+      ? 'only an eventfd is a kick, a call or an error fd (D19)'
+      : 'only a regular file is memory (C11)',
     async scene => {
       const front = await scene.run()
       for (const [kind, make] of Object.entries(kinds(front))) {

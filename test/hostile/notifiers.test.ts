@@ -113,7 +113,7 @@ hostile(
 
 hostile(
   'D15',
-  'an error eventfd that is full and blocks: the fault is told all the same',
+  'an error eventfd that is full and blocks (D19): the fault is told all the same',
   async scene => {
     const { t } = scene
     const front = await scene.run()

@@ -95,7 +95,11 @@ const dropped: Record<string, Case[]> = {
       write: chain(front => [{ at: end(front), length: 72 }]),
     },
     { id: 'F18', what: 'a last byte outside', write: chain(front => [{ at: end(front) - 71n, length: 72 }]) },
-    { id: 'F18', what: 'an end that wraps', write: chain(() => [{ at: (1n << 64n) - 32n, length: 72 }]) },
+    {
+      id: 'F18',
+      what: 'an end that wraps (C20)',
+      write: chain(() => [{ at: (1n << 64n) - 32n, length: 72 }]),
+    },
     {
       id: 'F18',
       what: 'a length that would wrap',
@@ -108,7 +112,7 @@ const dropped: Record<string, Case[]> = {
     },
     {
       id: 'F19',
-      what: 'a buffer across a hole',
+      what: 'a buffer across a hole (C20)',
       options: holed,
       write: chain(() => [{ at: 8 * PAGE - 36, length: PAGE + 72 }]),
     },

@@ -3,55 +3,23 @@
 #include <new>
 #include <optional>
 
-#include <linux/magic.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "core/memory/file_kind.h"
+
 namespace rxvhost {
-
-namespace {
-
-#ifndef FUSE_SUPER_MAGIC
-constexpr long FUSE_SUPER_MAGIC = 0x65735546;
-#endif
-constexpr long kCephMagic = 0x00c36400;
-constexpr long kCifsMagic = 0xff534d42;
-
-// A page fault on these waits for another process or another machine, which could then stop us for ever.
-bool may_block(long magic) {
-  switch (static_cast<unsigned long>(magic) & 0xffffffff) {
-    case FUSE_SUPER_MAGIC:
-    case NFS_SUPER_MAGIC:
-    case SMB_SUPER_MAGIC:
-    case V9FS_MAGIC:
-    case kCephMagic:
-    case kCifsMagic:
-      return true;
-    default:
-      return false;
-  }
-}
-
-bool in_memory(long magic) {
-  switch (static_cast<unsigned long>(magic) & 0xffffffff) {
-    case TMPFS_MAGIC:  // memfd too
-    case HUGETLBFS_MAGIC:
-    case RAMFS_MAGIC:
-      return true;
-    default:
-      return false;
-  }
-}
-
-}  // namespace
 
 Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_ptr<const Mapping>* out) {
   struct stat file {};
   struct statfs system {};
   if (!fd || fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return Reason::fd_type;
+  if (fcntl(fd.get(), F_GETFL) & O_PATH) return Reason::fd_type;  // names a file, and can't be mapped
   if (fstatfs(fd.get(), &system) != 0) return Reason::fd_type;
-  if (may_block(system.f_type)) return Reason::mem_fs_type;
+  const FileKind kind = file_kind(system.f_type);
+  if (kind == FileKind::may_block) return Reason::mem_fs_type;
   uint64_t end = 0, rounded = 0;
   const uint64_t block = system.f_type == HUGETLBFS_MAGIC ? static_cast<uint64_t>(file.st_blksize) : 4096;
   if (__builtin_add_overflow(offset, size, &end)) return Reason::mem_range;
@@ -61,7 +29,7 @@ Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_p
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
   madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
-  *out = std::make_shared<Mapping>(static_cast<uint8_t*>(base), rounded, !in_memory(system.f_type));
+  *out = std::make_shared<Mapping>(static_cast<uint8_t*>(base), rounded, kind == FileKind::disk);
   return Reason::none;
 }
 

@@ -9,15 +9,13 @@ namespace rxvhost {
 namespace {
 
 bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
-  return a < b + b_size && b < a + a_size;
+  return a - b < b_size || b - a < a_size;  // no sum: an end may be 2^64. No size is 0
 }
 
+// The last byte may be the last of all addresses.
 Reason check_range(const RegionSpec& r) {
-  uint64_t end = 0;
-  const bool wraps = __builtin_add_overflow(r.guest, r.size, &end) ||
-                     __builtin_add_overflow(r.user, r.size, &end) ||
-                     __builtin_add_overflow(r.offset, r.size, &end);
-  return r.size == 0 || wraps ? Reason::mem_range : Reason::none;
+  const auto wraps = [&](uint64_t start) { return start + (r.size - 1) < start; };
+  return r.size == 0 || wraps(r.guest) || wraps(r.user) || wraps(r.offset) ? Reason::mem_range : Reason::none;
 }
 
 // Overlapping regions would give one address two meanings, so that a check and the use after it could look at

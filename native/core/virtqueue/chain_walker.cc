@@ -29,6 +29,7 @@ bool DescriptorTable::gather(uint32_t index, Descriptor* out) const {
     guest_copy_once(raw + got, span.data, span.size);
     got += span.size;
     address += span.size;
+    if (address == 0 && got < sizeof raw) return false;  // behind the last address there is nothing
   }
   static_assert(sizeof(Descriptor) == sizeof raw);
   std::memcpy(out, raw, sizeof raw);

@@ -130,8 +130,10 @@ class ChainWalker {
       if (chain->count == kMaxSpans) return drop(chain, ChainDrop::fragments);
       chain->spans[chain->count++] = span;
       chain->total += span.size;
-      address += span.size;  // can't wrap: a region's end does not
+      address += span.size;
       left -= span.size;
+      // A region may end with the last address there is; what follows is not the region at 0.
+      if (address == 0 && left > 0) return drop(chain, ChainDrop::address);
     }
   }
 
