@@ -2,9 +2,10 @@
 // sends again what got lost: so all RAM of both is compared as well, before the destination has run.
 import { join } from 'node:path'
 import test from 'ava'
-import { differingPages, migrate, runState, saveRam, withMigration } from './support/migration.js'
+import { migrate, runState, withMigration } from './support/migration.js'
 import { until } from './support/program.js'
 import { qemuBuilds } from './support/qemu.js'
+import { describePages, differingPages, saveRam } from './support/ram.js'
 import { record } from './support/recordings.js'
 import { timed } from './support/scenarios.js'
 
@@ -42,7 +43,12 @@ for (const qemu of qemuBuilds()) {
       const files = ['source.ram', 'destination.ram'].map(name => join(folder, name))
       await Promise.all([saveRam(source, files[0]!), saveRam(destination, files[1]!)])
       const differ = await differingPages(files[0]!, files[1]!)
-      t.is(differ.length, 0, `of ${(192 * MiB) / 4096} pages these differ: ${differ.slice(0, 20)}`)
+      const described = await describePages(differ.slice(0, 20), files[0]!, files[1]!, departure.trace)
+      t.is(
+        differ.length,
+        0,
+        `of ${source.options.ramBytes} bytes, pages that differ: ${differ}\n${described}`,
+      )
 
       await destination.monitor.command('cont')
       await until('RARP', () => arrival.events.some(event => event.type === 'rarp'))

@@ -1,10 +1,9 @@
 // A live migration between two QEMU processes on one machine: guest 1 at one port of a switch, the place where it goes on
 // at another, guest 2 at a third.
-import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { until } from './program.js'
-import type { Guest, QemuBuild } from './qemu.js'
+import { type Guest, type QemuBuild, RAM_BYTES } from './qemu.js'
 import { type Place, withSwitch } from './switched.js'
 
 export interface Migration {
@@ -35,9 +34,13 @@ export async function withMigration(
   // Debian's kernel writes zeroes over each page that it takes: the guest's own writes then mark nearly all that the back
   // end writes, and a log without a single mark goes unnoticed.
   const append = 'init_on_alloc=0'
+  // QEMU before 9.0, without KVM, loses writes of the guest's own processor: a round takes the dirty bits, but the processor
+  // goes on writing those pages unseen until it forgets their translation. Only for memory that is no multiple of 256 KiB
+  // it takes them page by page, and then makes the processor notice (docs/decisions.md).
+  const ramBytes = RAM_BYTES + 8192
   const wanted = [
-    { device, append },
-    { number: 1, name: 'destination', incoming: SOCKET, device, append, paused },
+    { device, append, ramBytes },
+    { number: 1, name: 'destination', incoming: SOCKET, device, append, ramBytes, paused },
     { number: 2 },
   ]
   await withSwitch(t, qemu, wanted, async ({ guests, places, folder }) => {
@@ -76,23 +79,3 @@ export async function migrate(t: ExecutionContext, { source, folder }: Migration
 
 export const runState = async (guest: Guest): Promise<string> =>
   (await guest.monitor.command<{ status: string }>('query-status')).status
-
-/** All of a guest's RAM, saved to a file by QEMU's monitor. */
-export async function saveRam(guest: Guest, file: string): Promise<void> {
-  await guest.monitor.command('pmemsave', { val: 0, size: 192 << 20, filename: file })
-}
-
-/** Pages of 4 KiB in which the files differ, by number. */
-export async function differingPages(one: string, other: string): Promise<number[]> {
-  const differ: number[] = []
-  const options = { highWaterMark: 1 << 20 }
-  const others = createReadStream(other, options)[Symbol.asyncIterator]()
-  let page = 0
-  for await (const chunk of createReadStream(one, options)) {
-    const { value } = await others.next()
-    for (let at = 0; at < chunk.length; at += 4096, page++)
-      if (Buffer.compare(chunk.subarray(at, at + 4096), value.subarray(at, at + 4096)) !== 0)
-        differ.push(page)
-  }
-  return differ
-}

@@ -59,6 +59,8 @@ export interface GuestOptions {
   listens?: boolean
   /** Where its memory is; `file` is a file in /dev/shm. Default `memfd`. */
   memory?: 'memfd' | 'file'
+  /** Of the memory that it boots with. Default RAM_BYTES. */
+  ramBytes?: number
   /** Memory can be plugged in. */
   hotplug?: boolean
   /** More for the kernel's command line. */
@@ -73,13 +75,15 @@ export interface GuestOptions {
   legacy?: boolean
 }
 
+export const RAM_BYTES = 192 * 2 ** 20
+
 /** QEMU's arguments, as docs/front-ends.md prints them. */
 export function qemuArguments(options: GuestOptions, shell: string): string[] {
   const mac = `52:54:00:00:00:${options.number.toString(16).padStart(2, '0')}`
   // QEMU 7.2 crashes when a vhost-user device is started without KVM and with MSI-X. Without `romfile=`, iPXE drives
   // the device before Linux does.
   const vectors = Number.parseInt(options.qemu.version, 10) < 8 ? ',vectors=0' : ''
-  const { pairs = 1 } = options
+  const { pairs = 1, ramBytes = RAM_BYTES } = options
   const several = pairs > 1 ? ',mq=on' : ''
   const device = [options.legacy && 'disable-modern=on', options.device]
     .filter(Boolean)
@@ -87,8 +91,8 @@ export function qemuArguments(options: GuestOptions, shell: string): string[] {
   return [
     ...options.qemu.args,
     ...['-M', options.legacy ? 'pc' : 'q35', '-cpu', 'max', '-accel', 'tcg', '-smp', String(pairs)],
-    ...['-m', options.hotplug ? '192,slots=4,maxmem=1G' : '192'],
-    ...['-object', `${memoryBackend(options)},id=m,size=192M,share=on`, '-numa', 'node,memdev=m'],
+    ...['-m', `${ramBytes}B${options.hotplug ? ',slots=4,maxmem=1G' : ''}`],
+    ...['-object', `${memoryBackend(options)},id=m,size=${ramBytes},share=on`, '-numa', 'node,memdev=m'],
     ...[
       '-chardev',
       `socket,id=c,path=${options.path}${options.listens ? ',server=on,wait=off' : ',reconnect=1'}`,
