@@ -8,28 +8,31 @@ namespace {
 inline void full_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
-// The used index in shared memory decides where we go on: after a crash of the back end, or with an old front
-// end, the base that we are told can be behind what the driver has already seen used (Q36). Completions are
-// in order, so both sides resume there.
-void SplitRing::start(const Parts& parts, uint32_t size, uint16_t base, bool event_index) {
+// The used index in shared memory decides where we go on, not the base that we are told: after a crash of the
+// back end, or with an old front end, that can be behind what the driver has already seen used (Q36).
+// Completions are in order, so both sides resume there.
+void SplitRing::start(const Parts& parts, uint32_t size, bool event_index) {
   parts_ = parts;
   size_ = size;
   mask_ = size - 1;
   used_ = guest_load(&parts.used->idx);
-  published_ = called_ = used_;
-  last_avail_ = seen_avail_ = base == used_ ? base : used_;
+  published_ = called_ = seen_avail_ = used_;
+  taken_ = held_from_ = kFirst + used_;
   event_index_ = event_index;
   call_once_ = true;
-  epoch_ = 1;
   stamp_.assign(size, 0);
 }
 
 Heads SplitRing::peek(uint32_t want, uint16_t* ids) {
-  uint32_t ready = static_cast<uint16_t>(seen_avail_ - last_avail_);
-  if (ready < want) {
+  uint32_t ready = static_cast<uint16_t>(seen_avail_ - taken_);
+  // Entries shown before a publish() and after it are not mixed, since heads may repeat in the later ones
+  // only.
+  if (ready < want && (ready == 0 || held_from_ == first_held())) {
     // Acquire: pairs with the driver's barrier between writing a ring entry and advancing idx (§2.7.13.3);
     // without it we could see the new index and an old entry.
     const uint16_t now = guest_load_acquire(&parts_.avail->idx);
+    held_from_ = first_held();
+    if (taken_ >= kRenumber) renumber();
     const uint32_t known = static_cast<uint16_t>(seen_avail_ - used_);
     if (static_cast<uint16_t>(now - seen_avail_) <= size_ - known) {
       ready += static_cast<uint16_t>(now - seen_avail_);
@@ -42,7 +45,7 @@ Heads SplitRing::peek(uint32_t want, uint16_t* ids) {
     }
   }
   const uint32_t count = std::min(ready, want);
-  const uint32_t at = last_avail_ & mask_;
+  const uint32_t at = taken_ & mask_;
   const uint32_t first = std::min(count, size_ - at);
   guest_copy_once(ids, &parts_.avail->ring[at], first * sizeof *ids);
   if (first < count) guest_copy_once(ids + first, parts_.avail->ring, (count - first) * sizeof *ids);
@@ -58,9 +61,12 @@ void SplitRing::prefetch_used(uint32_t count) const {
   for (uint32_t i = 0; i < count; i += kPerLine) prefetch_to_write(&parts_.used->ring[(used_ + i) & mask_]);
 }
 
-void SplitRing::forget_stamps() {
-  std::fill(stamp_.begin(), stamp_.end(), 0);
-  epoch_ = 1;
+// Takes the numbers back to where they began; their order and lower halves stay.
+void SplitRing::renumber() {
+  const uint32_t by = (held_from_ - kFirst) & ~uint32_t{0xffff};
+  for (uint32_t& number : stamp_) number = number < held_from_ ? 0 : number - by;
+  taken_ -= by;
+  held_from_ -= by;
 }
 
 bool SplitRing::should_call() {

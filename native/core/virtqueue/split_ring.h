@@ -2,8 +2,16 @@
 // knows no packets, no chains and no guest addresses: its three parts arrive as checked pointers.
 //
 // The driver is hostile. Its indices are read once and checked against what the ring can hold; ours (used
-// index, used flags, avail_event) are written and never read back. A head that is taken bears the stamp of
-// the time until the next publish(), so that one head can't stand for two packets at once.
+// index, used flags, avail_event) are written and never read back.
+//
+// One head can't stand for two packets at once. A driver may offer a head again when it has seen it used, so
+// it shows the second offer in an index that it wrote after our publish(), and that we read after it too.
+// Hence the rule, which is exact for what we can know: an entry repeats a head if, when the index that showed
+// the entry was read, that head was taken and not published yet. It holds over the whole of a burst, whatever
+// was published in its course, and from one burst to the next; and it accuses no driver that waits for its
+// buffers, however quickly it offers them again. Heads are completed in the order in which they are taken, so
+// "not published" is a range of their numbers: each head bears the number under which it was taken last, and
+// peek() notes where the range began.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +35,7 @@ class SplitRing {
   static uint64_t used_bytes(uint32_t size) { return 6 + uint64_t{8} * size; }   // with avail_event
 
   SplitRing() = default;
-  void start(const Parts& parts, uint32_t size, uint16_t base, bool event_index);
+  void start(const Parts& parts, uint32_t size, bool event_index);
   /// The same ring at a new place: its memory was mapped anew.
   void move(const Parts& parts) { parts_ = parts; }
   /// From here on what we write into the used ring is marked as if it began at guest-physical `address`
@@ -40,15 +48,14 @@ class SplitRing {
   Heads peek(uint32_t want, uint16_t* ids);
 
   Reason take(uint16_t id) {
-    if (stamp_[id] == epoch_) return Reason::head_dup;
-    stamp_[id] = epoch_;
-    last_avail_++;
+    if (stamp_[id] >= held_from_) return Reason::head_dup;
+    stamp_[id] = taken_++;
     return Reason::none;
   }
 
   void undo(uint16_t id) {
-    last_avail_--;
-    stamp_[id] = epoch_ - 1;
+    taken_--;
+    stamp_[id] = 0;
   }
 
   void complete(uint16_t id, uint32_t length) {
@@ -65,7 +72,6 @@ class SplitRing {
     // (§2.7.8.2).
     guest_store_release(&parts_.used->idx, used_);
     published_ = used_;
-    if (++epoch_ == 0) forget_stamps();
   }
   /// Used entries that wait for publish().
   uint32_t staged() const { return static_cast<uint16_t>(used_ - published_); }
@@ -81,28 +87,31 @@ class SplitRing {
   /// Both indices read as 0: a guest that reboots has wiped the ring, and what we saw of it is void. (With
   /// both at 0 after 65,536 entries there is nothing available either.)
   bool wiped() const { return guest_load(&parts_.avail->idx) == 0 && guest_load(&parts_.used->idx) == 0; }
-  uint16_t base() const { return last_avail_; }
+  uint16_t base() const { return static_cast<uint16_t>(taken_); }
   uint32_t size() const { return size_; }
   const vring_desc* table() const { return parts_.desc; }
   /// More was available when the driver's index was last read.
-  bool more() const { return last_avail_ != seen_avail_; }
+  bool more() const { return base() != seen_avail_; }
   /// Nothing new since peek() looked last: what an empty poll is spared with.
-  bool idle() const { return last_avail_ == seen_avail_ && guest_load(&parts_.avail->idx) == seen_avail_; }
+  bool idle() const { return base() == seen_avail_ && guest_load(&parts_.avail->idx) == seen_avail_; }
   /// Nothing was ever written here: what a front end's private memory looks like from our side.
   bool reads_as_zero() const;
 
  private:
-  void forget_stamps();
+  /// The number of the first head that is taken and not published.
+  uint32_t first_held() const { return taken_ - static_cast<uint16_t>(taken_ - published_); }
+  void renumber();
   __attribute__((noinline, cold)) void publish_logged();
   void mark_entries() const;
   void mark_header() const { log_->mark(log_address_, kUsedHeader); }
 
   static constexpr uint64_t kUsedHeader = 4;  // flags and idx
+  static constexpr uint32_t kFirst = 0x10000;
+  static constexpr uint32_t kRenumber = 1 << 24;  // long before they wrap, and soon enough for a test
 
   Parts parts_{};
   uint32_t size_ = 0;
   uint32_t mask_ = 0;
-  uint16_t last_avail_ = 0;  // next entry of the available ring that we take
   uint16_t seen_avail_ = 0;  // the driver's index when we last read it
   uint16_t used_ = 0;        // next used entry that we stage
   uint16_t published_ = 0;   // used index that the driver can see
@@ -111,8 +120,10 @@ class SplitRing {
   bool call_once_ = false;
   const DirtyLog* log_ = nullptr;
   uint64_t log_address_ = 0;
-  uint32_t epoch_ = 1;           // of the heads taken since the last publish()
-  std::vector<uint32_t> stamp_;  // by head: the epoch in which it was taken last
+  // Heads taken, counted from kFirst; its lower half is the next entry of the available ring.
+  uint32_t taken_ = kFirst;
+  uint32_t held_from_ = kFirst;  // first_held() when the driver's index was last read
+  std::vector<uint32_t> stamp_;  // by head: its number when it was taken last, 0 = never
 };
 
 static_assert(Ring<SplitRing>);

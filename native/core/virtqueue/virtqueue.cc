@@ -55,7 +55,7 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   // Before the first look at the memory: what is taken away from here on is for the next burst to notice.
   poison_epoch_ = poison_epoch();
   const bool event_index = config.features >> VIRTIO_RING_F_EVENT_IDX & 1;
-  ring_.start(parts, config.size, config.base, event_index);
+  ring_.start(parts, config.size, event_index);
   started_at_ = ring_.base();
   if (memory->poisoned()) return Reason::memory_revoked;
   memory_ = std::move(memory);

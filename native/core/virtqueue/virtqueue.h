@@ -27,7 +27,7 @@ namespace rxvhost {
 
 struct RingConfig {
   uint32_t size;
-  uint16_t base;
+  uint16_t base;               // what the front end says; a split ring goes on at its used index (Q36)
   uint64_t desc, used, avail;  // the front end's own virtual addresses
   uint64_t features;
   bool log_used = false;  // VHOST_VRING_F_LOG
