@@ -156,6 +156,10 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/scale/endurance.js', ...rest]))
   },
+  /** Spin's search for a lost wake-up (apt-get install spin). */
+  model() {
+    process.exit(run(process.execPath, ['scripts/model.mjs']))
+  },
   asan() {
     install()
     compile()
