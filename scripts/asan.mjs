@@ -2,71 +2,29 @@
 // the suites that play hostile and well-behaved guests run on it. Any report ends the process with a failure.
 // Both are built in folders of their own below native/, and only what has changed is built again.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { native, program, root, run } from './programs.mjs'
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..')
-const native = join(root, 'native')
 const sanitizers = 'address,undefined'
-
-function run(command, args, env = {}) {
-  const { status, signal, error } = spawnSync(command, args, {
-    cwd: root,
-    stdio: 'inherit',
-    env: { ...process.env, ...env },
-  })
-  if (status !== 0) {
-    console.error(`rx-vhost: ${command} ended with ${error?.message ?? signal ?? status}`)
-    process.exit(1)
-  }
-}
-
-const under = (folder, ending) =>
-  readdirSync(join(native, folder), { recursive: true })
-    .map(String)
-    .filter(f => f.endsWith(ending))
-    .map(f => join(native, folder, f))
 
 // The native tests
 
-const tests = join(native, 'build-native-tests')
-const flags = [
-  '-std=c++20',
-  '-O1',
-  '-g',
-  '-D_GNU_SOURCE',
-  '-fno-exceptions',
-  '-fno-rtti',
-  '-fno-strict-aliasing',
-  '-fno-omit-frame-pointer',
-  '-Wall',
-  '-Wextra',
-  '-Wno-missing-field-initializers',
-  `-fsanitize=${sanitizers}`,
-  '-fno-sanitize-recover=all',
-  // native/core/base/guest_load.h: the tests watch every load of a guest's memory.
-  '-DRXVHOST_PROBE_GUEST_LOADS',
-  `-I${native}`,
-]
-
-mkdirSync(tests, { recursive: true })
-const newestHeader = Math.max(
-  ...['core', 'guest', 'test'].flatMap(f => under(f, '.h')).map(f => statSync(f).mtimeMs),
+const tests = program(
+  'build-native-tests',
+  'native-tests',
+  ['core', 'guest', 'test'],
+  [
+    '-O1',
+    '-fno-omit-frame-pointer',
+    `-fsanitize=${sanitizers}`,
+    '-fno-sanitize-recover=all',
+    // native/core/base/guest_load.h: the tests watch every load of a guest's memory.
+    '-DRXVHOST_PROBE_GUEST_LOADS',
+  ],
 )
-const objects = ['core', 'guest', 'test']
-  .flatMap(f => under(f, '.cc'))
-  .map(source => {
-    const object = join(tests, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
-    const fresh =
-      existsSync(object) && statSync(object).mtimeMs > Math.max(newestHeader, statSync(source).mtimeMs)
-    if (!fresh) run('g++', [...flags, '-c', source, '-o', object])
-    return object
-  })
-const program = join(tests, 'native-tests')
-run('g++', [...flags, ...objects, '-o', program, '-lpthread'])
-run(program, [], { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' })
+run(tests, [], { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'print_stacktrace=1' })
 
 // The addon. node-gyp builds beside its binding.gyp, so the sources are copied to a folder where it has another build.
 

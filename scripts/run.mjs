@@ -76,7 +76,7 @@ export function buildNative(folder = 'build', flags = []) {
   return whenChanged(
     `native-${folder}`,
     hashOf(
-      filesUnder('native', /^(build|node_modules$|(bench|test|fuzz)$)/),
+      filesUnder('native', /^(build|node_modules$|(bench|test|stress|fuzz)$)/),
       process.version.split('.')[0] + flags.join(' '),
     ),
     `building the addon (native/${folder})`,
@@ -159,6 +159,10 @@ const tasks = {
   /** Spin's search for a lost wake-up (apt-get install spin). */
   model() {
     process.exit(run(process.execPath, ['scripts/model.mjs']))
+  },
+  /** A hundred million packets between two threads that sleep; `-- --iterations N` for another number. */
+  stress() {
+    process.exit(run(process.execPath, ['scripts/stress.mjs', ...rest]))
   },
   asan() {
     install()
