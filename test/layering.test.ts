@@ -90,7 +90,7 @@ const edges: Record<string, string[]> = {
     ...['control', 'data', 'events', 'sink', 'queue', 'device'],
     ...['device-trace', 'driver-features', 'driver-life', 'driver-options'],
   ],
-  guest: [...common, 'native', 'wakeup', 'reasons'],
+  guest: [...common, 'abort', 'native', 'wakeup', 'reasons'],
   testing: [...common, 'control', 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
   index: ['*'],
 }

@@ -2,6 +2,7 @@
 // what any VM does, a Unix socket and the memory, so it drives any back end. Joins the messages (session.ts) with the
 // rings of its pairs (pair.ts); native/guest does the work on the rings.
 // Over budget: it is the public face, each method a line or two and its documentation.
+import { onAbort } from '../abort.js'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'
 import { Connection } from './connection.js'
@@ -13,7 +14,7 @@ import {
   resolveOptions,
   wantedFeatures,
 } from './options.js'
-import { GuestPair } from './pair.js'
+import { GuestPair, type WaitOptions } from './pair.js'
 import {
   type Agreement,
   acceptFeatures,
@@ -32,9 +33,17 @@ import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
 
 type State = 'idle' | 'running' | 'stopped' | 'closed'
 
+/** How `GuestPort.connect()` goes about it. */
+export interface ConnectOptions extends WaitOptions {
+  /** Go on with the rings as they are. Default false: they are made anew. */
+  resume?: boolean
+}
+
 /** A guest's network port. Its frames are those of its first queue pair; `pair()` has the others. */
 export class GuestPort extends GuestPair {
+  /** Of the socket. */
   readonly path: string
+  /** All options, with their defaults. */
   readonly options: Readonly<ResolvedOptions>
   readonly #pairs: GuestPair[] = [this]
   readonly #shared: SharedMemory
@@ -61,6 +70,7 @@ export class GuestPort extends GuestPair {
     if (resolved.role === 'server') this.#listener = new FrontEndListener(path)
   }
 
+  /** `running`: frames flow. `idle`: not connected. */
   get state(): State {
     return this.#state
   }
@@ -75,7 +85,7 @@ export class GuestPort extends GuestPair {
     return this.#bases
   }
 
-  /** Queue pair `n`, of the option `pairs`; 0 is the port itself. */
+  /** Queue pair `n`, of the option `pairs`; 0 is the port itself. Throws a `RangeError` where there is none. */
   pair(n: number): GuestPair {
     const pair = this.#pairs[n]
     if (pair === undefined) throw new RangeError(`the guest has no pair ${n}`)
@@ -85,17 +95,20 @@ export class GuestPort extends GuestPair {
   /**
    * Connects, or waits for a back end, negotiates and starts all rings; frames flow once it resolves. Again after the back
    * end hung up. `resume`: the rings go on as they are, as a guest does that never noticed; otherwise they are made anew.
+   * An aborted `signal` gives up, and rejects with its reason; the port can connect again.
    */
-  async connect({ resume = false } = {}): Promise<void> {
+  async connect({ resume = false, signal }: ConnectOptions = {}): Promise<void> {
     if (this.#state !== 'idle' || this.#connection) throw this.#wrongState('connect')
     const { timeout } = this.options
-    const connection = await (this.#listener?.accept(timeout) ?? Connection.to(this.path, timeout))
+    signal?.throwIfAborted()
+    const connection = await (this.#listener?.accept(timeout, signal) ?? Connection.to(this.path, timeout))
     this.#connection = connection
     connection.closed.then(() => {
       if (this.#connection !== connection) return
       this.#connection = undefined
       if (this.#state !== 'closed') this.#state = 'idle'
     })
+    const forget = onAbort(signal, () => connection.close('aborted'))
     try {
       this.#agreed = await negotiate(connection, wantedFeatures(this.options), this.options.pairs)
       if (this.options.layout === 'indirect' && !(this.#agreed.features & FEATURE.INDIRECT_DESC))
@@ -107,7 +120,9 @@ export class GuestPort extends GuestPair {
       else await this.#startFresh(connection, this.#agreed)
     } catch (error) {
       connection.close()
-      throw error
+      throw signal?.aborted ? signal.reason : error
+    } finally {
+      forget()
     }
   }
 
@@ -155,7 +170,7 @@ export class GuestPort extends GuestPair {
 
   /**
    * Begins what a live migration begins: from then on the back end marks each page of the guest's memory that it writes,
-   * for `dirtyPages()`. Rejects when the back end can't.
+   * for `dirtyPages()`. Rejects with `ERR_VHOST_PROTOCOL` when the back end can't.
    */
   async startLog(): Promise<void> {
     const [connection, agreed] = this.#need('running', 'startLog')
@@ -200,6 +215,7 @@ export class GuestPort extends GuestPair {
     for (const { handle } of this.#pairs) native().guestClose(handle)
   }
 
+  /** `close()`: `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

@@ -1,7 +1,7 @@
 // `rx-vhost/guest`: the front end in-process. For tests, demos and benchmarks without a VM.
-export { GuestPort } from './guest.js'
+export { type ConnectOptions, GuestPort } from './guest.js'
 export type { GuestLayout, GuestOptions } from './options.js'
-export type { GuestPair } from './pair.js'
+export type { GuestPair, WaitOptions } from './pair.js'
 export type { ReceivedFrame, Report, SourceReport } from './receiver.js'
 export type { GenerateOptions } from './sender.js'
 export type { Agreement } from './session.js'

@@ -1,5 +1,6 @@
 // A front end that listens: its socket, and whoever connects to it, one at a time, as QEMU and virtio-user do it. A back
 // end that comes while another is served waits in the socket's backlog. Knows no message.
+import { abortable } from '../abort.js'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'
 import { hold, letGo, type Watch, watch } from '../wakeup.js'
@@ -23,14 +24,17 @@ export class FrontEndListener {
     this.#token = token
   }
 
-  /** Waits for the next back end; rejects when the listener is closed meanwhile. */
-  async accept(timeout: number): Promise<Connection> {
+  /** Waits for the next back end; rejects when the listener is closed meanwhile, or the signal aborted. */
+  async accept(timeout: number, signal?: AbortSignal): Promise<Connection> {
     hold() // who waits for a connection keeps the process alive
     this.#watch ??= watch(this.#token, 'read', () => this.#onReady())
     try {
-      const token = await new Promise<number>(resolve => {
+      const token = await abortable<number>(signal, resolve => {
         this.#waiting = resolve
         this.#onReady()
+        return () => {
+          this.#waiting = undefined
+        }
       })
       if (token < 0)
         throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest was closed while it waited for a back end', {

@@ -1,8 +1,10 @@
 // What a GuestPort can be told, its defaults, and the feature bits that follow from it (virtio 1.2 §5.1.3, §6).
 import { F_PROTOCOL_FEATURES } from './wire.js'
 
+/** How frames lie in descriptors; see the option `layout`. */
 export type GuestLayout = 'single' | 'split' | 'indirect'
 
+/** What a `GuestPort` can be told. All have defaults. */
 export interface GuestOptions {
   /** Who makes the socket. `client` (default): this side connects to a back end that listens. `server`: it listens, and
    *  `connect()` waits for a back end. */

@@ -9,6 +9,13 @@ import { type ReceivedFrame, Receiver, type Report } from './receiver.js'
 import { type GenerateOptions, Sender } from './sender.js'
 import { RINGS } from './session.js'
 
+/** For what waits. */
+export interface WaitOptions {
+  /** Once aborted, the wait ends: its promise rejects with the signal's reason. */
+  signal?: AbortSignal
+}
+
+/** A queue pair of a `GuestPort`: what it sends, what it receives, and how that went. */
 export class GuestPair {
   /** Native handle, for tests that write into the guest's memory (`AddonGuest`). */
   readonly handle: number
@@ -33,9 +40,9 @@ export class GuestPair {
     return this.#sender.sendBurst(frames, headers)
   }
 
-  /** After a `send` that was refused: resolves when there is room again. */
-  room(): Promise<void> {
-    return this.#sender.room()
+  /** After a `send` that was refused: resolves when there is room again. An aborted `signal` rejects with its reason. */
+  room({ signal }: WaitOptions = {}): Promise<void> {
+    return this.#sender.room(signal)
   }
 
   /** Received frames, each a private copy. Frames wait in the ring while nobody is subscribed. */
@@ -58,6 +65,7 @@ export class GuestPair {
     this.#receiver.check(adopt)
   }
 
+  /** From now on received frames go to `frames` again. */
   stopChecking(): void {
     this.#receiver.stopChecking()
   }
@@ -67,9 +75,9 @@ export class GuestPair {
     return this.#receiver.report
   }
 
-  /** Resolves once the checker has received that many intact frames. */
-  whenReceived(frames: number): Promise<Report> {
-    return this.#receiver.whenReceived(frames)
+  /** Resolves once the checker has received that many intact frames. An aborted `signal` rejects with its reason. */
+  whenReceived(frames: number, { signal }: WaitOptions = {}): Promise<Report> {
+    return this.#receiver.whenReceived(frames, signal)
   }
 
   /** With `autoPost: false`: gives the back end up to `count` receive buffers; how many there were to give. */
@@ -77,6 +85,7 @@ export class GuestPair {
     return native().guestPostReceive(this.handle, count)
   }
 
+  /** Counts of the driver's side, since the rings were made. */
   get stats(): Record<GuestStatName, number> {
     const values = new Float64Array(STATS.length)
     native().guestStats(this.handle, values)

@@ -2,6 +2,7 @@
 // native checker. With neither, frames stay where they are and the back end runs out of buffers, as with a guest
 // that does not read. Drains a bounded number of frames a turn of the event loop.
 import { map, Observable, type Subscriber } from 'rxjs'
+import { abortable } from '../abort.js'
 import { VhostError } from '../errors.js'
 import { native } from '../native.js'
 import { BURST_BROKEN, BURST_COUNT, BURST_MORE, MAX_SOURCES, REPORT_FIELDS } from './native-guest.js'
@@ -13,16 +14,25 @@ const COPY_BYTES = 512 * 1024
 
 /** A received frame with its virtio-net header, 12 bytes (num_buffers last, if the device has it). */
 export interface ReceivedFrame {
+  /** The Ethernet frame. */
   bytes: Uint8Array
+  /** Its virtio-net header. */
   header: Uint8Array
 }
 
+/** What the checker has seen of one flow of numbered frames. */
 export interface SourceReport {
+  /** Id of the flow; see `generate()`. */
   source: number
+  /** Intact frames. */
   received: number
+  /** Numbers that were left out. */
   lost: number
+  /** Frames with a lower number than one before. */
   reordered: number
+  /** Numbers that came again. */
   duplicated: number
+  /** Frames with a byte that is not what was sent. */
   corrupted: number
   /** The sequence number expected next. */
   next: number
@@ -30,7 +40,9 @@ export interface SourceReport {
 
 /** Sums over all sources; `foreign` counts frames that are not numbered ones. */
 export interface Report extends Omit<SourceReport, 'source' | 'next'> {
+  /** Frames that are not numbered ones. */
   foreign: number
+  /** One of each flow. */
   sources: SourceReport[]
 }
 
@@ -95,10 +107,14 @@ export class Receiver {
     }
   }
 
-  whenReceived(frames: number): Promise<Report> {
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ frames, resolve, reject })
+  whenReceived(frames: number, signal?: AbortSignal): Promise<Report> {
+    return abortable(signal, (resolve, reject) => {
+      const waiter = { frames, resolve, reject }
+      this.#waiters.push(waiter)
       this.#wake()
+      return () => {
+        this.#waiters = this.#waiters.filter(other => other !== waiter)
+      }
     })
   }
 

@@ -1,5 +1,6 @@
 // The sending half of a guest: frames into the ring from guest, by hand or generated. When the ring has no room it
 // waits for the back end's call, which native code asked for; a long generation yields to the event loop each turn.
+import { abortable } from '../abort.js'
 import { VhostError } from '../errors.js'
 import { errnoName, native } from '../native.js'
 import { BURST_BROKEN, BURST_COUNT, BURST_MORE } from './native-guest.js'
@@ -9,6 +10,7 @@ const FRAMES_A_TURN = 1024
 const BURST = 256
 const EBADF = -9
 
+/** Which frames `generate()` sends. */
 export interface GenerateOptions {
   /** How many; without end by default, until `signal` or `close()`. */
   frames?: number
@@ -18,6 +20,7 @@ export interface GenerateOptions {
   source?: number
   /** Destination address. Default ff:ff:ff:ff:ff:ff. */
   destination?: string
+  /** Ends it: `generate()` then resolves with what went into the ring. */
   signal?: AbortSignal
 }
 
@@ -29,7 +32,7 @@ export class Sender {
   readonly #transmitBuffer: number
   readonly #one = new Uint32Array(1)
   readonly #sequences = new Map<number, number>()
-  readonly #waiting: (() => void)[] = []
+  #waiting: (() => void)[] = []
   #generating = false
   #closed = false
 
@@ -53,9 +56,12 @@ export class Sender {
   }
 
   /** Resolves when the back end has taken frames from a full ring. */
-  room(): Promise<void> {
-    return new Promise(resolve => {
+  room(signal?: AbortSignal): Promise<void> {
+    return abortable(signal, resolve => {
       this.#waiting.push(resolve)
+      return () => {
+        this.#waiting = this.#waiting.filter(other => other !== resolve)
+      }
     })
   }
 

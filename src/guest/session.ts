@@ -28,11 +28,13 @@ import {
 /** Rings of a pair: to guest, from guest. */
 export const RINGS = [0, 1] as const
 
+/** What guest and back end have negotiated. */
 export interface Agreement {
   /** Offered by the back end. */
   offered: bigint
   /** Acknowledged, VHOST_USER_F_PROTOCOL_FEATURES included. */
   features: bigint
+  /** Acknowledged bits of VHOST_USER_PROTOCOL_F. */
   protocolFeatures: bigint
 }
 

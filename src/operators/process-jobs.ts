@@ -82,8 +82,8 @@ export class Jobs {
     release(job)
   }
 
-  /** The subscription ends. Those from `uncounted` on are not lost. */
-  releaseAll(uncounted: number): void {
+  /** The subscription ends; were there any? Those from `uncounted` on are not lost. */
+  releaseAll(uncounted: number): boolean {
     const jobs = this.#jobs
     this.#jobs = []
     this.#next = 0
@@ -91,6 +91,7 @@ export class Jobs {
       if (i < uncounted) jobs[i].slots.dropped(jobs[i].slot, jobs[i].dropped ?? 'unsubscribed')
       release(jobs[i])
     }
+    return jobs.length > 0
   }
 }
 

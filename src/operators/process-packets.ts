@@ -5,6 +5,7 @@ import { type Packet, slotOf, slotsOf } from '../packet.js'
 import { emitJobs, isLater, type Job, Jobs, type Later, settle, type Verdict } from './process-jobs.js'
 import { operator } from './support.js'
 
+/** How many packets `processPackets` has in work, and in which order they go on. */
 export interface ProcessPacketsOptions {
   /** Packets that are in work at once. Default 64. */
   concurrency?: number
@@ -13,15 +14,14 @@ export interface ProcessPacketsOptions {
 }
 
 /**
- * Has each packet worked on asynchronously, a bounded number at once, and emits them when that is done.
+ * Has each packet worked on asynchronously, a bounded number at once, and emits them when that is done; those that get
+ * done together go on as one burst.
  *
  * ```
  * source:   --(1 2 3)---------(4)------|
  *           processPackets(p => lookUp(p), { concurrency: 2 })
  * result:   -------(1 2)--(3)-------(4)|
  * ```
- *
- * Those that get done together go on as one burst.
  *
  * **Leases.** Takes one on each packet from its arrival until the `next` that emits it returns. So a slow `work` uses up
  * the queue's credit, and the guest slows down: that is the backpressure, and the bound. On an error or unsubscription
@@ -31,12 +31,14 @@ export interface ProcessPacketsOptions {
  * before it are emitted, and the subscription fails, which ends the work on all others. Catch in `work` what should cost
  * one packet only.
  *
- * @param work Given each packet, which it may read until its promise is settled or its Observable has emitted.
+ * @param work Given each packet, which it may read until its promise is settled or its Observable has emitted, and a
+ * signal that is aborted when the subscription ends before the work has: pass it on to `fetch`, a timer, a child process.
+ * @throws RangeError when `concurrency` is less than 1.
  * @example
  * guest.fromGuest().pipe(processPackets(async p => (await allowed(p.uint32(26))), { concurrency: 32 }), enqueue(to))
  */
 export function processPackets<T extends Burst | Packet = Burst>(
-  work: (packet: Packet) => Verdict | Later,
+  work: (packet: Packet, signal: AbortSignal) => Verdict | Later,
   { concurrency = 64, ordered = true }: ProcessPacketsOptions = {},
 ): MonoTypeOperatorFunction<T> {
   if (!(concurrency >= 1)) throw new RangeError(`concurrency ${concurrency} lets no packet through`)
@@ -48,6 +50,7 @@ export function processPackets<T extends Burst | Packet = Burst>(
 
 class ProcessSubscriber extends Subscriber<Burst | Packet> {
   readonly #jobs = new Jobs()
+  readonly #abort = new AbortController()
   #working = 0
   #completed = false
   /** Jobs from here on belong to the burst in hand, which its queue gives out again if the subscription ends now. */
@@ -56,13 +59,16 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
 
   constructor(
     readonly out: Subscriber<Burst | Packet>,
-    readonly work: (packet: Packet) => Verdict | Later,
+    readonly work: (packet: Packet, signal: AbortSignal) => Verdict | Later,
     readonly concurrency: number,
     readonly ordered: boolean,
   ) {
     super(out)
     // Of `out`, since it outlives the source.
-    out.add(() => this.#jobs.releaseAll(this.#inHand))
+    out.add(() => {
+      // Whoever hears of it finds all leases given back.
+      if (this.#jobs.releaseAll(this.#inHand)) this.#abort.abort()
+    })
   }
 
   protected override _next(item: Burst | Packet): void {
@@ -113,7 +119,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
       const job = this.#jobs.begin()
       if (job === null) break
       try {
-        const result = this.work(job.packet as Packet)
+        const result = this.work(job.packet as Packet, this.#abort.signal)
         if (isLater(result)) this.#wait(job, result)
         else if (!this.out.closed) settle(job, result)
       } catch (error) {

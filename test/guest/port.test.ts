@@ -1,7 +1,12 @@
 // GuestPort's messages: their order, what it waits for, and what becomes of it when a back end refuses or leaves.
+import { getEventListeners } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { type GuestOptions, GuestPort } from '../../src/guest/index.js'
 import { F_PROTOCOL_FEATURES, PROTOCOL_REPLY_ACK, PROTOCOL_STATUS, readState } from '../../src/guest/wire.js'
+import { VhostDriver } from '../../src/index.js'
 import { native } from '../../src/native.js'
 import { type Script, ScriptedBackEnd } from './support/scripted-back-end.js'
 
@@ -92,6 +97,71 @@ test.serial('a back end that leaves later ends the connection, not the guest', a
   await port.connect()
   t.is(port.state, 'running')
 })
+
+test.serial(
+  'an aborted signal ends connect() at any of its waits, and the guest can connect again',
+  async t => {
+    const reason = new Error('enough')
+    const script: Script = { ...MODERN, silentAt: 'SET_MEM_TABLE' }
+    const { backEnd, port } = make(t, script)
+    const before = native().fdCount()
+    await t.throwsAsync(port.connect({ signal: AbortSignal.abort(reason) }), { is: reason })
+    t.deepEqual(backEnd.names, [])
+    const controller = new AbortController()
+    script.onSilence = () => controller.abort(reason)
+    await t.throwsAsync(port.connect({ signal: controller.signal }), { is: reason })
+    t.is(port.state, 'idle')
+    backEnd.hangUp()
+    t.is(native().fdCount(), before)
+    delete script.silentAt
+    const later = new AbortController()
+    await port.connect({ signal: later.signal })
+    // Its work is done: the connection is not the signal's any more.
+    later.abort()
+    t.is(port.state, 'running')
+  },
+)
+
+test.serial('an aborted signal ends the wait for a back end, and the next one is taken', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'rx-vhost-front-'))
+  const port = new GuestPort(join(folder, 'v.sock'), { role: 'server' })
+  t.teardown(() => {
+    port.close()
+    rmSync(folder, { recursive: true })
+  })
+  const reason = new Error('enough')
+  const controller = new AbortController()
+  const waiting = port.connect({ signal: controller.signal })
+  controller.abort(reason)
+  await t.throwsAsync(waiting, { is: reason })
+  t.is(port.state, 'idle')
+  // Whoever comes now is for the next call.
+  const driver = new VhostDriver(port.path, { role: 'client' })
+  const running = driver.subscribe()
+  await port.connect()
+  t.is(port.state, 'running')
+  running.unsubscribe()
+})
+
+test.serial(
+  'an aborted signal ends the waits for room and for frames, and leaves nothing behind',
+  async t => {
+    const { port } = make(t, MODERN)
+    await port.connect()
+    const reason = new Error('enough')
+    const controller = new AbortController()
+    const { signal } = controller
+    const waits = [port.room({ signal }), port.whenReceived(1, { signal })]
+    controller.abort(reason)
+    for (const wait of waits) await t.throwsAsync(wait, { is: reason })
+    for (const wait of [port.room({ signal }), port.whenReceived(1, { signal })])
+      await t.throwsAsync(wait, { is: reason })
+    // What has settled no longer listens.
+    const counting = new AbortController()
+    t.is((await port.whenReceived(0, { signal: counting.signal })).received, 0)
+    t.is(getEventListeners(counting.signal, 'abort').length, 0)
+  },
+)
 
 test.serial('nobody listens: an error with a code and the path', t => {
   const port = new GuestPort('/nonexistent/v.sock')

@@ -53,6 +53,57 @@ test('an unsubscription ends the work, and counts what it held', t => {
   t.deepEqual(made.drops(), { unsubscribed: 5 })
 })
 
+test('its signal is aborted when the subscription ends before the work has, after the leases', t => {
+  const { queue, from, plane, run, leases } = bench()
+  const ends: Record<string, (fail: Subject<boolean>, end: () => void) => void> = {
+    'an unsubscription': (_, end) => end(),
+    'the failure of other work': fail => fail.error(new Error('work')),
+  }
+  for (const [how, by] of Object.entries(ends)) {
+    const signals = new Set<AbortSignal>()
+    const fail = new Subject<boolean>()
+    const running = queue
+      .pipe(
+        processPackets((_, signal) => {
+          signals.add(signal)
+          return fail
+        }),
+      )
+      .subscribe({ error: () => {} })
+    run(3)
+    t.is(signals.size, 1, how)
+    const [signal] = signals
+    let left = -1
+    signal.addEventListener('abort', () => {
+      left = leases()
+    })
+    t.false(signal.aborted, how)
+    by(fail, () => running.unsubscribe())
+    t.true(signal.aborted, how)
+    t.is(left, 0, how)
+  }
+  // Nothing is left to be ended when all are done.
+  let done: AbortSignal | undefined
+  let completed = false
+  queue
+    .pipe(
+      processPackets((_, signal) => {
+        done = signal
+        return of(true)
+      }),
+    )
+    .subscribe({
+      complete: () => {
+        completed = true
+      },
+    })
+  run(1)
+  from.source.close()
+  plane.loop.drain()
+  t.true(completed)
+  t.false(done?.aborted)
+})
+
 test('keep, drop, other bytes, or rewritten', async t => {
   const { queue, to, run, drops, leases } = bench()
   const verdicts: Verdict[] = [

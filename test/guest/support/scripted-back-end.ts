@@ -21,6 +21,9 @@ export interface Script {
   refuse?: string[]
   /** Requests at which it hangs up. */
   leaveAt?: string
+  /** A request that it never answers. */
+  silentAt?: string
+  onSilence?: () => void
 }
 
 export class ScriptedBackEnd {
@@ -79,9 +82,13 @@ export class ScriptedBackEnd {
   }
 
   #answer(request: number, { name, payload, acknowledged }: Seen): void {
-    const { features = 0n, protocolFeatures = 0n, refuse = [], leaveAt } = this.#script
+    const { features = 0n, protocolFeatures = 0n, refuse = [], leaveAt, silentAt, onSilence } = this.#script
     if (leaveAt === name) {
       this.hangUp()
+      return
+    }
+    if (silentAt === name) {
+      onSilence?.()
       return
     }
     const reply = (bytes: Uint8Array) => {
