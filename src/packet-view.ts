@@ -21,6 +21,8 @@ export let slotOf: (packet: PacketView) => number
 export let slotsOf: (packet: PacketView) => Slots
 /** Where the frame of a live packet begins in its pool's `view`; throws if the packet has ended. @internal */
 export let startOf: (packet: PacketView) => number
+/** Where `width` bytes at `offset` are in its pool's `view`; throws as the accessors do. @internal */
+export let placeOf: (packet: PacketView, offset: number, width: number) => number
 /** Every later use throws. @internal */
 export let endPacket: (packet: PacketView) => void
 /** Was it not released yet? @internal */
@@ -49,6 +51,7 @@ export abstract class PacketView {
       packet.#check()
       return packet.#meta[packet.#base + SLOT_OFFSET]
     }
+    placeOf = (packet, offset, width) => packet.#at(offset, width)
     isOpenPacket = packet => packet.#base !== ENDED
     endPacket = packet => {
       packet.#base = ENDED
@@ -87,7 +90,7 @@ export abstract class PacketView {
     return this.#view.getUint32(this.#at(offset, 4))
   }
 
-  /** Copies the frame into `target` from `offset` on and returns its length. */
+  /** Copies the frame into `target` from `offset` on and returns its length; a `RangeError` where it has no room. */
   copyTo(target: Uint8Array, offset = 0): number {
     const length = this.length
     if (!(offset >= 0 && offset + length <= target.length))

@@ -1,5 +1,5 @@
-// The Internet checksum over a packet (RFC 1071), its change by a word (RFC 1624), and whether the one of a header is
-// right. Sums are of 16-bit words in network byte order; none of this allocates.
+// The Internet checksum over a packet (RFC 1071), and whether the one of a header is right. Sums are of 16-bit words in
+// network byte order; none of this allocates.
 import { type PacketView, slotOf, slotsOf, startOf } from '../packet-view.js'
 import { SLOT_HEADER, SLOT_SHIFT } from '../slots.js'
 import { extensionLength } from './extensions.js'
@@ -25,10 +25,6 @@ export function fold(sum: number): number {
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
   return sum
 }
-
-/** RFC 1624 eqn. 3: the checksum after a word that it covers went from `before` to `after`. */
-export const updated = (checksum: number, before: number, after: number): number =>
-  ~fold((~checksum & 0xffff) + (~before & 0xffff) + after) & 0xffff
 
 /** The sum of the frame's bytes from `from` to `to`, an odd last one padded by zero. Within the frame, or it throws. */
 export function sumOf(packet: PacketView, from: number, to: number): number {

@@ -23,9 +23,11 @@ export class EthernetHeader extends HeaderView {
   get length(): number {
     return 14
   }
+  /** Six bytes as a number; `formatMac` writes it out. */
   get destinationAddress(): number {
     return six(this.layout.packet, this.layout.ethernet)
   }
+  /** Six bytes as a number; `formatMac` writes it out. */
   get sourceAddress(): number {
     return six(this.layout.packet, this.layout.ethernet + 6)
   }
@@ -101,9 +103,11 @@ export class ArpHeader extends HeaderView {
   get protocolType(): number {
     return this.layout.packet.uint16(this.layout.arp + 2)
   }
+  /** In bytes: 6 for Ethernet. */
   get hardwareAddressLength(): number {
     return this.layout.packet.uint8(this.layout.arp + 4)
   }
+  /** In bytes: 4 for IPv4. */
   get protocolAddressLength(): number {
     return this.layout.packet.uint8(this.layout.arp + 5)
   }
@@ -111,15 +115,19 @@ export class ArpHeader extends HeaderView {
   get operation(): number {
     return this.layout.packet.uint16(this.layout.arp + 6)
   }
+  /** Undefined where it is not about Ethernet and IPv4, as are the other addresses. */
   get senderHardwareAddress(): number | undefined {
     return this.#isEthernet ? six(this.layout.packet, this.layout.arp + 8) : undefined
   }
+  /** The sender's IPv4 address. */
   get senderProtocolAddress(): number | undefined {
     return this.#isEthernet ? this.layout.packet.uint32(this.layout.arp + 14) : undefined
   }
+  /** The target's Ethernet address; zero in a request. */
   get targetHardwareAddress(): number | undefined {
     return this.#isEthernet ? six(this.layout.packet, this.layout.arp + 18) : undefined
   }
+  /** The target's IPv4 address. */
   get targetProtocolAddress(): number | undefined {
     return this.#isEthernet ? this.layout.packet.uint32(this.layout.arp + 24) : undefined
   }

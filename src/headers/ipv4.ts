@@ -10,6 +10,7 @@ export class Ipv4Header extends HeaderView {
   get length(): number {
     return (this.layout.packet.uint8(this.layout.ip4) & 0xf) << 2
   }
+  /** Bytes of what it carries, without padding of the frame. */
   get payloadLength(): number {
     return this.totalLength - this.length
   }
@@ -29,12 +30,15 @@ export class Ipv4Header extends HeaderView {
   get totalLength(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 2)
   }
+  /** Of the datagram that fragments belong to. */
   get identification(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 4)
   }
+  /** The flag DF. */
   get dontFragment(): boolean {
     return (this.layout.packet.uint8(this.layout.ip4 + 6) & 0x40) !== 0
   }
+  /** The flag MF: this is not the last fragment. */
   get moreFragments(): boolean {
     return (this.layout.packet.uint8(this.layout.ip4 + 6) & 0x20) !== 0
   }
@@ -46,6 +50,7 @@ export class Ipv4Header extends HeaderView {
   get isFragment(): boolean {
     return (this.layout.packet.uint16(this.layout.ip4 + 6) & 0x3fff) !== 0
   }
+  /** Hops that are left. */
   get timeToLive(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 8)
   }
@@ -53,12 +58,15 @@ export class Ipv4Header extends HeaderView {
   get protocol(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 9)
   }
+  /** As it stands in the packet; `checksumStatus` says whether it is right. */
   get headerChecksum(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 10)
   }
+  /** Four bytes as a number; `formatIpv4` writes it out. */
   get sourceAddress(): number {
     return this.layout.packet.uint32(this.layout.ip4 + 12)
   }
+  /** Four bytes as a number; `formatIpv4` writes it out. */
   get destinationAddress(): number {
     return this.layout.packet.uint32(this.layout.ip4 + 16)
   }

@@ -22,6 +22,7 @@ export class Ipv6Header extends HeaderView {
   get length(): number {
     return 40
   }
+  /** Differentiated services and congestion notification, one byte. */
   get trafficClass(): number {
     return (this.layout.packet.uint16(this.layout.ip6) >>> 4) & 0xff
   }
@@ -37,6 +38,7 @@ export class Ipv6Header extends HeaderView {
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 6)
   }
+  /** Hops that are left. */
   get hopLimit(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 7)
   }
@@ -131,6 +133,7 @@ export class ExtensionHeader extends HeaderView {
   get type(): number {
     return this.layout.extensionType
   }
+  /** Number of what follows it. */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.extension)
   }
@@ -144,6 +147,7 @@ export class FragmentHeader extends HeaderView {
   get length(): number {
     return 8
   }
+  /** Number of what the first fragment begins with. */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.fragment)
   }
@@ -151,9 +155,11 @@ export class FragmentHeader extends HeaderView {
   get fragmentOffset(): number {
     return this.layout.packet.uint16(this.layout.fragment + 2) >>> 3
   }
+  /** The flag M: this is not the last fragment. */
   get moreFragments(): boolean {
     return (this.layout.packet.uint8(this.layout.fragment + 3) & 1) !== 0
   }
+  /** Of the packet that fragments belong to. */
   get identification(): number {
     return this.layout.packet.uint32(this.layout.fragment + 4)
   }

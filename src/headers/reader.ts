@@ -32,6 +32,7 @@ export function readOnlyViews(layout: Layout) {
 }
 export type Views = ReturnType<typeof readOnlyViews>
 
+/** What a reader or a writer of headers can be told. */
 export interface HeaderOptions {
   /** The UDP port of VXLAN. Default 4789; Linux without `dstport` takes 8472. */
   vxlanPort?: number
@@ -66,6 +67,7 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
     return this
   }
 
+  /** Ethernet II; undefined in what a tunnel carries without it. */
   get ethernet(): V['ethernet'] | undefined {
     return this.layout.link().ethernet >= 0 ? this.#views.ethernet : undefined
   }
@@ -82,12 +84,15 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
     const { type } = this.layout.link()
     return type < 0 ? undefined : type
   }
+  /** ARP. */
   get arp(): V['arp'] | undefined {
     return this.layout.network().arp >= 0 ? this.#views.arp : undefined
   }
+  /** IPv4. */
   get ipv4(): V['ipv4'] | undefined {
     return this.layout.network().ip4 >= 0 ? this.#views.ipv4 : undefined
   }
+  /** IPv6. */
   get ipv6(): V['ipv6'] | undefined {
     return this.layout.network().ip6 >= 0 ? this.#views.ipv6 : undefined
   }
@@ -95,21 +100,27 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get fragment(): V['fragment'] | undefined {
     return this.layout.transport().fragment >= 0 ? this.#views.fragment : undefined
   }
+  /** TCP; undefined in later fragments, as are the others above IP. */
   get tcp(): V['tcp'] | undefined {
     return this.layout.transport().tcp >= 0 ? this.#views.tcp : undefined
   }
+  /** UDP. */
   get udp(): V['udp'] | undefined {
     return this.layout.transport().udp >= 0 ? this.#views.udp : undefined
   }
+  /** ICMP over IPv4. */
   get icmp(): V['icmp'] | undefined {
     return this.layout.transport().icmp >= 0 ? this.#views.icmp : undefined
   }
+  /** ICMPv6. */
   get icmpv6(): V['icmpv6'] | undefined {
     return this.layout.transport().icmp6 >= 0 ? this.#views.icmpv6 : undefined
   }
+  /** VXLAN; `inner` has the headers of the frame that it carries. */
   get vxlan(): V['vxlan'] | undefined {
     return this.layout.transport().vxlan >= 0 ? this.#views.vxlan : undefined
   }
+  /** GRE; `inner` has the headers of what it carries. */
   get gre(): V['gre'] | undefined {
     return this.layout.transport().gre >= 0 ? this.#views.gre : undefined
   }

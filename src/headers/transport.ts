@@ -30,15 +30,19 @@ export class TcpHeader extends HeaderView {
   get payloadLength(): number {
     return this.layout.end - this.layout.tcp - this.length
   }
+  /** Port of the sender. */
   get sourcePort(): number {
     return this.layout.packet.uint16(this.layout.tcp)
   }
+  /** Port of the receiver. */
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.tcp + 2)
   }
+  /** Of the first byte of the payload, or of SYN. */
   get sequenceNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 4)
   }
+  /** The byte that is expected next; only with the flag ACK. */
   get acknowledgmentNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 8)
   }
@@ -54,9 +58,11 @@ export class TcpHeader extends HeaderView {
   get window(): number {
     return this.layout.packet.uint16(this.layout.tcp + 14)
   }
+  /** As it stands in the packet; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.tcp + 16)
   }
+  /** Only with the flag URG. */
   get urgentPointer(): number {
     return this.layout.packet.uint16(this.layout.tcp + 18)
   }
@@ -95,12 +101,15 @@ export class UdpHeader extends HeaderView {
   get length(): number {
     return 8
   }
+  /** Bytes of what it carries. */
   get payloadLength(): number {
     return this.datagramLength - 8
   }
+  /** Port of the sender. */
   get sourcePort(): number {
     return this.layout.packet.uint16(this.layout.udp)
   }
+  /** Port of the receiver. */
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.udp + 2)
   }
@@ -128,12 +137,15 @@ export class IcmpHeader extends HeaderView {
   get length(): number {
     return 8
   }
+  /** The message's type: 8 asks for an echo, 0 is one. */
   get type(): number {
     return this.layout.packet.uint8(this.layout.icmp)
   }
+  /** What more there is to say of the type. */
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp + 1)
   }
+  /** As it stands in the packet; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp + 2)
   }
@@ -160,12 +172,15 @@ export class Icmpv6Header extends HeaderView {
   get length(): number {
     return 8
   }
+  /** The message's type: 128 asks for an echo, 129 is one. */
   get type(): number {
     return this.layout.packet.uint8(this.layout.icmp6)
   }
+  /** What more there is to say of the type. */
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp6 + 1)
   }
+  /** As it stands in the packet; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 2)
   }

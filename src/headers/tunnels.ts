@@ -11,6 +11,7 @@ export class VxlanHeader extends HeaderView {
   get length(): number {
     return 8
   }
+  /** One byte; bit 3 says that the identifier is valid. */
   get flags(): number {
     return this.layout.packet.uint8(this.layout.vxlan)
   }
@@ -32,12 +33,15 @@ export class GreHeader extends HeaderView {
   get protocolType(): number {
     return this.layout.packet.uint16(this.layout.gre + 2)
   }
+  /** The bit C. */
   get checksumPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x80) !== 0
   }
+  /** The bit K. */
   get keyPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x20) !== 0
   }
+  /** The bit S. */
   get sequenceNumberPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x10) !== 0
   }

@@ -6,12 +6,12 @@ const TWO_32 = 0x100000000
 
 function setSix(layout: WritableLayout, at: number, value: number): void {
   layout.plain(at, Math.floor(value / TWO_32))
-  layout.plain(at + 2, value >>> 16)
-  layout.plain(at + 4, value)
+  layout.plainLong(at + 2, value)
 }
 
 /** An Ethernet header, to read and to write. */
 export class WritableEthernetHeader extends EthernetHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get destinationAddress(): number {
@@ -36,6 +36,7 @@ export class WritableEthernetHeader extends EthernetHeader {
 
 /** A VLAN tag, to read and to write. */
 export class WritableVlanHeader extends VlanHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get tagProtocolIdentifier(): number {
@@ -64,13 +65,13 @@ export class WritableVlanHeader extends VlanHeader {
   }
 
   #control(mask: number, value: number): void {
-    const { layout, offset } = this
-    layout.plain(offset, (layout.packet.uint16(offset) & ~mask) | (value & mask))
+    this.layout.plain(this.offset, value, mask)
   }
 }
 
 /** An ARP packet, to read and to write. Addresses of other kinds than Ethernet's and IPv4's can't be set: a `TypeError`. */
 export class WritableArpHeader extends ArpHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get operation(): number {
@@ -91,8 +92,7 @@ export class WritableArpHeader extends ArpHeader {
   }
   override set senderProtocolAddress(value: number) {
     const at = this.#ours() + 14
-    this.layout.plain(at, value >>> 16)
-    this.layout.plain(at + 2, value)
+    this.layout.plainLong(at, value)
   }
   override get targetHardwareAddress(): number | undefined {
     return super.targetHardwareAddress
@@ -106,8 +106,7 @@ export class WritableArpHeader extends ArpHeader {
   }
   override set targetProtocolAddress(value: number) {
     const at = this.#ours() + 24
-    this.layout.plain(at, value >>> 16)
-    this.layout.plain(at + 2, value)
+    this.layout.plainLong(at, value)
   }
 
   #ours(): number {

@@ -5,6 +5,7 @@ import type { WritableLayout } from './writable-layout.js'
 
 /** An IPv4 header, to read and to write. All checksums follow; a length is the caller's to agree with the frame. */
 export class WritableIpv4Header extends Ipv4Header {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get differentiatedServices(): number {
@@ -52,33 +53,26 @@ export class WritableIpv4Header extends Ipv4Header {
   }
   override set sourceAddress(value: number) {
     const { layout } = this
-    layout.pseudoWord(layout.ip4 + 12, value >>> 16)
-    layout.pseudoWord(layout.ip4 + 14, value)
+    layout.pseudoLong(layout.ip4 + 12, value)
   }
   override get destinationAddress(): number {
     return super.destinationAddress
   }
   override set destinationAddress(value: number) {
     const { layout } = this
-    const { ip4, isRouted } = layout
-    if (isRouted) {
-      layout.ip4Word(ip4 + 16, value >>> 16)
-      layout.ip4Word(ip4 + 18, value)
-    } else {
-      layout.pseudoWord(ip4 + 16, value >>> 16)
-      layout.pseudoWord(ip4 + 18, value)
-    }
+    const at = layout.ip4 + 16
+    if (layout.isRouted) layout.ip4Long(at, value)
+    else layout.pseudoLong(at, value)
   }
 
   #masked(field: number, mask: number, value: number): void {
-    const { layout } = this
-    const at = layout.ip4 + field
-    layout.ip4Word(at, (layout.packet.uint16(at) & ~mask) | (value & mask))
+    this.layout.ip4Word(this.layout.ip4 + field, value, mask)
   }
 }
 
 /** An IPv6 header, to read and to write. All checksums follow; a length is the caller's to agree with the frame. */
 export class WritableIpv6Header extends Ipv6Header {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get trafficClass(): number {
@@ -124,16 +118,14 @@ export class WritableIpv6Header extends Ipv6Header {
     if (address.length !== 16) throw new TypeError(`an IPv6 address has 16 bytes, not ${address.length}`)
     const { layout } = this
     const at = layout.ip6 + field
-    for (let i = 0; i < 16; i += 2) {
-      const word = (address[i] << 8) | address[i + 1]
-      if (isRouted) layout.plain(at + i, word)
-      else layout.pseudoWord(at + i, word)
+    for (let i = 0; i < 16; i += 4) {
+      const words = (address[i] << 24) | (address[i + 1] << 16) | (address[i + 2] << 8) | address[i + 3]
+      if (isRouted) layout.plainLong(at + i, words)
+      else layout.pseudoLong(at + i, words)
     }
   }
 
   #masked(field: number, mask: number, value: number): void {
-    const { layout } = this
-    const at = layout.ip6 + field
-    layout.plain(at, (layout.packet.uint16(at) & ~mask) | (value & mask))
+    this.layout.plain(this.layout.ip6 + field, value, mask)
   }
 }

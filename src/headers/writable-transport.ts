@@ -4,13 +4,9 @@ import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
 import { GreHeader, VxlanHeader } from './tunnels.js'
 import type { WritableLayout } from './writable-layout.js'
 
-function setLong(layout: WritableLayout, at: number, value: number): void {
-  layout.upperWord(at, value >>> 16)
-  layout.upperWord(at + 2, value)
-}
-
 /** A TCP header, to read and to write. */
 export class WritableTcpHeader extends TcpHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get sourcePort(): number {
@@ -29,21 +25,19 @@ export class WritableTcpHeader extends TcpHeader {
     return super.sequenceNumber
   }
   override set sequenceNumber(value: number) {
-    setLong(this.layout, this.layout.tcp + 4, value)
+    this.layout.upperLong(this.layout.tcp + 4, value)
   }
   override get acknowledgmentNumber(): number {
     return super.acknowledgmentNumber
   }
   override set acknowledgmentNumber(value: number) {
-    setLong(this.layout, this.layout.tcp + 8, value)
+    this.layout.upperLong(this.layout.tcp + 8, value)
   }
   override get flags(): number {
     return super.flags
   }
   override set flags(value: number) {
-    const { layout } = this
-    const at = layout.tcp + 12
-    layout.upperWord(at, (layout.packet.uint16(at) & 0xff00) | (value & 0xff))
+    this.layout.upperWord(this.layout.tcp + 12, value, 0x00ff)
   }
   override get window(): number {
     return super.window
@@ -67,14 +61,15 @@ export class WritableTcpHeader extends TcpHeader {
     if (((at - layout.tcp) & 1) === 0) layout.upperWord(at, value)
     else {
       // Behind an odd number of bytes: the sum is of words that begin at even ones.
-      layout.upperWord(at - 1, (layout.packet.uint16(at - 1) & 0xff00) | ((value >>> 8) & 0xff))
-      layout.upperWord(at + 1, ((value & 0xff) << 8) | layout.packet.uint8(at + 2))
+      layout.upperWord(at - 1, value >>> 8, 0x00ff)
+      layout.upperWord(at + 1, value << 8, 0xff00)
     }
   }
 }
 
 /** A UDP header, to read and to write. A checksum of zero, none, stays so. */
 export class WritableUdpHeader extends UdpHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get sourcePort(): number {
@@ -104,19 +99,20 @@ export class WritableUdpHeader extends UdpHeader {
 
 /** An ICMP header, to read and to write. */
 export class WritableIcmpHeader extends IcmpHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get type(): number {
     return super.type
   }
   override set type(value: number) {
-    this.layout.upperWord(this.layout.icmp, (value << 8) | this.code)
+    this.layout.upperWord(this.layout.icmp, value << 8, 0xff00)
   }
   override get code(): number {
     return super.code
   }
   override set code(value: number) {
-    this.layout.upperWord(this.layout.icmp, (this.type << 8) | (value & 0xff))
+    this.layout.upperWord(this.layout.icmp, value, 0x00ff)
   }
   override get identifier(): number {
     return super.identifier
@@ -134,19 +130,20 @@ export class WritableIcmpHeader extends IcmpHeader {
 
 /** An ICMPv6 header, to read and to write. */
 export class WritableIcmpv6Header extends Icmpv6Header {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get type(): number {
     return super.type
   }
   override set type(value: number) {
-    this.layout.upperWord(this.layout.icmp6, (value << 8) | this.code)
+    this.layout.upperWord(this.layout.icmp6, value << 8, 0xff00)
   }
   override get code(): number {
     return super.code
   }
   override set code(value: number) {
-    this.layout.upperWord(this.layout.icmp6, (this.type << 8) | (value & 0xff))
+    this.layout.upperWord(this.layout.icmp6, value, 0x00ff)
   }
   override get identifier(): number {
     return super.identifier
@@ -164,6 +161,7 @@ export class WritableIcmpv6Header extends Icmpv6Header {
 
 /** A VXLAN header, to read and to write. */
 export class WritableVxlanHeader extends VxlanHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get networkIdentifier(): number {
@@ -172,12 +170,13 @@ export class WritableVxlanHeader extends VxlanHeader {
   override set networkIdentifier(value: number) {
     const { layout } = this
     layout.upperWord(layout.vxlan + 4, value >>> 8)
-    layout.upperWord(layout.vxlan + 6, ((value & 0xff) << 8) | layout.packet.uint8(layout.vxlan + 7))
+    layout.upperWord(layout.vxlan + 6, value << 8, 0xff00)
   }
 }
 
 /** A GRE header, to read and to write. A field that it has not can't be set: a `TypeError`. */
 export class WritableGreHeader extends GreHeader {
+  /** @internal */
   declare readonly layout: WritableLayout
 
   override get key(): number | undefined {
@@ -185,13 +184,13 @@ export class WritableGreHeader extends GreHeader {
   }
   override set key(value: number) {
     if (!this.keyPresent) throw new TypeError('a GRE header without a key')
-    setLong(this.layout, this.layout.gre + (this.checksumPresent ? 8 : 4), value)
+    this.layout.upperLong(this.layout.gre + (this.checksumPresent ? 8 : 4), value)
   }
   override get sequenceNumber(): number | undefined {
     return super.sequenceNumber
   }
   override set sequenceNumber(value: number) {
     if (!this.sequenceNumberPresent) throw new TypeError('a GRE header without a sequence number')
-    setLong(this.layout, this.payloadOffset - 4, value)
+    this.layout.upperLong(this.payloadOffset - 4, value)
   }
 }
