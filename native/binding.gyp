@@ -1,7 +1,9 @@
 # The addon. It sits here and not at the root of the repository because npm runs an implicit build for a
 # root binding.gyp. Sources are listed by folder: core/ (no Node), guest/ (driver side), addon/ (Node-API).
 {
-  "variables": { "sanitize%": "" },
+  # portable: without libstdc++.so, whose age differs more between systems than libc's. What run.mjs builds, and so what is
+  # published; not the default, since not every system has the static library.
+  "variables": { "sanitize%": "", "portable%": 0 },
   "targets": [{
     "target_name": "rx_vhost",
     "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
@@ -14,6 +16,10 @@
     # Node unloads an addon that only workers loaded; a signal handler or thread of ours would lose its code.
     "ldflags": ["-Wl,-z,nodelete"],
     "conditions": [
+      ["portable==1", {
+        "cflags": ["-ffunction-sections", "-fdata-sections"],
+        "ldflags": ["-static-libstdc++", "-Wl,--exclude-libs,ALL", "-Wl,--gc-sections"]
+      }],
       ["sanitize!=''", {
         "cflags": ["-fsanitize=<(sanitize)", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", "-O1"],
         "ldflags": ["-fsanitize=<(sanitize)"]

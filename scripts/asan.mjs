@@ -2,10 +2,10 @@
 // the suites that play hostile and well-behaved guests run on it. Any report ends the process with a failure.
 // Both are built in folders of their own below native/, and only what has changed is built again.
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { dirname, join } from 'node:path'
-import { native, program, root, run } from './programs.mjs'
+import { join } from 'node:path'
+import { copySources, nodedir } from './native-copy.mjs'
+import { program, root, run } from './programs.mjs'
 
 const sanitizers = 'address,undefined'
 
@@ -28,21 +28,9 @@ run(tests, [], { ASAN_OPTIONS: 'abort_on_error=1', UBSAN_OPTIONS: 'print_stacktr
 
 // The addon. node-gyp builds beside its binding.gyp, so the sources are copied to a folder where it has another build.
 
-const copy = join(native, 'build-asan')
+const copy = copySources('build-asan')
 const gyp = join(root, 'node_modules', '.bin', 'node-gyp')
-const sources = ['binding.gyp', 'addon', 'core', 'guest']
-for (const source of sources) {
-  // A file that was removed must not stay behind in the copy.
-  const theirs = join(copy, source)
-  if (statSync(join(native, source)).isDirectory() && existsSync(theirs))
-    for (const file of readdirSync(theirs, { recursive: true }).map(String))
-      if (!existsSync(join(native, source, file)))
-        rmSync(join(theirs, file), { recursive: true, force: true })
-  cpSync(join(native, source), theirs, { recursive: true, preserveTimestamps: true })
-}
-const prefix = join(dirname(process.execPath), '..')
-const nodedir = existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
-const gypFlags = [`--directory=${copy}`, '--loglevel=error', ...nodedir]
+const gypFlags = [`--directory=${copy}`, '--loglevel=error', ...nodedir()]
 run(gyp, ['configure', ...gypFlags, '--', `-Dsanitize=${sanitizers}`])
 run(gyp, ['build', ...gypFlags, '-j', String(availableParallelism())], { MAKEFLAGS: '-s' })
 

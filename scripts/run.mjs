@@ -2,9 +2,10 @@
 // installed: it installs, compiles and builds what is missing or out of date, says what it does, then runs the task.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { nodedir } from './native-copy.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stampDir = join(root, 'node_modules', '.rx-vhost')
@@ -66,27 +67,24 @@ function needTool(command, debianPackage) {
     fail(`${command} is needed to build the addon: apt-get install ${debianPackage}`)
 }
 
-/** Node's own headers when they stand beside its binary; otherwise node-gyp downloads them. */
-function nodedir() {
-  const prefix = join(dirname(process.execPath), '..')
-  return existsSync(join(prefix, 'include', 'node', 'node_api.h')) ? [`--nodedir=${prefix}`] : []
-}
+/** What goes to gyp: the published binary is this one. */
+const GYP_FLAGS = ['--', '-Dportable=1']
 
-export function buildNative(folder = 'build', flags = []) {
+function buildNative() {
   return whenChanged(
-    `native-${folder}`,
+    'native-build',
     hashOf(
       filesUnder('native', /^(build|node_modules$|(bench|test|stress|fuzz)$)/),
-      process.version.split('.')[0] + flags.join(' '),
+      process.version.split('.')[0] + GYP_FLAGS.join(' '),
     ),
-    `building the addon (native/${folder})`,
+    'building the addon (native/build)',
     () => {
       needTool('g++', 'build-essential')
       needTool('make', 'build-essential')
       needTool('python3', 'python3')
       mustRun(
         bin('node-gyp'),
-        ['rebuild', '--directory=native', '--loglevel=error', '-j', '2', ...nodedir(), ...flags],
+        ['rebuild', '--directory=native', '--loglevel=error', '-j', '2', ...nodedir(), ...GYP_FLAGS],
         { env: { ...process.env, MAKEFLAGS: '-s' } },
       )
     },
@@ -97,13 +95,22 @@ function compile() {
   const sources = ['src', 'test', 'examples', 'bench']
     .filter(f => existsSync(join(root, f)))
     .flatMap(f => filesUnder(f))
-    .filter(f => f.endsWith('.ts'))
+    .filter(f => /\.c?ts$/.test(f))
   return whenChanged(
     'typescript',
     hashOf([...sources, 'tsconfig.json']),
     'compiling TypeScript (tsc -b)',
     () => mustRun(bin('tsc'), ['-b']),
   )
+}
+
+/** What was compiled of a source that is gone must not be published. */
+function removeStale() {
+  const stale = filesUnder('dist/src').filter(file => {
+    const source = file.replace(/^dist\//, '').replace(/(\.d)?\.(c?)[jt]s(\.map)?$/, '.$2ts')
+    return !existsSync(join(root, source))
+  })
+  for (const file of stale) rmSync(join(root, file))
 }
 
 function build() {
@@ -163,6 +170,21 @@ const tasks = {
   /** A hundred million packets between two threads that sleep; `-- --iterations N` for another number. */
   stress() {
     process.exit(run(process.execPath, ['scripts/stress.mjs', ...rest]))
+  },
+  /** What npm runs before it packs: everything that goes into the package is built. */
+  prepack() {
+    build()
+    removeStale()
+    mustRun(process.execPath, ['scripts/prebuilds.mjs'])
+  },
+  /** The package as it is published: rx-vhost-<version>.tgz. */
+  package() {
+    mustRun('npm', ['pack', ...rest])
+  },
+  /** The package, installed and used by each Node. */
+  'package-test'() {
+    tasks.prepack()
+    process.exit(run(bin('ava'), ['--config', 'test/package/ava.config.mjs', ...rest]))
   },
   asan() {
     install()

@@ -4,9 +4,12 @@
 // Functions are flat: numbers, typed arrays and short strings in, a number out. A failure is a negative number: an
 // errno for sockets and watches, a reason (src/reasons.ts) for devices, rings and queues. File descriptors are
 // opaque tokens (0 = none) that native code owns; a function that consumes one does so whether it fails or not.
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
+import { addonFix, findAddon } from './addon-path.js'
 import { VhostError } from './errors.js'
 import type { AddonGuest, AddonRawFds } from './guest/native-guest.js'
 
@@ -148,19 +151,29 @@ export function native(): Addon {
 }
 
 function load(): Addon {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const { platform, arch } = process
   // Another build of the same addon, for instance one with sanitizers.
-  const { RX_VHOST_ADDON } = process.env
-  const path =
-    RX_VHOST_ADDON ?? fileURLToPath(new URL('../../native/build/Release/rx_vhost.node', import.meta.url))
+  const path = process.env.RX_VHOST_ADDON ?? findAddon(root, platform, arch)
+  const isRepository = existsSync(join(root, 'tsconfig.json'))
   try {
+    if (path === undefined) throw new Error(`no addon for ${platform}-${arch} below ${root}`)
     return createRequire(import.meta.url)(path) as Addon
   } catch (cause) {
-    throw new VhostError('ERR_VHOST_ADDON_MISSING', `the addon could not be loaded from ${path}`, {
-      path,
-      fix: 'run `npm run build`, which needs the packages build-essential and python3',
+    const what =
+      path === undefined ? `there is no addon in ${root}` : `the addon could not be loaded from ${path}`
+    throw new VhostError('ERR_VHOST_ADDON_MISSING', what, {
+      path: path ?? root,
+      fix: addonFix({ platform, arch, glibc: glibcVersion(), isRepository }),
       cause,
     })
   }
+}
+
+/** Node says it in a report only. */
+function glibcVersion(): string | undefined {
+  const { header } = process.report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  return header?.glibcVersionRuntime
 }
 
 /** `ECONNREFUSED` and the like, for a negative errno. */

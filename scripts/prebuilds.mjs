@@ -1,0 +1,53 @@
+// The binaries of the published package, in prebuilds/: of this machine's processor the addon that was built and tested
+// here, of the other one what Debian's cross compiler makes. Both stripped. `npm pack` and `npm publish` run it by
+// `prepack`; a package without one of the two is not made.
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { copySources, nodedir } from './native-copy.mjs'
+import { root } from './programs.mjs'
+
+/** What the tools of each processor begin with. */
+const TOOLS = { x64: 'x86_64-linux-gnu-', arm64: 'aarch64-linux-gnu-' }
+
+function run(command, args, env = {}) {
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    // `npm pack --json` prints to stdout.
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, ...env },
+  })
+  if (status === 0) return
+  console.error(`rx-vhost: ${command} ended with ${error?.message ?? status}`)
+  process.exit(1)
+}
+
+function needCompiler(arch) {
+  const compiler = `${TOOLS[arch]}g++`
+  if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status === 0) return
+  const debianPackage = `g++-${TOOLS[arch].slice(0, -1).replace('_', '-')}`
+  console.error(`rx-vhost: ${compiler} is needed for the package: apt-get install ${debianPackage}`)
+  process.exit(1)
+}
+
+/** Builds for another processor, in a folder of its own; what has not changed is not built again. */
+function crossBuild(arch) {
+  needCompiler(arch)
+  const copy = copySources(`build-${arch}`)
+  const gyp = join(root, 'node_modules', '.bin', 'node-gyp')
+  const flags = [`--directory=${copy}`, `--arch=${arch}`, '--loglevel=error', ...nodedir()]
+  const env = { CC: `${TOOLS[arch]}gcc`, CXX: `${TOOLS[arch]}g++`, AR: `${TOOLS[arch]}ar`, MAKEFLAGS: '-s' }
+  run(gyp, ['configure', ...flags, '--', '-Dportable=1'], env)
+  run(gyp, ['build', ...flags, '-j', '2'], env)
+  return copy
+}
+
+rmSync(join(root, 'prebuilds'), { recursive: true, force: true })
+for (const arch of Object.keys(TOOLS)) {
+  const isOurs = arch === process.arch
+  const built = isOurs ? join(root, 'native') : crossBuild(arch)
+  const folder = join(root, 'prebuilds', `linux-${arch}`)
+  mkdirSync(folder, { recursive: true })
+  const strip = isOurs ? 'strip' : `${TOOLS[arch]}strip`
+  run(strip, ['-o', join(folder, 'rx_vhost.node'), join(built, 'build', 'Release', 'rx_vhost.node')])
+}
