@@ -147,6 +147,15 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/micro/micro.js', ...rest]))
   },
+  /** Pages of the API, from the comments, in docs/api. */
+  docs() {
+    install()
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    const entries = Object.values(exports)
+      .filter(entry => entry.import)
+      .map(entry => entry.import.default.replace('./dist/', '').replace(/js$/, 'ts'))
+    process.exit(run(bin('typedoc'), [...entries, ...rest]))
+  },
   /** Throughput against librte_vhost, or another bench: `-- latency`, `-- flame`. */
   bench() {
     build()

@@ -1,6 +1,5 @@
-// A burst as JavaScript sees it: a handle on a list of slot ids. The list (burst-core.ts) is pooled, the handle is fresh,
-// so that a late use of a borrowed burst always throws. Below every operator; it knows packets and no queue. Both forms
-// of a burst are here, since they share private members.
+// A burst as JavaScript sees it: a handle on a pooled list of slot ids (burst-core.ts), fresh, so that a late use always
+// throws. Below every operator; knows packets and no queue. Both forms are here, since they share private members.
 import { type BurstCore, packetAt } from './burst-core.js'
 import { VhostError } from './errors.js'
 import { endPacket, type Packet, SLOT_LENGTH, SLOT_SHIFT } from './packet.js'
@@ -25,7 +24,6 @@ export let reopen: (burst: HeldBurst) => BurstCore
 export let ownBurst: (burst: HeldBurst, owner: { released(lease: object): void }) => void
 /** Releases it in place of who has it, whose own release() does nothing then. @internal */
 export let revoke: (burst: HeldBurst) => void
-
 let emptied: (burst: HeldBurst) => BurstCore
 
 abstract class BurstView implements Iterable<Packet> {
@@ -66,7 +64,7 @@ abstract class BurstView implements Iterable<Packet> {
     return sum
   }
 
-  /** The packet at `index`, borrowed for as long as the burst. */
+  /** The packet at `index`, borrowed for as long as the burst. Throws a `RangeError` beyond its length. */
   packet(index: number): Packet {
     const core = coreOf(this as never)
     if (!(index >= 0 && index < core.length))
@@ -74,6 +72,7 @@ abstract class BurstView implements Iterable<Packet> {
     return packetAt(core, index)
   }
 
+  /** Its packets, borrowed for as long as the burst. */
   [Symbol.iterator](): Iterator<Packet> {
     coreOf(this as never)
     return new BurstIterator(this)
@@ -184,6 +183,7 @@ export class HeldBurst extends BurstView {
     if (owner !== null) owner.released(this)
   }
 
+  /** Releases it: `using`. */
   [Symbol.dispose](): void {
     this.release()
   }

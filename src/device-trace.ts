@@ -9,6 +9,7 @@ import { debugFor } from './debug.js'
 export interface TraceEntry extends TracedMessage {
   /** Milliseconds since the connection was made. */
   time: number
+  /** Id of the device. */
   device: number
 }
 

@@ -4,6 +4,7 @@ import type { PollMode } from './data/plane.js'
 import type { Overflow } from './sink.js'
 import type { PeerAllowList } from './transport/access.js'
 
+/** What a `VhostDriver` can be told. All have defaults. */
 export interface VhostDriverOptions {
   /**
    * Who binds the socket. `server` (default): this side listens, any number of front ends come and go. `client`: the front
@@ -58,6 +59,7 @@ export interface VhostDriverOptions {
   burst?: number
 }
 
+/** What the sinks of a driver do with packets that the guest has no room for. */
 export interface SinkSettings {
   /** For `source.subscribe(sink)`; the operators have options of their own. Default `block`. */
   overflow?: Overflow

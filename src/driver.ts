@@ -19,6 +19,7 @@ import type { VhostQueue, VhostSink } from './queue.js'
  * Errors with a {@link VhostError} when the path can't be bound, which resets it: `retry` listens again.
  */
 export class VhostDriver extends Observable<VhostDevice> {
+  /** Of the socket. */
   readonly path: string
   /** What belongs to no device. Never errors or completes. */
   readonly events: Observable<DriverEvent>
@@ -73,6 +74,7 @@ export class VhostDriver extends Observable<VhostDevice> {
     return this
   }
 
+  /** Takes these out of the offer. */
   disableFeatures(...names: FeatureName[]): this {
     this.#features.disable('virtio', names)
     return this
@@ -89,16 +91,19 @@ export class VhostDriver extends Observable<VhostDevice> {
     return this.#features.protocolFeatures
   }
 
+  /** Offers these as well. */
   enableProtocolFeatures(...names: ProtocolFeatureName[]): this {
     this.#features.enable('protocol', names)
     return this
   }
 
+  /** Takes these out of the offer. */
   disableProtocolFeatures(...names: ProtocolFeatureName[]): this {
     this.#features.disable('protocol', names)
     return this
   }
 
+  /** Offers exactly these. */
   setProtocolFeatures(names: readonly ProtocolFeatureName[]): this {
     this.#features.set('protocol', names)
     return this

@@ -1,6 +1,7 @@
 // VhostError and the closed list of its codes. Every error that leaves the library is one of these, or a TypeError /
 // RangeError for a plainly wrong argument. The list with causes and fixes is docs/errors.md.
 
+/** The closed list of codes; docs/errors.md has a section for each. */
 export type VhostErrorCode =
   | 'ERR_VHOST_ADDON_MISSING'
   | 'ERR_VHOST_PATH_INVALID'
@@ -39,16 +40,25 @@ export interface VhostErrorDetail {
   fix?: string
   /** Short stable word for the cause, for instance `head_range` or `mem_map`. */
   reason?: string
+  /** The error beneath, if one was caught. */
   cause?: unknown
 }
 
+/** Every error that leaves the library, but for a `TypeError` or `RangeError` of a plainly wrong argument. docs/errors.md has all codes. */
 export class VhostError extends Error {
+  /** Stable: what programs compare. */
   readonly code: VhostErrorCode
+  /** The path of the driver's socket. */
   readonly path?: string
+  /** Id of the device. */
   readonly device?: number
+  /** Ring index, even = to guest, odd = from guest. */
   readonly ring?: number
+  /** Name of the control request. */
   readonly request?: string
+  /** What the user can do. The message has it too. */
   readonly fix?: string
+  /** Short stable word for the cause. */
   readonly reason?: string
 
   constructor(code: VhostErrorCode, message: string, detail: VhostErrorDetail = {}) {

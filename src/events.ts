@@ -8,16 +8,23 @@ export type { FaultCode, MemoryRegion, WarningCode }
 
 /** The process at the other end of a socket, as the kernel knows it. Of a listener: whoever called listen(). */
 export interface PeerCredentials {
+  /** Process. */
   pid: number
+  /** User. */
   uid: number
+  /** Group. */
   gid: number
 }
 
 /** The state of one ring, as a snapshot tells it. */
 export interface RingInfo {
+  /** Its index: even to guest, odd from guest. */
   ring: number
+  /** Packets can move. */
   running: boolean
+  /** Entries; 0 before the front end said how many. */
   size: number
+  /** SET_VRING_ENABLE, or all without it. */
   enabled: boolean
   /** Why it was latched; '' = it was not. */
   fault: string

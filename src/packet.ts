@@ -64,6 +64,7 @@ export class HeldPacket extends PacketView {
     if (owner !== null) owner.released(this)
   }
 
+  /** Releases it: `using`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -8,9 +8,11 @@ import type { SourceQueue } from './data/source.js'
 import type { Packet } from './packet.js'
 import type { Overflow, PacketSink } from './sink.js'
 
+/** What a queue or sink has done since it was made. */
 export interface QueueStats {
   /** Packets and bytes that were moved, in frames without the virtio-net header. */
   readonly packets: number
+  /** Bytes of those packets. */
   readonly bytes: number
   /** From guest: packets under lease. To guest: packets kept for a ring without room. */
   readonly held: number
@@ -96,6 +98,7 @@ export class VhostQueue extends Observable<Burst> {
     return adopt(core, 'dequeueBurst')
   }
 
+  /** What it has done so far. */
   get stats(): QueueStats {
     const queue = this.#queue
     return { ...queue.moved(), held: queue.held, drops: counted(queue.drops()) }
@@ -142,6 +145,7 @@ export class VhostSink implements PacketSink {
     }
   }
 
+  /** What it has done so far. */
   get stats(): QueueStats {
     const queue = this.#queue
     return { ...queue.moved(), held: queue.kept, drops: counted(queue.drops()) }

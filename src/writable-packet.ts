@@ -29,10 +29,12 @@ export class WritablePacket extends Packet {
     return this.#writable
   }
 
+  /** Writes the byte at `offset`. */
   setUint8(offset: number, value: number): void {
     slotsOf(this).bytes[this.#at(offset, 1)] = value
   }
 
+  /** Writes two bytes at `offset`, in network byte order. */
   setUint16(offset: number, value: number): void {
     const at = this.#at(offset, 2)
     const { bytes } = slotsOf(this)
@@ -40,6 +42,7 @@ export class WritablePacket extends Packet {
     bytes[at + 1] = value
   }
 
+  /** Writes four bytes at `offset`, in network byte order. */
   setUint32(offset: number, value: number): void {
     const at = this.#at(offset, 4)
     const { bytes } = slotsOf(this)

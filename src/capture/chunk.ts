@@ -19,6 +19,7 @@ const FLAGS_HEAD = LITTLE ? (4 << 16) | EPB_FLAGS : (EPB_FLAGS << 16) | 4
 
 /** epb_flags, bits 0 and 1. */
 export const DIRECTIONS = { none: 0, inbound: 1, outbound: 2 } as const
+/** Which way a packet went, from the view of the host. */
 export type Direction = keyof typeof DIRECTIONS
 
 const padded = (length: number): number => (length + 3) & ~3

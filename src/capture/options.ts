@@ -5,6 +5,7 @@ import type { Packet } from '../packet.js'
 import type { Overflow } from '../sink.js'
 import type { Direction } from './chunk.js'
 
+/** When a capture begins a new file; whichever comes first. */
 export interface Rotation {
   /** A file has at most so many bytes, unless a single packet needs more. */
   bytes?: number
@@ -12,6 +13,7 @@ export interface Rotation {
   seconds?: number
 }
 
+/** What the file or stream of a capture can be told. */
 export interface PcapngWriterOptions {
   /** Begin a new file, `name-00001.pcapng`, `name-00002.pcapng` …, by size or time. Only for a path. */
   rotate?: Rotation
@@ -33,6 +35,7 @@ export interface PcapngWriterOptions {
   now?: () => number
 }
 
+/** What `capture` can be told, and, with `PcapngWriterOptions`, the file that it makes. */
 export interface CaptureOptions {
   /** The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0` … */
   name?: string
@@ -53,6 +56,7 @@ export type CaptureEvent =
   /** A full disk, a stream that fails: packets are dropped as `failed` until the next file. */
   | { type: 'failed'; path?: string; error: VhostError }
 
+/** What a capture has done so far. */
 export interface CaptureStats {
   /** Packets that went into the capture. */
   readonly packets: number

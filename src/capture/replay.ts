@@ -11,6 +11,7 @@ import type { Packet } from '../packet.js'
 import { FileInput, type Input, MemoryInput } from './input.js'
 import { ReplayPort } from './replay-port.js'
 
+/** How a capture is sent again. */
 export interface ReplayOptions {
   /** 1 (default): as recorded, to the millisecond; 2: twice as fast; `Infinity`: as fast as they are taken. */
   speed?: number

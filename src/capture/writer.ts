@@ -60,6 +60,7 @@ export class PcapngWriter {
     if (options.onEvent) this.#events.subscribe(options.onEvent)
   }
 
+  /** What it has written so far, and what it dropped. */
   get stats(): CaptureStats {
     const { interfaces, held, drops } = this.recorder
     const sum = (of: 'received' | 'accepted' | 'dropped'): number =>

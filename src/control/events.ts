@@ -1,8 +1,10 @@
 // What a session tells about its device. The types only; src/device.ts turns them into the public DeviceEvent.
 
+/** A region of a guest's memory, as the front end shared it. */
 export interface MemoryRegion {
   /** Guest-physical address. */
   guest: bigint
+  /** In bytes. */
   size: bigint
   /** Address in the front end, which ring addresses are given in. */
   user: bigint

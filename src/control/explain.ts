@@ -18,9 +18,13 @@ export type Missing =
   | 'enabled'
   | 'fault'
 
+/** What one ring waits for. */
 export interface RingExplanation {
+  /** Its index: even to guest, odd from guest. */
   ring: number
+  /** Packets can move. */
   running: boolean
+  /** What the front end has not said yet, in the order in which it usually comes. */
   missing: Missing[]
   /** The reason of `fault`; '' without one. */
   fault: string
@@ -28,11 +32,13 @@ export interface RingExplanation {
   text: string
 }
 
+/** What a device waits for, as `device.explain()` tells it. */
 export interface Explanation {
   /** The first pair runs. */
   ready: boolean
   /** What the device as a whole waits for. */
   missing: Missing[]
+  /** One of each ring, even ones to guest. */
   rings: RingExplanation[]
   /** All of it, a line each. */
   text: string

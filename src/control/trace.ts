@@ -18,10 +18,13 @@ import { requestName } from './requests.js'
 export type Way = 'in' | 'out'
 
 export interface TracedMessage {
+  /** `in` from the front end, `out` to it. */
   way: Way
   /** `SET_VRING_NUM`, or `request 99`. */
   request: string
+  /** The request's number. */
   id: number
+  /** The front end asked for an acknowledgement. */
   needReply: boolean
   /** How many came with it. */
   fds: number

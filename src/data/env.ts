@@ -14,7 +14,11 @@ export const POOL_BYTES = 64 << 20
 let plane: DataPlane | undefined
 let poolBytes = POOL_BYTES
 
-/** Sets the pool's size; only before the first queue of this env was made. */
+/**
+ * Sets the pool's size in bytes, 1 MiB to 2 GiB: address space, of which memory is used as packets are in flight.
+ *
+ * @throws VhostError `ERR_VHOST_INVALID_ARGUMENT` once the first queue of this thread was made.
+ */
 export function configurePool({ bytes }: { bytes: number }): void {
   if (plane !== undefined)
     throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'the pool is in use', {

@@ -7,8 +7,11 @@ import type { Stalled } from './stall-watch.js'
 import type { Turn } from './turn.js'
 
 export interface DataPlane {
+  /** Where packets live. */
   readonly pool: Pool
+  /** Serves queues that have something to do. */
   readonly scheduler: Scheduler
+  /** The scope of a burst. */
   readonly turn: Turn
   /** For timeouts; Node's own unless a test has others. */
   readonly timers?: Timers
@@ -25,6 +28,7 @@ export const CREDIT_BYTES = 8 << 20
 export type PollMode = 'adaptive' | 'interrupt' | 'busy'
 
 export interface SourceOptions {
+  /** How kicks are waited for; see `VhostDriverOptions`. */
   poll?: PollMode
   /** Packets that may be under lease before the queue stops. Default CREDIT_PACKETS. */
   highWaterMark?: number

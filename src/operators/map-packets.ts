@@ -5,6 +5,7 @@ import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
 import type { WritablePacket } from '../writable-packet.js'
 import { failWith, firstOf, Output, operator, stopAt } from './support.js'
 
+/** How `mapPackets` goes about it. */
 export interface MapPacketsOptions {
   /**
    * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no

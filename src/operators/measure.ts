@@ -5,17 +5,23 @@ import { operator } from './support.js'
 
 /** What passed with one `next`, and so far in this subscription. */
 export interface Measurement {
+  /** Of this `next`. */
   readonly packets: number
+  /** Bytes of those packets, without virtio-net headers. */
   readonly bytes: number
   /** Milliseconds that what follows took for it, inside its `next`. */
   readonly busy: number
+  /** Since the subscription, these included. */
   readonly totalPackets: number
+  /** Since the subscription. */
   readonly totalBytes: number
+  /** Milliseconds since the subscription that what follows took. */
   readonly totalBusy: number
   /** Milliseconds from the subscription until now. */
   readonly elapsed: number
 }
 
+/** What `measure` takes the time from. */
 export interface MeasureOptions {
   /** Milliseconds that only rise; for tests. */
   now?: () => number

@@ -9,6 +9,7 @@ import { Burst, BurstCore, borrow, coreOf, cutBefore, endBorrow } from '../burst
 import { type Packet, slotOf, slotsOf } from '../packet.js'
 import { countLost, operator } from './support.js'
 
+/** How long `rebatch` waits. */
 export interface RebatchOptions {
   /** Milliseconds after which a burst that is not full yet is emitted. Without it, waits for ever. */
   maxWait?: number

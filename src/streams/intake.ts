@@ -11,6 +11,7 @@ import { onAbort } from '../abort.js'
 import { Burst, type HeldBurst, ownBurst, revoke } from '../burst.js'
 import { VhostError } from '../errors.js'
 
+/** What every bridge out of a pipeline can be told. */
 export interface BridgeOptions {
   /** Ends the bridge early: everything that is open is released. */
   signal?: AbortSignal

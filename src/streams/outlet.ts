@@ -7,6 +7,7 @@ import { borrow, coreOf, endBorrow, HeldBurst, isOpen, revoke } from '../burst.j
 import { VhostError } from '../errors.js'
 import type { Overflow, PacketSink } from '../sink.js'
 
+/** What a stream into a sink can be told. */
 export interface OutletOptions {
   /** What happens to packets that the guest's ring has no room for. Default `block`, by which alone a write waits. */
   overflow?: Overflow

@@ -19,7 +19,8 @@ import { type BridgeOptions, Intake, type Outcome } from './intake.js'
  * back all that is open, also what the loop has; a `release()` after that does nothing. When the source completes, what
  * the loop still has stays its own.
  *
- * @param options.signal Aborted: the step that waits, or the next, throws `signal.reason`. The body in hand may finish with
+ * @param source Bursts, of a queue or behind operators.
+ * @param options With a `signal`, when it is aborted: the step that waits, or the next, throws `signal.reason`. The body in hand may finish with
  *   its burst.
  * @return Throws what the source fails with, after the bursts that came before.
  * @example

@@ -26,7 +26,8 @@ import { type BridgeOptions, Intake } from './intake.js'
  *
  * Not for `tee()`, whose two branches would release each burst twice: make two streams out of a `share()` instead.
  *
- * @param options.signal Aborted: the stream fails with `signal.reason`.
+ * @param source Bursts, of a queue or behind operators.
+ * @param options With a `signal`, when it is aborted: the stream fails with `signal.reason`.
  */
 export function toReadableStream(
   source: Observable<Burst>,

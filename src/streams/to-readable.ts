@@ -30,7 +30,8 @@ export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
  *
  * One reader: two would release each burst twice. Make two of them out of a `share()` instead.
  *
- * @param options.signal Aborted: the stream is destroyed with an `AbortError`.
+ * @param source Bursts, of a queue or behind operators.
+ * @param options With a `signal`, when it is aborted: the stream is destroyed with an `AbortError`.
  */
 export function toReadable(source: Observable<Burst>, { signal }: BridgeOptions = {}): ReadableOfBursts {
   return new BurstReadable(source, signal)

@@ -26,9 +26,9 @@ type Controller = WritableStreamDefaultController & { readonly signal: AbortSign
  *
  * Uses its driver until it is closed or aborted: close it, as you would close a file.
  *
- * @param options.overflow As of `enqueue`. `strict` fails with `ERR_VHOST_OVERFLOW`.
- * @param options.highWaterMark Bursts. Default 1.
- * @param options.signal Aborted: the stream fails with `signal.reason`.
+ * @param sink Where the bursts go: `toGuest()` of a driver or a device.
+ * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default 1.
+ *   With a `signal`, when it is aborted: the stream fails with `signal.reason`.
  */
 export function toWritableStream(
   sink: PacketSink,

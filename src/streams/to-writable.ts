@@ -23,9 +23,9 @@ import { Outlet, type OutletOptions } from './outlet.js'
  *
  * Uses its driver from the next turn until it has finished or is destroyed: end it, as you would close a file.
  *
- * @param options.overflow As of `enqueue`. `strict` fails with `ERR_VHOST_OVERFLOW`.
- * @param options.highWaterMark Bursts. Default: Node's own for objects.
- * @param options.signal Aborted: the stream is destroyed with an `AbortError`.
+ * @param sink Where the bursts go: `toGuest()` of a driver or a device.
+ * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default
+ *   Node's own for objects. With a `signal`, when it is aborted: the stream is destroyed with an `AbortError`.
  */
 export function toWritable(sink: PacketSink, options: OutletOptions = {}): Writable {
   return new SinkWritable(sink, options)

@@ -8,6 +8,7 @@ import { streamChecks } from './compliance/streams.js'
 
 export type { ComplianceCheck, ComplianceKit, ComplianceRow } from './compliance/bench.js'
 
+/** All checks; each runs on bursts and on single packets. */
 export const complianceChecks: readonly ComplianceCheck[] = [
   ...streamChecks,
   ...interruptionChecks,

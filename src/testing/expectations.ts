@@ -9,6 +9,7 @@ import { numberOf } from './frames.js'
 import { type Expectation, Recording } from './recording.js'
 import type { VirtualTime } from './virtual-time.js'
 
+/** What packets are recorded as. */
 export interface SnapshotOptions {
   /**
    * What a packet is recorded as; called while it is valid, and may keep nothing of it but numbers and copies. Default:

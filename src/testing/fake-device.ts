@@ -11,6 +11,7 @@ import type { VhostQueue, VhostSink } from '../queue.js'
 import type { FakePort, FakePortOptions } from './fake-port.js'
 import { type FromGuest, fakeFromGuest, fakeToGuest, type ToGuest } from './fake-queues.js'
 
+/** What a `FakeDevice` begins with. */
 export interface FakeDeviceOptions extends Omit<SourceOptions, 'onStalled'>, FakePortOptions {
   /** Do its rings run from the start? Default true. */
   ready?: boolean
@@ -18,17 +19,22 @@ export interface FakeDeviceOptions extends Omit<SourceOptions, 'onStalled'>, Fak
   room?: number
   /** For the way into the guest. */
   sink?: SinkOptions
+  /** Its `path`. Default `/fake.sock`. */
   path?: string
 }
 
 const RINGS = [0, 1]
 let lastId = 0
 
+/** A device without a front end, with the public members of a `VhostDevice`; what a guest or front end would do are methods. */
 export class FakeDevice extends Observable<DeviceEvent> {
+  /** Rises with every fake device. */
   readonly id = ++lastId
+  /** As of a socket; there is none. */
   readonly path: string
   /** The two queues with their guest's side, for expectCredit, expectReceived and the like. */
   readonly from: FromGuest
+  /** The way into the guest. */
   readonly to: ToGuest
   readonly #events: Subject<DeviceEvent>
   readonly #state: { ready: boolean; closed: boolean }
@@ -54,11 +60,13 @@ export class FakeDevice extends Observable<DeviceEvent> {
     for (const port of Object.values(this.ports)) port.running = ready
   }
 
+  /** As of `VhostDevice`; there is one pair. */
   fromGuest(pair = 0): VhostQueue {
     this.#check(pair)
     return this.from.queue
   }
 
+  /** As of `VhostDevice`; there is one pair. */
   toGuest(pair = 0): VhostSink {
     this.#check(pair)
     return this.to.sink
@@ -93,6 +101,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
   /** Nobody is behind it. */
   readonly peer: undefined
 
+  /** As of `VhostDevice`. */
   explain(): Explanation {
     const { ready } = this.#state
     const rings = RINGS.map((ring): RingExplanation => {

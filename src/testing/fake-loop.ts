@@ -4,21 +4,27 @@ import type { Timers } from '../data/kick-guard.js'
 /** Milliseconds that a turn of the loop takes. */
 const TURN = 0.01
 
+/** Time and the event loop, by hand. */
 export class FakeLoop implements Timers {
+  /** Milliseconds since it was made. */
   time = 0
+  /** The time, as a function. */
   readonly now = (): number => this.time
+  /** Runs something in the next turn. */
   readonly defer = (run: () => void): void => {
     this.#deferred.push(run)
   }
   #deferred: (() => void)[] = []
   #timers: { at: number; run: () => void }[] = []
 
+  /** Runs something when `ms` milliseconds have passed; what it returns is for `clear`. */
   set(run: () => void, ms: number): unknown {
     const timer = { at: this.time + ms, run }
     this.#timers.push(timer)
     return timer
   }
 
+  /** Forgets a timer. */
   clear(timer: unknown): void {
     this.#timers = this.#timers.filter(other => other !== timer)
   }
@@ -39,7 +45,7 @@ export class FakeLoop implements Timers {
     for (const run of deferred) run()
   }
 
-  /** Turns until nothing is deferred. */
+  /** Turns until nothing is deferred; throws when that takes more than `most`. */
   drain(most = 100_000): void {
     while (!this.idle) {
       if (most-- <= 0) throw new Error('the loop never gets idle')

@@ -4,6 +4,7 @@ import type { Pool } from '../data/pool.js'
 import { CREDIT, MORE, type Moved, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 
+/** What a ring in memory can be told. */
 export interface FakePortOptions {
   /** Entries of the ring. */
   size?: number
@@ -11,14 +12,17 @@ export interface FakePortOptions {
   record?: boolean
 }
 
+/** A ring in memory, and the guest that uses it. */
 export class FakePort implements QueuePort {
   readonly exchange: Uint32Array
   running = true
   /** From guest: did the queue ask for a kick? */
   armed = false
+  /** The guest's kicks are lost. */
   muted = false
   /** What the guest received, if recorded, and how many packets. */
   readonly received: Buffer[] = []
+  /** How many packets the guest received. */
   receivedCount = 0
   /** Told of each call that moved frames to the guest. */
   onReceived: ((frames: Buffer[]) => void) | null = null
@@ -26,6 +30,7 @@ export class FakePort implements QueuePort {
   onDrained: (() => void) | null = null
   /** Native calls so far. */
   readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0 }
+  /** Entries of the ring. */
   readonly size: number
   readonly #pool: Pool
   readonly #record: boolean
@@ -81,6 +86,7 @@ export class FakePort implements QueuePort {
     return this.#sent.length + this.#sameLeft
   }
 
+  /** Receive buffers that are posted and empty. */
   get room(): number {
     return this.#room
   }
@@ -98,6 +104,7 @@ export class FakePort implements QueuePort {
     this.#events = events
   }
 
+  /** The queue leaves it. */
   close(): void {
     this.#events = null
   }

@@ -11,14 +11,19 @@ import { FakeLoop } from './fake-loop.js'
 import { FakePort, type FakePortOptions } from './fake-port.js'
 import type { VirtualTime } from './virtual-time.js'
 
+/** What fake queues share, with the loop that runs them. */
 export interface FakePlane extends DataPlane {
+  /** Its time and its turns. */
   readonly loop: FakeLoop
 }
 
 /** A from-guest queue, what drives it, and the guest's side of its ring. */
 export interface FromGuest {
+  /** What an application has. */
   readonly queue: VhostQueue
+  /** What drives it. */
   readonly source: SourceQueue
+  /** The guest's side. */
   readonly port: FakePort
   /** Packets that may be under lease. */
   readonly credit: number
@@ -26,8 +31,11 @@ export interface FromGuest {
 
 /** A way into a guest, what drives it, and the guest's side of its ring. */
 export interface ToGuest {
+  /** What an application has. */
   readonly sink: VhostSink
+  /** What drives it. */
   readonly target: SinkQueue
+  /** The guest's side. */
   readonly port: FakePort
 }
 

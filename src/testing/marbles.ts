@@ -28,6 +28,7 @@ import { VirtualTime } from './virtual-time.js'
 /** How a queue is watched is fixed: virtual time stands still while a queue would look. */
 export type FakeQueueOptions = Omit<SourceOptions, 'poll'> & FakePortOptions
 
+/** What a marble test is written with. */
 export interface MarbleHelpers extends RunHelpers {
   /** What all queues of this test share: its pool counts the leases. */
   readonly plane: DataPlane
@@ -75,6 +76,7 @@ export interface MarbleHelpers extends RunHelpers {
   expectReceived(by: ToGuest, as?: (frame: Buffer) => unknown): Expectation
 }
 
+/** What a marble test can be told. */
 export interface MarbleOptions {
   /** Compares, and throws when the two differ: ava's `t.deepEqual`, chai's `assert.deepEqual`. Default node:assert. */
   equal?: (actual: unknown, expected: unknown) => unknown

@@ -1,31 +1,47 @@
 // Packet builders: whole Ethernet frames with valid lengths and checksums, no more than a pipeline's test needs.
 // RFC 791 (IPv4), 768 (UDP), 9293 (TCP), 1071 (checksum). Numbered frames without a protocol are in frames.ts.
 
+/** Fields of a frame; all have defaults. */
 export interface EthernetOptions {
   /** Six bytes as `02:00:00:00:00:01`. */
   source?: string
+  /** Default broadcast. */
   destination?: string
+  /** Default 0x88b5, for local experiments. */
   etherType?: number
+  /** What it carries. Default nothing. */
   payload?: Uint8Array | string
 }
 
+/** Fields of an IPv4 packet, and of its frame. */
 export interface Ipv4Options extends Omit<EthernetOptions, 'etherType'> {
+  /** Source address. Default 10.0.0.1. */
   from?: string
+  /** Destination address. Default 10.0.0.2. */
   to?: string
+  /** Default 253, for experiments. */
   protocol?: number
+  /** Default 64. */
   timeToLive?: number
 }
 
+/** Fields of a UDP datagram, and of what carries it. */
 export interface UdpOptions extends Omit<Ipv4Options, 'protocol'> {
+  /** Source port. Default 1024. */
   fromPort?: number
+  /** Destination port. Default 9. */
   toPort?: number
 }
 
+/** Fields of a TCP segment, and of what carries it. */
 export interface TcpOptions extends UdpOptions {
+  /** Sequence number. Default 0. */
   sequence?: number
+  /** Acknowledgment number. Default 0. */
   acknowledgement?: number
   /** Letters of `FSRPA`. Default `A`. */
   flags?: string
+  /** In bytes. Default 65535. */
   window?: number
 }
 

@@ -7,6 +7,7 @@ import type { VirtualTime } from './virtual-time.js'
 /** What a diagram's characters stand for. */
 export type MarbleValues = Readonly<Record<string, unknown>>
 
+/** What a diagram is compared with. */
 export interface Expectation {
   /**
    * The diagram that is expected, in the syntax of rxjs. What its characters stand for is in `values`; digits stand

@@ -11,7 +11,9 @@ const MOST_TURNS = 100_000
 /** A check that is done when the virtual time is over; it throws. */
 export type Check = () => void
 
+/** The clock of marble tests: the TestScheduler of rxjs, from which the data plane takes its turns and timers. */
 export class VirtualTime extends TestScheduler implements Timers {
+  /** Serves queues in virtual time. */
   readonly scheduler = new Scheduler({ now: () => this.now(), defer: run => this.defer(run), spin: false })
   /** Why the test can't pass, whatever the diagrams say. */
   refusal: Error | undefined
@@ -45,10 +47,12 @@ export class VirtualTime extends TestScheduler implements Timers {
     this.schedule(run, 0)
   }
 
+  /** Runs something when `ms` frames have passed; what it returns is for `clear`. */
   set(run: () => void, ms: number): unknown {
     return this.schedule(run, ms)
   }
 
+  /** Forgets a timer. */
   clear(timer: unknown): void {
     ;(timer as { unsubscribe(): void }).unsubscribe()
   }
@@ -68,7 +72,7 @@ export class VirtualTime extends TestScheduler implements Timers {
     this.#cleanUp.push(run)
   }
 
-  /** Time passes until nothing is scheduled; then all expectations are checked. */
+  /** Time passes until nothing is scheduled; then all expectations are checked; throws when one is not met. */
   override flush(): void {
     try {
       super.flush()
@@ -82,6 +86,7 @@ export class VirtualTime extends TestScheduler implements Timers {
     for (const check of checks) check()
   }
 
+  /** Cleans up, whatever became of the test. */
   end(): void {
     for (const run of this.#cleanUp.splice(0)) run()
   }

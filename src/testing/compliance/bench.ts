@@ -9,6 +9,7 @@ import { frames, numberOf } from '../frames.js'
 
 export type Item = Burst | Packet
 
+/** What a check hands to the row that it tests. */
 export interface ComplianceKit {
   /** For an operator that takes a function: call it with each packet. It may throw or unsubscribe. */
   each: (packet: Packet) => void
@@ -16,7 +17,9 @@ export interface ComplianceKit {
   sink: ReturnType<typeof fakeToGuest>['sink']
 }
 
+/** An operator, and what the checks must know of it. */
 export interface ComplianceRow {
+  /** As tests are to call it. */
   name: string
   /** The operator, set up so that every packet passes it. */
   make(kit: ComplianceKit): OperatorFunction<Item, unknown>
@@ -30,8 +33,11 @@ export interface ComplianceRow {
   into?: 'result' | 'sink'
 }
 
+/** One thing that every operator must do. */
 export interface ComplianceCheck {
+  /** What must hold, as the name of a test. */
   name: string
+  /** Throws if the operator does not do it. */
   run(row: ComplianceRow): void
 }
 
