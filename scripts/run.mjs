@@ -142,10 +142,17 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/soak.js', ...rest]))
   },
-  /** Instructions per packet of the native core and of librte_vhost; `-- --lines dequeue-64-32` says where they are. */
+  /**
+   * Instructions per packet of the native core and of librte_vhost, then what operators cost; `-- --operators`: these
+   * alone; `-- --lines dequeue-64-32` says where the instructions are.
+   */
   micro() {
     build()
-    process.exit(run(process.execPath, ['dist/bench/micro/micro.js', ...rest]))
+    const only = rest.includes('--operators')
+    const native = only ? 0 : run(process.execPath, ['dist/bench/micro/micro.js', ...rest])
+    const isAll = only || rest.length === 0
+    const operators = isAll ? run(process.execPath, ['dist/bench/micro/operators.js']) : 0
+    process.exit(native || operators)
   },
   /** Pages of the API, from the comments, in docs/api. */
   docs() {

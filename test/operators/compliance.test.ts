@@ -1,120 +1,9 @@
 // Every operator through the compliance suite. An operator file without a row fails here.
 import { readdirSync } from 'node:fs'
-import { PassThrough } from 'node:stream'
 import test from 'ava'
-import { merge, type Observable, of } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
-import { capture } from '../../src/capture/index.js'
 import * as operators from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
-import { type ComplianceRow, complianceChecks, numberOf } from '../../src/testing/index.js'
-
-type Any = Burst | Packet
-const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
-const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
-
-type Rows = Record<string, ComplianceRow | ComplianceRow[]>
-const rows: Rows = {
-  'detach.js': { name: 'detach', copies: true, make: () => detach<Any>() },
-  'drop.js': {
-    name: 'mirror, drop',
-    into: 'sink',
-    make:
-      ({ sink }) =>
-      (source: Observable<Any>) =>
-        source.pipe(mirror<Any>(sink), drop()),
-  },
-  'enqueue.js': { name: 'enqueue', into: 'sink', make: ({ sink }) => enqueue(sink) },
-  'filter-packets.js': {
-    name: 'filterPackets',
-    calls: true,
-    make: ({ each }) => filterPackets<Any>(packet => each(packet) === undefined),
-  },
-  'map-packets.js': [
-    { name: 'mapPackets', calls: true, make: ({ each }) => mapPackets<Any>(each) },
-    {
-      name: 'mapPackets in place',
-      calls: true,
-      make: ({ each }) => mapPackets<Any>(each, { inPlace: true }),
-    },
-    {
-      name: 'mapPackets, filterPackets',
-      calls: true,
-      make:
-        ({ each }) =>
-        (source: Observable<Any>) =>
-          source.pipe(
-            mapPackets<Any>(() => {}),
-            filterPackets<Any>(packet => each(packet) === undefined),
-          ),
-    },
-  ],
-  'measure.js': { name: 'measure', make: () => measure<Any>(() => {}) },
-  'mirror.js': { name: 'mirror', make: ({ sink }) => mirror<Any>(sink) },
-  'partition-packets.js': [0, 1].map(side => ({
-    name: `partitionPackets, ${['matching', 'others'][side]}`,
-    calls: true,
-    make:
-      ({ each }) =>
-      (source: Observable<Any>) =>
-        merge(
-          ...partitionPackets(source, packet => {
-            each(packet)
-            return side === 0
-          }),
-        ),
-  })),
-  'process-packets.js': [
-    { name: 'processPackets, at once', calls: true, make: ({ each }) => processPackets<Any>(each) },
-    {
-      name: 'processPackets, Observables',
-      calls: true,
-      make: ({ each }) =>
-        processPackets<Any>(packet => {
-          each(packet)
-          return of(true)
-        }),
-    },
-    {
-      name: 'processPackets, rewriting',
-      calls: true,
-      make: ({ each }) =>
-        processPackets<Any>(
-          packet => {
-            each(packet)
-            return numberOf(packet) % 2 > 0 ? packet.toBuffer() : () => {}
-          },
-          { ordered: false },
-        ),
-    },
-  ],
-  'rebatch.js': [
-    { name: 'rebatch(8)', regroups: true, make: () => rebatch(8) },
-    { name: 'rebatch(1)', regroups: true, make: () => rebatch(1) },
-  ],
-  'release.js': {
-    name: 'retain, release',
-    make: () => (source: Observable<Any>) => source.pipe(retain<Any>(), release()),
-  },
-  'retain.js': { name: 'retain', make: () => retain<Any>() },
-  'take-until-aborted.js': {
-    name: 'takeUntilAborted',
-    make: () => takeUntilAborted<Any>(new AbortController().signal),
-  },
-  'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
-}
-
-// In folders of their own, since they know more than packets.
-const elsewhere: ComplianceRow[] = [
-  { name: 'capture', make: () => capture<Any>(new PassThrough().resume()) },
-  { name: 'capture, block', make: () => capture<Any>(new PassThrough().resume(), { overflow: 'block' }) },
-  {
-    name: 'capture, filter',
-    calls: true,
-    make: ({ each }) =>
-      capture<Any>(new PassThrough().resume(), { filter: packet => each(packet) === undefined }),
-  },
-]
+import { complianceChecks } from '../../src/testing/index.js'
+import { allRows, rows } from './rows.js'
 
 const support = ['index.js', 'process-jobs.js', 'support.js']
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
@@ -126,7 +15,7 @@ test('every operator has a row', t => {
   t.is(Object.keys(operators).length, files.length)
 })
 
-for (const row of [...Object.values(rows).flat(), ...elsewhere]) {
+for (const row of allRows) {
   for (const check of complianceChecks)
     test(`${row.name}: ${check.name}`, t => t.notThrows(() => check.run(row)))
 }
