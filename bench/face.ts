@@ -1,5 +1,6 @@
-// The cost of the JavaScript half per packet, on rings in memory: no addon, no guest. `node dist/bench/face.js`
+// The cost of the JavaScript half per packet, on rings in memory: no guest, and no addon but for the rows of bpf. `node dist/bench/face.js`
 import { merge, type Observable } from 'rxjs'
+import { bpf } from '../src/bpf/index.js'
 import { Pool } from '../src/data/pool.js'
 import { plainPoolArrays } from '../src/data/pool-arrays.js'
 import { Scheduler } from '../src/data/scheduler.js'
@@ -188,6 +189,15 @@ await measure('bursts → filter(the same by offsets) → enqueue', b =>
         p.uint16(34) !== 1 &&
         p.uint16(36) !== 1,
     ),
+    enqueue(b.to),
+  ),
+)
+await measure("bursts → filter(bpf('tcp')) → enqueue", b =>
+  b.from.pipe(filterPackets(bpf('tcp')), enqueue(b.to)),
+)
+await measure('bursts → filter(bpf of a 5-tuple) → enqueue', b =>
+  b.from.pipe(
+    filterPackets(bpf('tcp and src net 10.0.0.0/8 and dst net 10.0.0.0/8 and not port 22 and not port 25')),
     enqueue(b.to),
   ),
 )

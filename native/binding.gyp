@@ -6,7 +6,7 @@
   "variables": { "sanitize%": "", "portable%": 0 },
   "targets": [{
     "target_name": "rx_vhost",
-    "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
+    "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','core/bpf','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
     "include_dirs": [".", "<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "_GNU_SOURCE"],
     "cflags": ["-O3", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fno-strict-aliasing"],
@@ -15,6 +15,8 @@
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
     # Node unloads an addon that only workers loaded; a signal handler or thread of ours would lose its code.
     "ldflags": ["-Wl,-z,nodelete"],
+    # dlopen, for libpcap; a part of libc since glibc 2.34.
+    "libraries": ["-ldl"],
     "conditions": [
       ["portable==1", {
         "cflags": ["-ffunction-sections", "-fdata-sections"],

@@ -37,12 +37,16 @@ run(gyp, ['build', ...gypFlags, '-j', String(availableParallelism())], { MAKEFLA
 /** Node has no sanitizer of its own, so the runtime of ours must be there before it. */
 const library = name => spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).stdout.trim()
 
-run(join(root, 'node_modules', '.bin', 'ava'), ['dist/test/hostile/*.test.js', 'dist/test/guest/*.test.js'], {
-  RX_VHOST_ADDON: join(copy, 'build', 'Release', 'rx_vhost.node'),
-  // A sanitizer sees in one run what a count sees in a thousand.
-  RX_VHOST_REPEATS: process.env.RX_VHOST_REPEATS ?? '3',
-  LD_PRELOAD: library('libasan.so'),
-  // What Node itself leaves to the end of the process is no leak of ours; the native tests look for those.
-  ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
-  UBSAN_OPTIONS: 'print_stacktrace=1',
-})
+run(
+  join(root, 'node_modules', '.bin', 'ava'),
+  ['hostile', 'guest', 'bpf'].map(folder => `dist/test/${folder}/*.test.js`),
+  {
+    RX_VHOST_ADDON: join(copy, 'build', 'Release', 'rx_vhost.node'),
+    // A sanitizer sees in one run what a count sees in a thousand.
+    RX_VHOST_REPEATS: process.env.RX_VHOST_REPEATS ?? '3',
+    LD_PRELOAD: library('libasan.so'),
+    // What Node itself leaves to the end of the process is no leak of ours; the native tests look for those.
+    ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  },
+)

@@ -59,6 +59,6 @@ export function program(build, name, folders, flags) {
       return object
     })
   const made = join(into, name)
-  run('g++', [...flags, ...objects, '-o', made, '-lpthread'])
+  run('g++', [...flags, ...objects, '-o', made, '-lpthread', '-ldl'])
   return made
 }

@@ -24,6 +24,8 @@ export type VhostErrorCode =
   | 'ERR_VHOST_FEATURES_LOST'
   | 'ERR_VHOST_CAPTURE_FAILED'
   | 'ERR_VHOST_CAPTURE_INVALID'
+  | 'ERR_VHOST_LIBPCAP_MISSING'
+  | 'ERR_VHOST_FILTER_INVALID'
   | 'ERR_VHOST_INVALID_ARGUMENT'
 
 /** Where an error happened and what to do about it; every member is optional. */

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorName } from 'node:util'
 import { addonFix, findAddon } from './addon-path.js'
+import type { AddonBpf } from './bpf/native-bpf.js'
 import { VhostError } from './errors.js'
 import type { AddonGuest, AddonRawFds } from './guest/native-guest.js'
 
@@ -140,7 +141,8 @@ export interface Addon
     AddonDevices,
     AddonQueues,
     AddonGuest,
-    AddonRawFds {}
+    AddonRawFds,
+    AddonBpf {}
 
 let loaded: Addon | undefined
 

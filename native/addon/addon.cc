@@ -2,6 +2,7 @@
 // nothing here is static, so the main thread and any number of workers load it side by side.
 #include <napi.h>
 
+#include "addon/bpf.h"
 #include "addon/env.h"
 #include "addon/guest.h"
 #include "addon/queues.h"
@@ -24,6 +25,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_queues(env, exports);
   register_guest(env, exports);
   register_raw_fds(env, exports);
+  register_bpf(env, exports);
   return exports;
 }
 

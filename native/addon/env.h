@@ -13,9 +13,10 @@
 
 namespace rxvhost::addon {
 
-class Wakeup;      // addon/wakeup.h: one epoll, nested in one uv_poll
-class QueueTable;  // addon/queues.h: handles on devices and rings, and the packet pool
-class GuestTable;  // addon/guest.h: the front end in-process
+class Wakeup;       // addon/wakeup.h: one epoll, nested in one uv_poll
+class QueueTable;   // addon/queues.h: handles on devices and rings, and the packet pool
+class GuestTable;   // addon/guest.h: the front end in-process
+class FilterTable;  // addon/bpf.h: compiled filter expressions
 
 struct AddonEnv {
   AddonEnv();
@@ -26,6 +27,7 @@ struct AddonEnv {
   std::unique_ptr<Wakeup> wakeup;
   std::unique_ptr<QueueTable> queues;
   std::unique_ptr<GuestTable> guests;
+  std::unique_ptr<FilterTable> filters;
 };
 
 /// The calling env's instance. Raw callbacks on the hot path get it as their data pointer instead.
@@ -40,5 +42,6 @@ void register_device_memory(Napi::Env env, Napi::Object exports);
 void register_queues(Napi::Env env, Napi::Object exports);
 void register_guest(Napi::Env env, Napi::Object exports);
 void register_raw_fds(Napi::Env env, Napi::Object exports);
+void register_bpf(Napi::Env env, Napi::Object exports);
 
 }  // namespace rxvhost::addon

@@ -11,6 +11,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/hot.h"
 #include "addon/wakeup.h"
 #include "core/net/dequeue.h"
 #include "core/net/enqueue.h"
@@ -82,54 +83,39 @@ namespace {
 
 // --- hot calls ---
 
-// The env's table and up to three numbers, without the allocations of the C++ wrapper.
-struct Hot {
+struct Hot : HotArgs {
   QueueTable* table = nullptr;
   QueueTable::Queue* queue = nullptr;
-  uint32_t count = 0;
+  uint32_t count = numbers[1];
   uint32_t* slots = nullptr;  // of the exchange
 
-  Hot(napi_env env, napi_callback_info info) {
-    napi_value argv[3];
-    size_t argc = 3;
-    void* data = nullptr;
-    if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return;
-    table = static_cast<AddonEnv*>(data)->queues.get();
-    uint32_t handle = UINT32_MAX, at = 0;
-    if (argc > 0) napi_get_value_uint32(env, argv[0], &handle);
-    if (argc > 1) napi_get_value_uint32(env, argv[1], &count);
-    if (argc > 2) napi_get_value_uint32(env, argv[2], &at);
-    if (table == nullptr) return;
-    queue = table->find(handle);
-    if (table->pool->is_open()) slots = table->pool->exchange(at, count);
+  Hot(napi_env from, napi_callback_info info) : HotArgs(from, info) {
+    if (env == nullptr || !env->queues) return;
+    table = env->queues.get();
+    queue = table->find(numbers[0]);
+    if (table->pool->is_open()) slots = table->pool->exchange(numbers[2], count);
   }
 };
 
-napi_value result(napi_env env, uint32_t value) {
-  napi_value out = nullptr;
-  napi_create_uint32(env, value, &out);
-  return out;
-}
-
 napi_value dequeue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  if (call.queue == nullptr || call.slots == nullptr) return result(env, kBurstStopped);
-  return result(
+  if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
+  return hot_result(
       env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.count, call.slots));
 }
 
 napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  if (call.queue == nullptr || call.slots == nullptr) return result(env, kBurstStopped);
-  return result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count));
+  if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
+  return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count));
 }
 
 // 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
 napi_value arm(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
-  if (call.queue == nullptr) return result(env, 0);
+  if (call.queue == nullptr) return hot_result(env, 0);
   Virtqueue& ring = *call.queue->ring;
-  return result(env, ring.arm_kick() ? 1 : ring.running() && !ring.kick() ? 2 : 0);
+  return hot_result(env, ring.arm_kick() ? 1 : ring.running() && !ring.kick() ? 2 : 0);
 }
 
 napi_value suppress(napi_env env, napi_callback_info info) {
@@ -228,21 +214,13 @@ Napi::Value pool_open(const Napi::CallbackInfo& info) {
   return out;
 }
 
-void hot_function(Napi::Env env, Napi::Object exports, const char* name, napi_callback callback,
-                  AddonEnv* data) {
-  napi_value function = nullptr;
-  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, data, &function);
-  napi_set_named_property(env, exports, name, function);
-}
-
 }  // namespace
 
 void register_queues(Napi::Env env, Napi::Object exports) {
-  AddonEnv* own = &env_of(env);
-  hot_function(env, exports, "dequeue", dequeue, own);
-  hot_function(env, exports, "enqueue", enqueue, own);
-  hot_function(env, exports, "arm", arm, own);
-  hot_function(env, exports, "suppress", suppress, own);
+  hot_function(env, exports, "dequeue", dequeue);
+  hot_function(env, exports, "enqueue", enqueue);
+  hot_function(env, exports, "arm", arm);
+  hot_function(env, exports, "suppress", suppress);
   exports.Set("queueOpen", Napi::Function::New(env, queue_open));
   exports.Set("queueClose", Napi::Function::New(env, queue_close));
   exports.Set("queueWatch", Napi::Function::New(env, queue_watch));

@@ -5,6 +5,7 @@ import { Burst, type BurstCore, coreOf, packetAt, packetFaults } from '../burst.
 import { VhostError } from '../errors.js'
 import { failWith, firstOf, Output, operator, stopAt } from '../operators/support.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { type PacketPredicate, Verdicts } from '../predicate.js'
 import { DIRECTIONS } from './chunk.js'
 import type { CapturePort } from './interfaces.js'
 import { type CaptureOptions, checkCaptureOptions, type PcapngWriterOptions } from './options.js'
@@ -73,14 +74,16 @@ class CaptureSubscriber extends Subscriber<Burst | Packet> {
   readonly #one = new Uint32Array(1)
   /** Slots that passed the filter; taken out while in use. */
   #passed: Uint32Array | null = null
+  readonly #verdicts: Verdicts
 
   constructor(
     readonly out: Subscriber<Burst | Packet>,
     readonly writer: PcapngWriter,
     readonly port: CapturePort,
-    readonly filter: ((packet: Packet) => boolean) | undefined,
+    readonly filter: PacketPredicate | undefined,
   ) {
     super(out)
+    this.#verdicts = new Verdicts(filter)
     this.add(writer.use())
   }
 
@@ -94,6 +97,7 @@ class CaptureSubscriber extends Subscriber<Burst | Packet> {
   #burst(input: BurstCore): boolean {
     if (this.filter === undefined) return this.#write(input, input.ids, input.length, input.length)
     const { out, filter } = this
+    const verdicts = this.#verdicts.of(input)
     let passed = this.#passed
     this.#passed = null
     if (passed === null || passed.length < input.length) passed = new Uint32Array(input.ids.length)
@@ -101,7 +105,8 @@ class CaptureSubscriber extends Subscriber<Burst | Packet> {
     let at = 0
     try {
       for (; at < input.length && !out.closed; at++)
-        if (filter(packetAt(input, at))) passed[count++] = input.ids[at]
+        if (verdicts === null ? filter(packetAt(input, at)) : verdicts[at] === 1)
+          passed[count++] = input.ids[at]
     } catch (error) {
       this.#write(input, passed, count, at)
       failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)

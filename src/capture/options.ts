@@ -1,7 +1,7 @@
 // What a capture can be told, and what it tells.
 import type { Writable } from 'node:stream'
 import { VhostError } from '../errors.js'
-import type { Packet } from '../packet.js'
+import type { PacketPredicate } from '../predicate.js'
 import type { Overflow } from '../sink.js'
 import type { Direction } from './chunk.js'
 
@@ -43,8 +43,11 @@ export interface CaptureOptions {
   direction?: Direction
   /** Bytes of each packet that are kept. Default all. */
   snaplen?: number
-  /** Which packets are captured; it borrows the packet for the call. The path gets all of them. */
-  filter?: (packet: Packet) => boolean
+  /**
+   * Which packets are captured; the path gets all of them. A function, which borrows the packet for the call, or
+   * `bpf('udp port 53')` of `rx-vhost/bpf`.
+   */
+  filter?: PacketPredicate
 }
 
 /** What happens to the file, never to the path. */

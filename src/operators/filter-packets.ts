@@ -1,6 +1,7 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
 import type { Packet } from '../packet.js'
+import { type PacketPredicate, Verdicts } from '../predicate.js'
 import { failWith, Output, operator, stopAt } from './support.js'
 
 /**
@@ -21,12 +22,13 @@ import { failWith, Output, operator, stopAt } from './support.js'
  * A predicate that throws costs one packet, dropped and counted as `pipeline-error`. Those before it are emitted, then
  * the subscription fails; with `retry()` it goes on with the packet behind.
  *
- * @param predicate Called with each packet, which it borrows for the call.
+ * @param predicate Called with each packet, which it borrows for the call; or a filter expression, `bpf('udp port 53')` of
+ * `rx-vhost/bpf`, which judges a burst at once.
  * @example
  * guest.fromGuest().pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(other.toGuest()))   // no IPv6
  */
 export function filterPackets<T extends Burst | Packet = Burst>(
-  predicate: (packet: Packet) => boolean,
+  predicate: PacketPredicate,
 ): MonoTypeOperatorFunction<T> {
   return operator<T, T>(
     destination =>
@@ -36,12 +38,14 @@ export function filterPackets<T extends Burst | Packet = Burst>(
 
 class FilterSubscriber extends Subscriber<Burst | Packet> {
   readonly #output = new Output()
+  readonly #verdicts: Verdicts
 
   constructor(
     readonly out: Subscriber<Burst | Packet>,
-    readonly predicate: (packet: Packet) => boolean,
+    readonly predicate: PacketPredicate,
   ) {
     super(out)
+    this.#verdicts = new Verdicts(predicate)
   }
 
   protected override _next(item: Burst | Packet): void {
@@ -54,11 +58,13 @@ class FilterSubscriber extends Subscriber<Burst | Packet> {
     const core = this.#output.take(input)
     const { out, predicate } = this
     const { ids, length } = input
+    const verdicts = this.#verdicts.of(input)
     let at = 0
     let kept = 0
     try {
       for (; at < length && !out.closed; at++) {
-        if (predicate(packetAt(input, at))) core.ids[kept++] = ids[at]
+        if (verdicts === null ? predicate(packetAt(input, at)) : verdicts[at] === 1)
+          core.ids[kept++] = ids[at]
       }
     } catch (error) {
       core.length = kept

@@ -13,6 +13,7 @@ import {
   skipRest,
 } from '../burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { type PacketPredicate, Verdicts } from '../predicate.js'
 import { Output } from './support.js'
 
 /**
@@ -37,6 +38,7 @@ import { Output } from './support.js'
  * A predicate that throws costs one packet, dropped and counted as `pipeline-error`. Those before it are emitted, then
  * both sides fail; a `retry()` behind their `merge` goes on with the packet behind.
  *
+ * @param predicate Called with each packet, which it borrows for the call; or a filter of `rx-vhost/bpf`.
  * @return The matching packets, and the others.
  * @example
  * const [ip, others] = partitionPackets(guest.fromGuest(), p => p.uint16(12) === 0x0800)
@@ -44,7 +46,7 @@ import { Output } from './support.js'
  */
 export function partitionPackets<T extends Burst | Packet>(
   source: Observable<T>,
-  predicate: (packet: Packet) => boolean,
+  predicate: PacketPredicate,
 ): [matching: Observable<T>, others: Observable<T>] {
   let running: PartitionSubscriber | null = null
   const side = (which: 0 | 1): Observable<T> =>
@@ -68,9 +70,11 @@ type Targets = readonly Subscriber<Burst | Packet>[]
 class PartitionSubscriber extends Subscriber<Burst | Packet> {
   readonly #sides: [Targets, Targets] = [[], []]
   readonly #outputs = [new Output(), new Output()]
+  readonly #verdicts: Verdicts
 
-  constructor(readonly predicate: (packet: Packet) => boolean) {
+  constructor(readonly predicate: PacketPredicate) {
     super()
+    this.#verdicts = new Verdicts(predicate)
   }
 
   join(which: 0 | 1, target: Subscriber<Burst | Packet>): void {
@@ -107,13 +111,15 @@ class PartitionSubscriber extends Subscriber<Burst | Packet> {
   #burst(input: BurstCore): void {
     const [yes, no] = [this.#outputs[0].take(input), this.#outputs[1].take(input)]
     const { ids, length } = input
+    const verdicts = this.#verdicts.of(input)
     let at = 0
     let failure: { error: unknown } | undefined
     let kept = 0
     let left = 0
     try {
       for (; at < length && !this.closed; at++) {
-        if (this.predicate(packetAt(input, at))) yes.ids[kept++] = ids[at]
+        if (verdicts === null ? this.predicate(packetAt(input, at)) : verdicts[at] === 1)
+          yes.ids[kept++] = ids[at]
         else no.ids[left++] = ids[at]
       }
     } catch (error) {

@@ -1,0 +1,116 @@
+#include "core/bpf/libpcap.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <mutex>
+
+#include "core/base/limits.h"
+
+namespace rxvhost {
+
+namespace {
+
+using libpcap::Instruction;
+using libpcap::Instructions;
+
+struct Pcap;  // pcap_t
+
+// Of pcap/dlt.h: the type of link whose frames we have.
+constexpr int kEthernet = 1;
+// Of pcap/pcap.h: `ip broadcast` is then an error. Several networks may be in one ring.
+constexpr unsigned kNetmaskUnknown = 0xffffffff;
+
+// Of linux/filter.h: from here on, a load is of what only a live capture knows of a packet, for instance its
+// direction. Here it would match nothing, and say nothing.
+constexpr uint32_t kAncillary = 0xfffff000, kAncillaries = 0x100;
+constexpr uint16_t kLoadAbsoluteMask = 0xe7, kLoadAbsolute = 0x20;  // BPF_LD | BPF_ABS of any size
+
+bool asks_for_ancillary(const Instructions& program) {
+  for (unsigned i = 0; i < program.length; i++) {
+    const Instruction& one = program.first[i];
+    if ((one.code & kLoadAbsoluteMask) == kLoadAbsolute && one.k - kAncillary < kAncillaries) return true;
+  }
+  return false;
+}
+
+// Debian's name of the library, that of upstream and the other distributions, and that of a development
+// package.
+constexpr const char* kNames[] = {"libpcap.so.0.8", "libpcap.so.1", "libpcap.so"};
+
+struct Functions {
+  Pcap* (*open_dead)(int link_type, int snapshot_length);
+  int (*compile)(Pcap*, Instructions*, const char* expression, int optimize, unsigned netmask);
+  char* (*geterr)(Pcap*);
+  void (*freecode)(Instructions*);
+  void (*close)(Pcap*);
+  unsigned (*filter)(const Instruction*, const unsigned char* frame, unsigned wire_length, unsigned length);
+
+  bool find(void* library) {
+    return find(library, "pcap_open_dead", &open_dead) && find(library, "pcap_compile", &compile) &&
+           find(library, "pcap_geterr", &geterr) && find(library, "pcap_freecode", &freecode) &&
+           find(library, "pcap_close", &close) && find(library, "bpf_filter", &filter);
+  }
+
+  template <typename Function>
+  static bool find(void* library, const char* name, Function* function) {
+    *function = reinterpret_cast<Function>(dlsym(library, name));
+    return *function != nullptr;
+  }
+};
+
+// Taken to load, and to compile: before libpcap 1.8 its compiler kept its state in global variables.
+std::mutex mutex;
+Functions functions;
+std::atomic<bool> loaded = false;
+
+}  // namespace
+
+bool load_libpcap(const char* path, std::string* error) {
+  const std::lock_guard lock(mutex);
+  if (loaded) return true;
+  void* library = nullptr;
+  if (path[0] != '\0') {
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  } else {
+    for (const char* name : kNames)
+      if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  }
+  // Never closed once it is used: programs and threads may need it until the process ends.
+  if (library != nullptr && functions.find(library)) {
+    loaded = true;
+    return true;
+  }
+  const char* why = dlerror();
+  *error = why != nullptr ? why : "not found";
+  if (library != nullptr) dlclose(library);
+  return false;
+}
+
+std::unique_ptr<FilterProgram> FilterProgram::compile(const char* expression, std::string* error) {
+  const std::lock_guard lock(mutex);
+  if (!loaded) return *error = "libpcap is not loaded", nullptr;
+  Pcap* pcap = functions.open_dead(kEthernet, static_cast<int>(kMaxPacket));
+  if (pcap == nullptr) return *error = "out of memory", nullptr;
+  std::unique_ptr<FilterProgram> made(new FilterProgram);
+  if (functions.compile(pcap, &made->program_, expression, 1, kNetmaskUnknown) != 0) {
+    *error = functions.geterr(pcap);
+    made->program_ = {};
+    made.reset();
+  } else if (asks_for_ancillary(made->program_)) {
+    *error = "it asks for what only a live capture knows, for instance a direction";
+    made.reset();
+  }
+  functions.close(pcap);
+  return made;
+}
+
+FilterProgram::~FilterProgram() {
+  if (program_.first != nullptr) functions.freecode(&program_);
+}
+
+bool FilterProgram::matches(const uint8_t* frame, uint32_t length) const {
+  return functions.filter(program_.first, frame, length, length) != 0;
+}
+
+}  // namespace rxvhost
