@@ -39,7 +39,7 @@ const library = name => spawnSync('gcc', [`-print-file-name=${name}`], { encodin
 
 run(
   join(root, 'node_modules', '.bin', 'ava'),
-  ['hostile', 'guest', 'bpf'].map(folder => `dist/test/${folder}/*.test.js`),
+  ['hostile', 'guest', 'bpf', 'tap'].map(folder => `dist/test/${folder}/*.test.js`),
   {
     RX_VHOST_ADDON: join(copy, 'build', 'Release', 'rx_vhost.node'),
     // A sanitizer sees in one run what a count sees in a thousand.

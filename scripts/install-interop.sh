@@ -19,7 +19,7 @@ install_packages() {
   # testpmd is in dpdk-dev since 22.11.11, in dpdk before; the drivers are libraries of libdpdk-dev's.
   apt-get install -y -qq --no-upgrade --no-install-recommends \
     dpdk-dev libdpdk-dev qemu-system-x86 busybox-static cpio gcc libc6-dev linux-libc-dev procps util-linux tshark \
-    tcpdump
+    tcpdump iproute2 python3-minimal
   command -v dpdk-testpmd >/dev/null || apt-get install -y -qq dpdk
 }
 

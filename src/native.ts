@@ -13,6 +13,7 @@ import { addonFix, findAddon } from './addon-path.js'
 import type { AddonBpf } from './bpf/native-bpf.js'
 import { VhostError } from './errors.js'
 import type { AddonGuest, AddonRawFds } from './guest/native-guest.js'
+import type { AddonTap } from './tap/native-tap.js'
 
 export type FdToken = number
 
@@ -142,7 +143,8 @@ export interface Addon
     AddonQueues,
     AddonGuest,
     AddonRawFds,
-    AddonBpf {}
+    AddonBpf,
+    AddonTap {}
 
 let loaded: Addon | undefined
 
@@ -178,8 +180,12 @@ function glibcVersion(): string | undefined {
   return header?.glibcVersionRuntime
 }
 
+/** An errno that Node has no name for: of a TAP interface that was deleted. */
+const EBADFD = -77
+
 /** `ECONNREFUSED` and the like, for a negative errno. */
 export function errnoName(error: number): string {
+  if (error === EBADFD) return 'EBADFD'
   try {
     return getSystemErrorName(error)
   } catch {

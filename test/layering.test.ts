@@ -18,7 +18,7 @@ const edges: Record<string, string[]> = {
   debug: [],
   reasons: [],
   'addon-path': [],
-  native: [...common, 'addon-path', 'guest/native-guest', 'bpf/native-bpf'],
+  native: [...common, 'addon-path', 'guest/native-guest', 'bpf/native-bpf', 'tap/native-tap'],
   wakeup: [...common, 'native'],
   control: [],
   transport: [...common, 'native', 'wakeup', 'reasons'],
@@ -94,6 +94,7 @@ const edges: Record<string, string[]> = {
     ...['control', 'data', 'events', 'sink', 'queue', 'device'],
     ...['device-trace', 'driver-features', 'driver-life', 'driver-options'],
   ],
+  tap: [...common, 'abort', 'native', 'wakeup', 'control/feature-names', 'data', 'queue', 'sink'],
   guest: [...common, 'abort', 'native', 'wakeup', 'reasons'],
   testing: [...common, 'control', 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
   index: ['*'],
@@ -102,7 +103,7 @@ const edges: Record<string, string[]> = {
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
 const face = ['queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
 const packages: Record<string, string[]> = {
-  rxjs: [...face, 'operators', 'streams', 'capture', 'guest', 'testing'],
+  rxjs: [...face, 'operators', 'streams', 'capture', 'tap', 'guest', 'testing'],
   debug: ['debug'],
 }
 
@@ -113,6 +114,7 @@ const layers: Record<string, string[]> = {
   'core/virtqueue': ['core/memory', 'core/base'],
   'core/net': ['core/virtqueue', 'core/memory', 'core/base'],
   'core/bpf': ['core/base'],
+  'core/tap': ['core/net', 'core/base'],
   'core/flow': ['core/net', 'core/virtqueue', 'core/memory', 'core/base'],
   guest: ['core/base'],
   addon: [

@@ -6,6 +6,7 @@
 #include "addon/env.h"
 #include "addon/guest.h"
 #include "addon/queues.h"
+#include "addon/tap.h"
 #include "addon/wakeup.h"
 
 namespace rxvhost::addon {
@@ -26,6 +27,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_guest(env, exports);
   register_raw_fds(env, exports);
   register_bpf(env, exports);
+  register_tap(env, exports);
   return exports;
 }
 

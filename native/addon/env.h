@@ -17,6 +17,7 @@ class Wakeup;       // addon/wakeup.h: one epoll, nested in one uv_poll
 class QueueTable;   // addon/queues.h: handles on devices and rings, and the packet pool
 class GuestTable;   // addon/guest.h: the front end in-process
 class FilterTable;  // addon/bpf.h: compiled filter expressions
+class TapTable;     // addon/tap.h: TAP interfaces
 
 struct AddonEnv {
   AddonEnv();
@@ -28,6 +29,7 @@ struct AddonEnv {
   std::unique_ptr<QueueTable> queues;
   std::unique_ptr<GuestTable> guests;
   std::unique_ptr<FilterTable> filters;
+  std::unique_ptr<TapTable> taps;
 };
 
 /// The calling env's instance. Raw callbacks on the hot path get it as their data pointer instead.
@@ -43,5 +45,6 @@ void register_queues(Napi::Env env, Napi::Object exports);
 void register_guest(Napi::Env env, Napi::Object exports);
 void register_raw_fds(Napi::Env env, Napi::Object exports);
 void register_bpf(Napi::Env env, Napi::Object exports);
+void register_tap(Napi::Env env, Napi::Object exports);
 
 }  // namespace rxvhost::addon

@@ -1,0 +1,164 @@
+// TAP interfaces by handle: arguments → core/tap. tapRead and tapWrite run once a burst; slot ids pass
+// through the shared exchange array, as those of dequeue and enqueue do.
+#include "addon/tap.h"
+
+#include "addon/args.h"
+#include "addon/env.h"
+#include "addon/hot.h"
+#include "addon/queues.h"
+#include "addon/wakeup.h"
+
+namespace rxvhost::addon {
+
+TapTable::~TapTable() {
+  for (const auto& [_, tap] : taps_)
+    if (env_.wakeup) env_.wakeup->unwatch(tap->fd());
+}
+
+uint32_t TapTable::add(std::unique_ptr<Tap> tap) {
+  taps_.emplace(++last_, std::move(tap));
+  return last_;
+}
+
+void TapTable::remove(uint32_t handle) {
+  const auto found = taps_.find(handle);
+  if (found == taps_.end()) return;
+  if (env_.wakeup) env_.wakeup->unwatch(found->second->fd());
+  taps_.erase(found);
+}
+
+namespace {
+
+struct Hot : HotArgs {
+  Tap* tap = nullptr;
+  Pool* pool = nullptr;
+  uint32_t* slots = nullptr;  // of the exchange; null: there is nothing to do
+
+  // `count` is argument 1, `at` argument 2.
+  Hot(napi_env from, napi_callback_info info) : HotArgs(from, info) {
+    if (env == nullptr || !env->taps || !env->queues || !env->queues->pool->is_open()) return;
+    tap = env->taps->get(numbers[0]);
+    pool = env->queues->pool.get();
+    if (tap != nullptr) slots = pool->exchange(numbers[2], numbers[1]);
+  }
+};
+
+// tapWrite(tap, count, at)
+napi_value tap_write(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.slots == nullptr) return hot_result(env, kBurstStopped);
+  return hot_result(env, call.tap->write_burst(*call.pool, call.slots, call.numbers[1]));
+}
+
+// tapRead(tap, max, at, account)
+napi_value tap_read(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.slots == nullptr) return hot_result(env, kBurstStopped);
+  const uint32_t max = call.numbers[1], account = call.numbers[3];
+  return hot_result(env, call.tap->read_burst(*call.pool, account, max, call.slots));
+}
+
+Tap* tap_arg(const Napi::CallbackInfo& info, Args& args) {
+  const uint32_t handle = args.u32(0);
+  AddonEnv& env = env_of(info.Env());
+  return args.ok() && env.taps ? env.taps->get(handle) : nullptr;
+}
+
+Napi::Value number(const Napi::CallbackInfo& info, double value) {
+  return Napi::Number::New(info.Env(), value);
+}
+
+// tapOpen(name, fd): a handle, or a negative errno. With an fd of 0 or more that one is taken over.
+Napi::Value tap_open(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const std::string name = args.text(0);
+  const int32_t fd = args.i32(1);
+  if (!args.ok()) return info.Env().Undefined();
+  std::unique_ptr<Tap> tap;
+  if (const int error = fd >= 0 ? Tap::adopt(fd, &tap) : Tap::open(name.c_str(), &tap); error != 0)
+    return number(info, error);
+  AddonEnv& env = env_of(info.Env());
+  if (!env.taps) env.taps = std::make_unique<TapTable>(env);
+  return number(info, env.taps->add(std::move(tap)));
+}
+
+void tap_close(const Napi::CallbackInfo& info) {
+  Args args(info);
+  if (tap_arg(info, args) != nullptr) env_of(info.Env()).taps->remove(args.u32(0));
+}
+
+Napi::Value tap_name(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Tap* tap = tap_arg(info, args);
+  return Napi::String::New(info.Env(), tap ? tap->name() : "");
+}
+
+// tapSetUp(tap, mtu, persist, up): 0 or a negative errno; an MTU of 0 is left as it is
+Napi::Value tap_set_up(const Napi::CallbackInfo& info) {
+  Args args(info);
+  Tap* tap = tap_arg(info, args);
+  const uint32_t mtu = args.u32(1);
+  int error = tap == nullptr ? -EBADF : 0;
+  if (error == 0 && mtu != 0) error = tap->set_mtu(mtu);
+  if (error == 0 && args.boolean(2)) error = tap->persist();
+  if (error == 0 && args.boolean(3)) error = tap->set_up();
+  return number(info, error);
+}
+
+// tapOffloads(tap, features): 0 or a negative errno
+Napi::Value tap_offloads(const Napi::CallbackInfo& info) {
+  Args args(info);
+  Tap* tap = tap_arg(info, args);
+  const uint64_t features = args.u64(1);
+  return number(info, tap == nullptr ? -EBADF : tap->set_offloads(features));
+}
+
+// tapArm(tap, tag): 0 or a negative errno. Frames are reported under `tag`, also those that are there
+// already.
+Napi::Value tap_arm(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Tap* tap = tap_arg(info, args);
+  const uint32_t tag = args.u32(1);
+  const auto& wakeup = env_of(info.Env()).wakeup;
+  return number(info, tap && wakeup ? wakeup->watch(tap->fd(), tag, WatchMode::edge_in) : -EBADF);
+}
+
+void tap_suppress(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Tap* tap = tap_arg(info, args);
+  if (const auto& wakeup = env_of(info.Env()).wakeup; tap && wakeup) wakeup->unwatch(tap->fd());
+}
+
+// tapError(tap): the errno, positive, that ended it; 0 = none did
+Napi::Value tap_error(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Tap* tap = tap_arg(info, args);
+  return number(info, tap ? tap->error() : 0);
+}
+
+// tapStats(tap, out: Float64Array)
+void tap_stats(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const Tap* tap = tap_arg(info, args);
+  const auto out = args.array<double>(1, napi_float64_array);
+  for (size_t i = 0; tap && i < out.size() && i < tap_stat_count; i++)
+    out[i] = static_cast<double>(tap->stats()[i]);
+}
+
+}  // namespace
+
+void register_tap(Napi::Env env, Napi::Object exports) {
+  hot_function(env, exports, "tapRead", tap_read);
+  hot_function(env, exports, "tapWrite", tap_write);
+  exports["tapOpen"] = Napi::Function::New(env, tap_open, "tapOpen");
+  exports["tapClose"] = Napi::Function::New(env, tap_close, "tapClose");
+  exports["tapName"] = Napi::Function::New(env, tap_name, "tapName");
+  exports["tapSetUp"] = Napi::Function::New(env, tap_set_up, "tapSetUp");
+  exports["tapOffloads"] = Napi::Function::New(env, tap_offloads, "tapOffloads");
+  exports["tapArm"] = Napi::Function::New(env, tap_arm, "tapArm");
+  exports["tapSuppress"] = Napi::Function::New(env, tap_suppress, "tapSuppress");
+  exports["tapError"] = Napi::Function::New(env, tap_error, "tapError");
+  exports["tapStats"] = Napi::Function::New(env, tap_stats, "tapStats");
+}
+
+}  // namespace rxvhost::addon

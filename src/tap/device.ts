@@ -1,0 +1,139 @@
+// A TAP interface behind its handle in the addon: opened or taken over, its counters, and that it is gone. What packets do
+// with it is in ports.ts. It knows no rxjs.
+import type { FeatureName } from '../control/feature-names.js'
+import { bitOf } from '../control/feature-names.js'
+import { VhostError } from '../errors.js'
+import { type Addon, errnoName, native } from '../native.js'
+
+/** IFNAMSIZ of linux/if.h, less its zero byte. */
+const LONGEST_NAME = 15
+
+/** Counters in the order of `enum TapStat` in native/core/tap/tap.h. */
+const TAP_STATS = {
+  fromHost: ['packets', 'bytes', 'runt', 'too-long', 'csum-bounds', 'gso', 'refused'],
+  toHost: ['packets', 'bytes', 'runt', 'link-down', 'refused'],
+} as const
+const STATS = TAP_STATS.fromHost.length + TAP_STATS.toHost.length
+
+export interface TapSettings {
+  /** Taken over; 0 or more. */
+  fd?: number
+  mtu?: number
+  persist?: boolean
+  up?: boolean
+}
+
+const fixes: Record<string, string> = {
+  EPERM:
+    'give the process CAP_NET_ADMIN, or have someone who has it pass an fd, or make the interface for you (ip tuntap add … user …)',
+  EACCES: 'give the process access to /dev/net/tun',
+  ENOENT:
+    'there is no /dev/net/tun: modprobe tun, or pass the device to the container (--device /dev/net/tun)',
+  ENODEV: 'the kernel has no TUN/TAP driver: modprobe tun',
+  ENXIO: 'the kernel has no TUN/TAP driver: modprobe tun',
+  EBUSY: 'another process, or another TapPort, has it open: close that one, or choose another name',
+  EINVAL: 'the name is that of an interface which is no TAP, or of one with several queues: choose another',
+  EMFILE: 'this process has no descriptors left: ulimit -n',
+}
+
+export class TapDevice {
+  readonly name: string
+  readonly handle: number
+  /** Told once, in a microtask: the kernel has taken it away; the errno's name. */
+  onGone: (reason: string) => void = () => {}
+  readonly #addon: Addon = native()
+  readonly #stats = new Float64Array(STATS)
+  #running = true
+
+  constructor(name: string, settings: TapSettings) {
+    this.handle = open(this.#addon, name, settings)
+    this.name = this.#addon.tapName(this.handle)
+  }
+
+  get running(): boolean {
+    return this.#running
+  }
+
+  /** A burst found that it can't be used any more. */
+  fail(): void {
+    if (!this.#running) return
+    this.#running = false
+    const reason = errnoName(-this.#addon.tapError(this.handle))
+    queueMicrotask(() => this.onGone(reason))
+  }
+
+  setOffloads(features: readonly FeatureName[]): void {
+    let mask = 0n
+    for (const feature of features) mask |= bitOf(feature)?.mask ?? 0n
+    const error = this.#addon.tapOffloads(this.handle, mask)
+    if (error < 0 && this.#running) throw failed(`the offloads of ${this.name} can not be set`, error)
+  }
+
+  /** The counters of one direction by their names. */
+  stats(direction: keyof typeof TAP_STATS): Record<string, number> {
+    this.#addon.tapStats(this.handle, this.#stats)
+    const first = direction === 'fromHost' ? 0 : TAP_STATS.fromHost.length
+    return Object.fromEntries(TAP_STATS[direction].map((name, i) => [name, this.#stats[first + i]]))
+  }
+
+  close(): void {
+    this.#running = false
+    this.#addon.tapClose(this.handle)
+  }
+}
+
+function open(
+  addon: Addon,
+  name: string,
+  { fd = -1, mtu = 0, persist = false, up = false }: TapSettings,
+): number {
+  check(name, fd, mtu)
+  if (fd >= 0 && (mtu !== 0 || persist || up))
+    throw new VhostError(
+      'ERR_VHOST_INVALID_ARGUMENT',
+      'an inherited interface is set up by whoever made it',
+      {
+        fix: 'leave mtu, persist and up to the process that passes the fd',
+      },
+    )
+  const handle = addon.tapOpen(name, fd)
+  if (handle < 0 && fd >= 0)
+    throw failed(
+      `fd ${fd} can not be used`,
+      handle,
+      'pass one that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR',
+    )
+  if (handle < 0) throw failed(`no TAP interface ${name}`, handle)
+  const error = addon.tapSetUp(handle, mtu, persist, up)
+  if (error === 0) return handle
+  const made = addon.tapName(handle)
+  addon.tapClose(handle)
+  throw failed(
+    `the interface ${made} can not be set up`,
+    error,
+    error === EINVAL ? `an MTU of ${mtu} is out of its range` : undefined,
+  )
+}
+
+const EINVAL = -22
+
+function failed(what: string, error: number, fix?: string): VhostError {
+  const reason = errnoName(error)
+  return new VhostError('ERR_VHOST_TAP_FAILED', `${what} (${reason})`, { reason, fix: fix ?? fixes[reason] })
+}
+
+function check(name: string, fd: number, mtu: number): void {
+  if (typeof name !== 'string') throw new TypeError('the name of an interface must be a string')
+  const fault =
+    name.length > LONGEST_NAME
+      ? `longer than ${LONGEST_NAME} bytes`
+      : /[^!-~]|[/:]/.test(name) || name === '.' || name === '..'
+        ? 'no name for an interface'
+        : undefined
+  if (fault)
+    throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', `"${name}" is ${fault}`, {
+      fix: 'use up to 15 letters and digits, or none, for the kernel to choose',
+    })
+  if (!Number.isInteger(fd)) throw new TypeError('an fd must be a number')
+  if (!Number.isInteger(mtu) || mtu < 0 || mtu > 65535) throw new RangeError(`an MTU can not be ${mtu}`)
+}

@@ -1,0 +1,2 @@
+// What `rx-vhost/tap` exports.
+export { type TapEvent, TapPort, type TapPortOptions } from './tap-port.js'

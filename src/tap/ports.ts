@@ -1,0 +1,108 @@
+// The two directions of a TAP interface as rings (data/port.ts): a source and a sink on them have leases, credit,
+// backpressure and overflow like those of a guest. An interface knows no call: what the kernel takes no more of is tried
+// again by the sink's timer. Readable frames come by the wake-up's epoll, as kicks do.
+import { type Moved, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
+import { type Addon, native } from '../native.js'
+import { allocateTag, freeTag } from '../wakeup.js'
+import type { TapDevice } from './device.js'
+
+abstract class TapPortEnd implements QueuePort {
+  protected readonly addon: Addon = native()
+
+  constructor(
+    protected readonly device: TapDevice,
+    readonly exchange: Uint32Array,
+    readonly direction: 'fromHost' | 'toHost',
+  ) {}
+
+  get running(): boolean {
+    return this.device.running
+  }
+
+  abstract open(account: number, events: PortEvents): void
+  abstract close(): void
+  abstract arm(): boolean
+  abstract suppress(): void
+
+  dequeue(_max: number, _at: number): number {
+    return STOPPED
+  }
+
+  enqueue(_count: number, _at: number): number {
+    return STOPPED
+  }
+
+  /** The kernel does not kick without work. */
+  mute(on: boolean): void {
+    if (on) this.suppress()
+  }
+
+  moved(): Moved {
+    const { packets, bytes } = this.device.stats(this.direction)
+    return { packets, bytes }
+  }
+
+  drops(): Readonly<Record<string, number>> {
+    const { packets: _, bytes: __, ...drops } = this.device.stats(this.direction)
+    return drops
+  }
+
+  protected told(result: number): number {
+    if (result & STOPPED) this.device.fail()
+    return result
+  }
+}
+
+export class FromHostPort extends TapPortEnd {
+  #account = 0
+  #tag = 0
+  #armed = false
+
+  constructor(device: TapDevice, exchange: Uint32Array) {
+    super(device, exchange, 'fromHost')
+  }
+
+  open(account: number, events: PortEvents): void {
+    this.#account = account
+    this.#tag = allocateTag(() => events.kick())
+  }
+
+  close(): void {
+    this.suppress()
+    freeTag(this.#tag)
+  }
+
+  override dequeue(max: number, at: number): number {
+    return this.told(this.addon.tapRead(this.device.handle, max, at, this.#account))
+  }
+
+  // A file that is readable when it enters the epoll is reported: there is no race to look for.
+  arm(): boolean {
+    this.#armed = this.addon.tapArm(this.device.handle, this.#tag) === 0
+    return !this.#armed
+  }
+
+  suppress(): void {
+    if (this.#armed) this.addon.tapSuppress(this.device.handle)
+    this.#armed = false
+  }
+}
+
+export class ToHostPort extends TapPortEnd {
+  constructor(device: TapDevice, exchange: Uint32Array) {
+    super(device, exchange, 'toHost')
+  }
+
+  open(): void {}
+  close(): void {}
+  suppress(): void {}
+
+  override enqueue(count: number, at: number): number {
+    return this.told(this.addon.tapWrite(this.device.handle, count, at))
+  }
+
+  /** Nobody will kick: look again. */
+  arm(): boolean {
+    return true
+  }
+}
