@@ -2,6 +2,8 @@
 export { formatIpv4, formatIpv6, formatMac, ipv4Address, ipv6Address, macAddress } from './addresses.js'
 export type { ChecksumStatus } from './checksum.js'
 export type { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
+export { FlowKey, KEY_WORDS } from './flow.js'
+export { type FlowKeyOptions, FlowKeyReader } from './flow-key.js'
 export type { Ipv4Header } from './ipv4.js'
 export type { ExtensionHeader, FragmentHeader, Ipv6Header } from './ipv6.js'
 export { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'

@@ -21,6 +21,7 @@ export const IpProtocol = {
   ICMP: 1,
   TCP: 6,
   UDP: 17,
+  DCCP: 33,
   ROUTING: 43,
   FRAGMENT: 44,
   GRE: 47,
@@ -28,7 +29,9 @@ export const IpProtocol = {
   ICMPV6: 58,
   NO_NEXT_HEADER: 59,
   DESTINATION_OPTIONS: 60,
+  SCTP: 132,
   MOBILITY: 135,
+  UDP_LITE: 136,
   HOST_IDENTITY: 139,
   SHIM6: 140,
 } as const
