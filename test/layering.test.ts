@@ -34,6 +34,7 @@ const edges: Record<string, string[]> = {
   rewriting: ['packet-view', 'slots', 'writable-packet'],
   'detached-packet': ['packet-view', 'slots', 'burst-core'],
   headers: ['packet-view', 'slots', 'writable-packet'],
+  'lru-table': [],
   sink: [...common, 'burst', 'packet'],
   data: [...common, 'native', 'wakeup', 'reasons', 'burst', 'packet', 'sink'],
   operators: [
@@ -47,6 +48,8 @@ const edges: Record<string, string[]> = {
     'sink',
     'abort',
     'predicate',
+    'headers',
+    'lru-table',
   ],
   bpf: [...common, 'native', 'burst-core', 'packet', 'predicate'],
   streams: ['errors', 'abort', 'burst', 'sink'],

@@ -35,73 +35,97 @@ const names: Record<number, string> = Object.fromEntries(
 
 /** Which flow packets belong to. `String(key)` is `tcp 10.0.0.1:1024 > 10.0.0.2:80`. */
 export class FlowKey {
-  /** As `EtherType`; 0 where there is no Ethernet header. */
-  readonly etherType: number
-  /** As `IpProtocol`; `undefined` for what is not IP. */
-  readonly protocol: number | undefined
-  /** `192.0.2.1`, `2001:db8::1`, or, of what is not IP, `02:00:00:00:00:01`. */
-  readonly source: string
-  readonly destination: string
-  /** Of an echo, both are its identifier. `undefined` where there are none, as in fragments. */
-  readonly sourcePort: number | undefined
-  readonly destinationPort: number | undefined
-  /** Pieces of datagrams, in which no ports are known. */
-  readonly fragments: boolean
-  readonly vlan: number | undefined
-  readonly innerVlan: number | undefined
+  readonly #words: Int32Array
+  /** Which end of the words is the source: 0, or 1 where they are the other way round. */
+  readonly #source: 0 | 1
 
   /** @internal */
   constructor(words: Int32Array, at: number, reversed: boolean) {
-    const kind = words[at + KEY_KIND]
-    const family = kind >>> FAMILY_SHIFT
-    const ports = words[at + KEY_PORTS]
-    const ends = [addressAt(words, at, 0, family), addressAt(words, at, 1, family)]
-    const numbers = kind & KEY_HAS_PORTS ? [ports >>> 16, ports & 0xffff] : []
-    if (reversed) {
-      ends.reverse()
-      numbers.reverse()
-    }
-    const isIp = family === FAMILY_IPV4 || family === FAMILY_IPV6
-    this.etherType =
-      family === FAMILY_IPV4 ? EtherType.IPV4 : family === FAMILY_IPV6 ? EtherType.IPV6 : kind & 0xffff
-    this.protocol = isIp ? kind & 0xff : undefined
-    this.source = ends[0]
-    this.destination = ends[1]
-    this.sourcePort = numbers[0]
-    this.destinationPort = numbers[1]
-    this.fragments = (kind & KEY_FRAGMENT) !== 0
-    this.vlan = words[at + KEY_VLANS] >>> 16 || undefined
-    this.innerVlan = words[at + KEY_VLANS] & 0xffff || undefined
+    this.#words = words.slice(at, at + KEY_WORDS)
+    this.#source = reversed ? 1 : 0
   }
 
+  /** As `EtherType`; 0 where there is no Ethernet header. */
+  get etherType(): number {
+    const family = this.#family
+    if (family === FAMILY_IPV4) return EtherType.IPV4
+    return family === FAMILY_IPV6 ? EtherType.IPV6 : this.#words[KEY_KIND] & 0xffff
+  }
+  /** As `IpProtocol`; `undefined` for what is not IP. */
+  get protocol(): number | undefined {
+    const isIp = this.#family === FAMILY_IPV4 || this.#family === FAMILY_IPV6
+    return isIp ? this.#words[KEY_KIND] & 0xff : undefined
+  }
+  /** `192.0.2.1`, `2001:db8::1`, or, of what is not IP, `02:00:00:00:00:01`. */
+  get source(): string {
+    return addressAt(this.#words, this.#source, this.#family)
+  }
+  get destination(): string {
+    return addressAt(this.#words, 1 - this.#source, this.#family)
+  }
+  /** Of an echo, both are its identifier. `undefined` where there are none, as in fragments. */
+  get sourcePort(): number | undefined {
+    return this.#port(this.#source)
+  }
+  get destinationPort(): number | undefined {
+    return this.#port(1 - this.#source)
+  }
+  /** Pieces of datagrams, in which no ports are known. */
+  get fragments(): boolean {
+    return (this.#words[KEY_KIND] & KEY_FRAGMENT) !== 0
+  }
+  get vlan(): number | undefined {
+    return this.#words[KEY_VLANS] >>> 16 || undefined
+  }
+  get innerVlan(): number | undefined {
+    return this.#words[KEY_VLANS] & 0xffff || undefined
+  }
   /** The name of its protocol: `tcp`, or `ip-253`, or `ether-0806`. */
   get protocolName(): string {
-    if (this.protocol !== undefined) return names[this.protocol] ?? `ip-${this.protocol}`
+    const { protocol } = this
+    if (protocol !== undefined) return names[protocol] ?? `ip-${protocol}`
     return `ether-${this.etherType.toString(16).padStart(4, '0')}`
   }
 
   toString(): string {
-    const v6 = this.etherType === EtherType.IPV6
+    const v6 = this.#family === FAMILY_IPV6
     const end = (address: string, port: number | undefined): string =>
       port === undefined ? address : v6 ? `[${address}]:${port}` : `${address}:${port}`
     const ends = `${end(this.source, this.sourcePort)} > ${end(this.destination, this.destinationPort)}`
     const vlans = [this.vlan, this.innerVlan].filter(id => id !== undefined).join('.')
     return `${this.protocolName} ${ends}${this.fragments ? ' fragments' : ''}${vlans && ` vlan ${vlans}`}`
   }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  get [Symbol.toStringTag](): string {
+    return this.toString()
+  }
+
+  get #family(): number {
+    return this.#words[KEY_KIND] >>> FAMILY_SHIFT
+  }
+
+  #port(end: number): number | undefined {
+    if ((this.#words[KEY_KIND] & KEY_HAS_PORTS) === 0) return undefined
+    return end === 0 ? this.#words[KEY_PORTS] >>> 16 : this.#words[KEY_PORTS] & 0xffff
+  }
 }
 
 // End 0 is the source, end 1 the destination.
-function addressAt(words: Int32Array, at: number, end: 0 | 1, family: number): string {
-  const low = words[at + (end === 0 ? KEY_SOURCE : KEY_DESTINATION)] >>> 0
+function addressAt(words: Int32Array, end: number, family: number): string {
+  const low = words[end === 0 ? KEY_SOURCE : KEY_DESTINATION] >>> 0
   if (family === FAMILY_IPV4) return formatIpv4(low)
   if (family === FAMILY_IPV6) {
-    const high = at + (end === 0 ? KEY_SOURCE6 : KEY_DESTINATION6)
+    const high = end === 0 ? KEY_SOURCE6 : KEY_DESTINATION6
     const bytes = new DataView(new ArrayBuffer(16))
     for (let i = 0; i < 3; i++) bytes.setInt32(4 * i, words[high + i])
     bytes.setUint32(12, low)
     return formatIpv6(new Uint8Array(bytes.buffer))
   }
   if (family !== FAMILY_ETHERNET) return ''
-  const ports = words[at + KEY_PORTS]
+  const ports = words[KEY_PORTS]
   return formatMac((end === 0 ? ports >>> 16 : ports & 0xffff) * 0x100000000 + low)
 }
