@@ -6,9 +6,9 @@
 //   node dist/examples/switch.js --fd=3
 //   node dist/examples/switch.js --print-capabilities
 import { parseArgs } from 'node:util'
-import { type Packet, VhostDriver, type VhostDriverOptions } from 'rx-vhost'
-import { defer, merge, retry, Subscription, tap, timer } from 'rxjs'
-import { MacTable } from './mac-table.js'
+import { VhostDriver, type VhostDriverOptions } from 'rx-vhost'
+import { ForwardingTable, route } from 'rx-vhost/operators'
+import { defer, merge, retry, Subscription, timer } from 'rxjs'
 import { narrate, onEnd, type Port, reportFaults, summarize } from './ports.js'
 
 /** Packets kept for a port whose guest has posted no buffers. */
@@ -17,27 +17,15 @@ const KEPT_PER_PORT = 256
 const RETRY_MS = 1000
 
 /** Joins the ports; subscribe to run it. One port's failure is told and retried, the others go on. */
-export function learningSwitch(ports: readonly Port[], table = new MacTable<Port>()) {
-  const forward = (from: Port, packet: Packet): void => {
-    const now = performance.now()
-    table.learn(packet.uint16(6) * 2 ** 32 + packet.uint32(8), from, now)
-    const multicast = packet.uint8(0) & 1
-    const to = multicast ? undefined : table.find(packet.uint16(0) * 2 ** 32 + packet.uint32(2), now)
-    if (to === from) return
-    if (to) to.sink.next(packet)
-    else for (const port of ports) if (port !== from) port.sink.next(packet)
+export function learningSwitch(ports: readonly Port[]) {
+  const table = new ForwardingTable()
+  const told = (path: string) => (error: Error) => {
+    console.error(`${path}: ${error.message}; again in ${RETRY_MS} ms`)
+    return timer(RETRY_MS)
   }
   return merge(
-    ...ports.map(port =>
-      defer(() => port.driver.fromGuest().packets).pipe(
-        tap(packet => forward(port, packet)),
-        retry({
-          delay: error => {
-            console.error(`${port.driver.path}: ${error.message}; again in ${RETRY_MS} ms`)
-            return timer(RETRY_MS)
-          },
-        }),
-      ),
+    ...ports.map(({ driver, sink }) =>
+      defer(() => driver.fromGuest().pipe(route(table, sink))).pipe(retry({ delay: told(driver.path) })),
     ),
   )
 }

@@ -58,8 +58,8 @@ export function packetAt(core: BurstCore, index: number): Packet {
   return packet
 }
 
-// Where packet `index` of `core` is in the burst that the queue gave out.
-function originIndex(core: BurstCore, index: number): number {
+/** Where packet `index` of `core` is in the burst that the queue gave out. @internal */
+export function originIndex(core: BurstCore, index: number): number {
   let at = index
   for (let of = core; of.input !== null; of = of.input) at = of.input.ids.indexOf((of.copied ?? of.ids)[at])
   return at

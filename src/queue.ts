@@ -30,7 +30,7 @@ export type SourceEnd = Pick<
 >
 export type SinkEnd = Pick<
   SinkQueue,
-  'next' | 'accept' | 'enqueue' | 'whenDrained' | 'use' | 'moved' | 'kept' | 'drops'
+  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'moved' | 'kept' | 'drops'
 >
 
 /** What a queue's subscriptions depend on, besides the queue. */
@@ -130,6 +130,11 @@ export class VhostSink implements PacketSink {
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {
     return this.#queue.accept(item, overflow)
+  }
+
+  /** False: no ring of a guest runs, and what is put in now is dropped. */
+  get available(): boolean {
+    return this.#queue.available
   }
 
   whenDrained(done: () => void): () => void {

@@ -31,6 +31,8 @@ export interface PacketSink {
   next(item: Burst | Packet): void
   /** Takes what there is room for and retains or drops the rest. False: it did not fit, and `overflow` is `strict`. */
   accept(item: Burst | Packet, overflow: Overflow): boolean
+  /** False: there is no ring that runs, and what it is given now is dropped. A sink that can not tell has no such member. */
+  readonly available?: boolean
   /** Calls back once everything accepted so far has gone; returns what cancels that. */
   whenDrained(done: () => void): () => void
   /** A pipeline into the sink starts; returns what says that it ended. */

@@ -71,6 +71,10 @@ export class SinkGroup implements PacketSink {
     this.#only = this.member(pairs[0] ?? 0)
   }
 
+  get available(): boolean {
+    return this.#only.available
+  }
+
   use(): () => void {
     return this.member(0).use()
   }

@@ -100,6 +100,10 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#dropKept('gone')
   }
 
+  get available(): boolean {
+    return !this.#closed && (this.#port?.running === true || this.#options.whileAbsent === 'block')
+  }
+
   use(): () => void {
     if (this.#users++ === 0) this.#options.onStart?.()
     let used = true

@@ -12,7 +12,8 @@ const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filt
 
 test('every operator has a row', t => {
   t.deepEqual(Object.keys(rows).sort(), files.sort())
-  t.is(Object.keys(operators).length, files.length)
+  const notOperators = ['Firewall', 'ForwardingTable', 'topFlows']
+  t.is(Object.keys(operators).length - notOperators.filter(name => name in operators).length, files.length)
 })
 
 for (const row of allRows) {

@@ -1,15 +1,16 @@
 // Every operator, as the compliance suite tests it (compliance.test.ts) and the bench measures it (bench/micro). An operator
 // without a row fails there.
 import { PassThrough } from 'node:stream'
-import { merge, type Observable, of } from 'rxjs'
+import { merge, mergeMap, type Observable, of } from 'rxjs'
 import type { Burst } from '../../src/burst.js'
 import { capture } from '../../src/capture/index.js'
 import * as operators from '../../src/operators/index.js'
 import type { Packet } from '../../src/packet.js'
-import { type ComplianceRow, numberOf } from '../../src/testing/index.js'
+import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/testing/index.js'
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
+const { groupByFlow, hashTo, roundRobin, route } = operators
 const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
 
 /** By the operator's file. */
@@ -29,6 +30,15 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
     calls: true,
     make: ({ each }) => filterPackets<Any>(packet => each(packet) === undefined),
   },
+  'group-by-flow.js': {
+    name: 'groupByFlow, mergeMap',
+    make: () => (source: Observable<Any>) =>
+      source.pipe(
+        groupByFlow<Any>({ maxFlows: 1 }),
+        mergeMap(group => group),
+      ),
+  },
+  'hash-to.js': { name: 'hashTo', into: 'sink', make: ({ sink }) => hashTo([sink]) },
   'map-packets.js': [
     { name: 'mapPackets', calls: true, make: ({ each }) => mapPackets<Any>(each) },
     {
@@ -96,11 +106,36 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
     make: () => (source: Observable<Any>) => source.pipe(retain<Any>(), release()),
   },
   'retain.js': { name: 'retain', make: () => retain<Any>() },
+  'round-robin.js': [
+    { name: 'roundRobin', into: 'sink', make: ({ sink }) => roundRobin([sink]) },
+    {
+      name: 'roundRobin, one without a ring',
+      into: 'sink',
+      make: ({ sink }) => roundRobin([fakeToGuestWithoutRing(), sink]),
+    },
+  ],
+  'route.js': {
+    name: 'route',
+    into: 'sink',
+    make:
+      ({ sink }) =>
+      (source: Observable<Any>) => {
+        const table = new operators.ForwardingTable()
+        table.join(sink, 'block')
+        return source.pipe(route(table, fakeToGuestWithoutRing()))
+      },
+  },
   'take-until-aborted.js': {
     name: 'takeUntilAborted',
     make: () => takeUntilAborted<Any>(new AbortController().signal),
   },
   'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
+}
+
+function fakeToGuestWithoutRing() {
+  const { sink, target } = fakeToGuest(fakePlane())
+  target.detach()
+  return sink
 }
 
 /** In folders of their own, since they know more than packets. */

@@ -1,0 +1,145 @@
+import { type OperatorFunction, Subscriber } from 'rxjs'
+import { Burst, type BurstCore, coreOf, packetAt } from '../burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet.js'
+import type { Overflow, PacketSink } from '../sink.js'
+import type { ForwardingTable, SwitchPort } from './flows/forwarding-table.js'
+import { type PartGiver, Parts } from './flows/parts.js'
+import { offer, operator } from './support.js'
+
+export interface RouteOptions {
+  /** What happens to packets that this port's guest has no room for, wherever they come from. Default `drop-newest`. */
+  overflow?: Overflow
+}
+
+/** What a frame can be that goes to no port; the reason of its drop. */
+type Refusal = 'malformed' | 'link-local' | 'spoofed'
+
+/**
+ * A port of a learning switch: packets of the guest behind `sink` go to the ports of the same `table`, by their
+ * destination address. Emits nothing.
+ *
+ * ```
+ * source of a:  --(to b)--------(to all)---|
+ *               route(table, a)
+ * sink b:       --(to b)--------(to all)
+ * sink c:       --(to b)--------(to all)
+ * source of b:  ----(to a)-----------------|       now a is known, and b is
+ * sink a:       ----(to a)
+ * result:       ---------------------------|
+ * ```
+ *
+ * An address is learned from what it sends, for each VLAN on its own (a tag's identifier; 0 without one), moves with its
+ * station, and is forgotten after `age`. A frame to an address that is not known, or to several, goes to every port but its
+ * own; one to an address on its own port goes nowhere. `table.addStatic()` holds an address at its port.
+ *
+ * The sink is a port from subscription to its end, when its addresses are forgotten. What a guest has no room for is
+ * kept, up to a bound, and dropped beyond (`overflow`), so that one that takes nothing stalls no other; with `block` it
+ * stalls all that send to it.
+ *
+ * Dropped, counted at the queue that they came from: `malformed` (no Ethernet header), `link-local` (what IEEE 802.1Q keeps
+ * from being forwarded, 01:80:c2:00:00:00 to 0f), `spoofed` (the source is a static address of another port).
+ *
+ * **Leases.** The sinks take one on each packet that they keep; a flooded packet is in one slot.
+ *
+ * A sink that throws, or has no room and is `strict`, fails the subscription of the packet's source.
+ *
+ * @param table Shared by all ports of the switch.
+ * @param sink The way into the guest that the source comes from.
+ * @return Completes with the source.
+ * @example
+ * const table = new ForwardingTable()
+ * merge(...guests.map(guest => guest.fromGuest().pipe(route(table, guest.toGuest())))).subscribe()
+ */
+export function route(
+  table: ForwardingTable,
+  sink: PacketSink,
+  { overflow = 'drop-newest' }: RouteOptions = {},
+): OperatorFunction<Burst | Packet, never> {
+  return operator<Burst | Packet, never>(
+    destination => new RouteSubscriber(destination, table, table.join(sink, overflow)),
+  )
+}
+
+class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<SwitchPort> {
+  #parts: Parts<SwitchPort> | null = null
+
+  constructor(
+    readonly out: Subscriber<never>,
+    readonly table: ForwardingTable,
+    readonly port: SwitchPort,
+  ) {
+    super(out)
+    const done = port.sink.use()
+    this.add(() => {
+      table.leave(port)
+      done()
+    })
+  }
+
+  give({ sink, overflow }: SwitchPort, item: Burst | Packet): void {
+    offer(sink, item, overflow, this.out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    this.table.tick()
+    if (item instanceof Burst) this.#burst(item)
+    else this.#packet(item)
+  }
+
+  #burst(burst: Burst): void {
+    const input = coreOf(burst)
+    const parts = this.#parts ?? new Parts<SwitchPort>()
+    this.#parts = null
+    for (let i = 0; i < input.length; i++) this.#one(packetAt(input, i), parts, input, i)
+    parts.give(this, burst)
+    this.#parts = parts
+  }
+
+  // Learns where the packet came from, and adds it to the parts of those to whom it goes.
+  #one(packet: Packet, parts: Parts<SwitchPort>, input: BurstCore, index: number): void {
+    const vlan = this.#vlanOf(packet)
+    const refusal = this.#refusal(packet, vlan)
+    if (refusal !== undefined) {
+      input.slots.dropped(input.ids[index], refusal)
+      return
+    }
+    const to = this.#destination(packet, vlan)
+    if (to === this.port) return
+    if (to !== undefined) parts.add(to, input, index)
+    else for (const port of this.table.ports) if (port !== this.port) parts.add(port, input, index)
+  }
+
+  #packet(packet: Packet): void {
+    const vlan = this.#vlanOf(packet)
+    const refusal = this.#refusal(packet, vlan)
+    if (refusal !== undefined) {
+      slotsOf(packet).dropped(slotOf(packet), refusal)
+      return
+    }
+    const to = this.#destination(packet, vlan)
+    if (to === this.port) return
+    if (to !== undefined) this.give(to, packet)
+    else
+      for (const port of this.table.ports) if (port !== this.port && !this.out.closed) this.give(port, packet)
+  }
+
+  #refusal(packet: Packet, vlan: number): Refusal | undefined {
+    if (packet.length < 14) return 'malformed'
+    if (packet.uint32(0) === 0x0180c200 && packet.uint16(4) < 0x10) return 'link-local'
+    const high = packet.uint16(6)
+    // A group has no port (IEEE 802.1Q §8.7), and nobody has the address of zeros.
+    if ((high & 0x100) !== 0 || (high === 0 && packet.uint32(8) === 0)) return undefined
+    return this.table.learn(high, packet.uint32(8) | 0, vlan, this.port) ? undefined : 'spoofed'
+  }
+
+  #destination(packet: Packet, vlan: number): SwitchPort | undefined {
+    const high = packet.uint16(0)
+    return (high & 0x100) !== 0 ? undefined : this.table.find(high, packet.uint32(2) | 0, vlan)
+  }
+
+  #vlanOf(packet: Packet): number {
+    if (packet.length < 18) return 0
+    const type = packet.uint16(12)
+    return type === 0x8100 || type === 0x88a8 ? packet.uint16(14) & 0xfff : 0
+  }
+}
