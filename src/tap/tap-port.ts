@@ -13,6 +13,7 @@ import { hold, letGo } from '../wakeup.js'
 import { TapDevice } from './device.js'
 import { FromHostPort, ToHostPort } from './ports.js'
 
+/** What a `TapPort` can be told. All have defaults. */
 export interface TapPortOptions {
   /**
    * An fd that this process inherited, attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR, from someone who may
@@ -41,6 +42,7 @@ export interface TapPortOptions {
   signal?: AbortSignal
 }
 
+/** What happens to a `TapPort`. */
 export type TapEvent =
   /** The kernel has taken the interface away, `reason` is the errno's name: `EBADFD`, it was deleted. The port is closed. */
   | { type: 'gone'; name: string; reason: string }
@@ -147,10 +149,12 @@ export class TapPort {
     this.#events.complete()
   }
 
+  /** `close()`: `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
+  /** `close()`: `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
   }
