@@ -133,6 +133,7 @@ const layers: Record<string, string[]> = {
   test: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'core/bpf', 'guest'],
   fuzz: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest'],
   bench: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest'],
+  stress: ['core/base', 'core/memory', 'core/virtqueue', 'core/net', 'guest', 'test'],
 }
 
 function filesUnder(folder: string, pattern: RegExp): string[] {
