@@ -6,6 +6,7 @@ import type { ForwardingTable, SwitchPort } from './flows/forwarding-table.js'
 import { type PartGiver, Parts } from './flows/parts.js'
 import { offer, operator } from './support.js'
 
+/** What a port of a switch does when its guest has no room. */
 export interface RouteOptions {
   /** What happens to packets that this port's guest has no room for, wherever they come from. Default `drop-newest`. */
   overflow?: Overflow

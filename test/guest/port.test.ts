@@ -103,7 +103,8 @@ test.serial(
   async t => {
     const reason = new Error('enough')
     const script: Script = { ...MODERN, silentAt: 'SET_MEM_TABLE' }
-    const { backEnd, port } = make(t, script)
+    // Nothing else ends the wait in time.
+    const { backEnd, port } = make(t, script, { timeout: 3_600_000 })
     const before = native().fdCount()
     await t.throwsAsync(port.connect({ signal: AbortSignal.abort(reason) }), { is: reason })
     t.deepEqual(backEnd.names, [])
