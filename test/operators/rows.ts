@@ -111,7 +111,7 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
     {
       name: 'roundRobin, one without a ring',
       into: 'sink',
-      make: ({ sink }) => roundRobin([fakeToGuestWithoutRing(), sink]),
+      make: ({ sink }) => roundRobin([withoutRing(), sink]),
     },
   ],
   'route.js': {
@@ -122,7 +122,7 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
       (source: Observable<Any>) => {
         const table = new operators.ForwardingTable()
         table.join(sink, 'block')
-        return source.pipe(route(table, fakeToGuestWithoutRing()))
+        return source.pipe(route(table, withoutRing()))
       },
   },
   'take-until-aborted.js': {
@@ -132,7 +132,7 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
   'tap-packets.js': { name: 'tapPackets', calls: true, make: ({ each }) => tapPackets<Any>(each) },
 }
 
-function fakeToGuestWithoutRing() {
+function withoutRing() {
   const { sink, target } = fakeToGuest(fakePlane())
   target.detach()
   return sink
