@@ -3,6 +3,15 @@ export { type Detached, detach } from './detach.js'
 export { drop } from './drop.js'
 export { enqueue } from './enqueue.js'
 export { filterPackets } from './filter-packets.js'
+export { type FirewallOperatorOptions, firewall } from './firewall.js'
+export type { ConnectionTimeouts } from './flows/connections.js'
+export type { FirewallRule, Ports, Prefix, ProtocolName } from './flows/firewall-rules.js'
+export {
+  Firewall,
+  type FirewallOptions,
+  type FirewallReason,
+  type FirewallStats,
+} from './flows/firewall-state.js'
 export { ForwardingTable, type ForwardingTableOptions } from './flows/forwarding-table.js'
 export type { SpreadOptions, SpreadSink } from './flows/spread.js'
 export { type FlowGroup, type GroupByFlowOptions, groupByFlow } from './group-by-flow.js'

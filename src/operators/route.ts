@@ -126,16 +126,18 @@ class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<Sw
 
   #refusal(packet: Packet, vlan: number): Refusal | undefined {
     if (packet.length < 14) return 'malformed'
-    if (packet.uint32(0) === 0x0180c200 && packet.uint16(4) < 0x10) return 'link-local'
+    if (packet.uint16(0) === 0x0180 && packet.uint16(2) === 0xc200 && packet.uint16(4) < 0x10)
+      return 'link-local'
     const high = packet.uint16(6)
     // A group has no port (IEEE 802.1Q §8.7), and nobody has the address of zeros.
-    if ((high & 0x100) !== 0 || (high === 0 && packet.uint32(8) === 0)) return undefined
-    return this.table.learn(high, packet.uint32(8) | 0, vlan, this.port) ? undefined : 'spoofed'
+    const low = wordAt(packet, 8)
+    if ((high & 0x100) !== 0 || (high === 0 && low === 0)) return undefined
+    return this.table.learn(high, low, vlan, this.port) ? undefined : 'spoofed'
   }
 
   #destination(packet: Packet, vlan: number): SwitchPort | undefined {
     const high = packet.uint16(0)
-    return (high & 0x100) !== 0 ? undefined : this.table.find(high, packet.uint32(2) | 0, vlan)
+    return (high & 0x100) !== 0 ? undefined : this.table.find(high, wordAt(packet, 2), vlan)
   }
 
   #vlanOf(packet: Packet): number {
@@ -144,3 +146,6 @@ class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<Sw
     return type === 0x8100 || type === 0x88a8 ? packet.uint16(14) & 0xfff : 0
   }
 }
+
+/** 32 bits with their sign: beyond 2^31 a number would be an object where V8 does not inline its getter. */
+const wordAt = (packet: Packet, at: number): number => (packet.uint16(at) << 16) | packet.uint16(at + 2)

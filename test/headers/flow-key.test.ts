@@ -1,10 +1,12 @@
 // The key of a flow: which packets have the same, which have not, and what it says to people.
 import test from 'ava'
+import fc from 'fast-check'
 import { FlowKeyReader, KEY_WORDS } from '../../src/headers/index.js'
 import { sipHash } from '../../src/headers/sip-hash.js'
 import { ipv4, tcp, udp } from '../../src/testing/index.js'
 import * as carried from './support/corpus.js'
 import { corpus, destinationOptions, ethernet, fragmentHeader, ip6, routing } from './support/corpus.js'
+import { mutilated } from './support/mutilated.js'
 import { withPacket } from './support/packets.js'
 
 const seed = [1, 2] as const
@@ -167,4 +169,18 @@ test('ports spread evenly', t => {
     counts[withPacket(udp({ fromPort: port }), packet => both.of(packet).hash >>> 30)]++
   for (const count of counts) t.true(count > 800 && count < 1200, `${counts}`)
   t.is(both.words.length, KEY_WORDS)
+})
+
+test('mutilated frames have a key, and one of what they quote, by nothing but their own bytes', t => {
+  const key = new FlowKeyReader({ seed, firstPieceHasPorts: true })
+  const all = (frame: Uint8Array, around: number): unknown =>
+    withPacket(
+      frame,
+      packet => [[...key.of(packet).words], String(key.toKey()), key.quoted() && [...key.words, key.hash]],
+      around,
+    )
+  fc.assert(
+    fc.property(mutilated, frame => t.deepEqual(all(frame, 0), all(frame, 0xff))),
+    { numRuns: 3000 },
+  )
 })

@@ -10,7 +10,7 @@ import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
-const { groupByFlow, hashTo, roundRobin, route } = operators
+const { firewall, groupByFlow, hashTo, roundRobin, route } = operators
 const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
 
 /** By the operator's file. */
@@ -29,6 +29,15 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
     name: 'filterPackets',
     calls: true,
     make: ({ each }) => filterPackets<Any>(packet => each(packet) === undefined),
+  },
+  // The suite's frames are no IP, which they claim to be: a firewall drops them.
+  'firewall.js': {
+    name: 'mapPackets, firewall',
+    make: () => (source: Observable<Any>) =>
+      source.pipe(
+        mapPackets<Any>(packet => packet.setUint16(12, 0x88b5)),
+        firewall<Any>([], { policy: 'accept' }),
+      ),
   },
   'group-by-flow.js': {
     name: 'groupByFlow, mergeMap',
