@@ -12,12 +12,14 @@ export {
   type FirewallReason,
   type FirewallStats,
 } from './flows/firewall-state.js'
+export type { EndedFlow, FlowEnd, FlowRecord, FlowReport } from './flows/flow-meter.js'
 export { ForwardingTable, type ForwardingTableOptions } from './flows/forwarding-table.js'
 export type { SpreadOptions, SpreadSink } from './flows/spread.js'
 export { type FlowGroup, type GroupByFlowOptions, groupByFlow } from './group-by-flow.js'
 export { type HashToOptions, hashTo } from './hash-to.js'
 export { type MapPacketsOptions, mapPackets } from './map-packets.js'
 export { type Measurement, type MeasureOptions, measure } from './measure.js'
+export { type MeasureFlowsOptions, measureFlows, topFlows } from './measure-flows.js'
 export { mirror } from './mirror.js'
 export { partitionPackets } from './partition-packets.js'
 export type { Verdict } from './process-jobs.js'

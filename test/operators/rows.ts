@@ -10,7 +10,7 @@ import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
-const { firewall, groupByFlow, hashTo, roundRobin, route } = operators
+const { firewall, groupByFlow, hashTo, measureFlows, roundRobin, route } = operators
 const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
 
 /** By the operator's file. */
@@ -68,6 +68,7 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
     },
   ],
   'measure.js': { name: 'measure', make: () => measure<Any>(() => {}) },
+  'measure-flows.js': { name: 'measureFlows', make: () => measureFlows<Any>(() => {}, { maxFlows: 1 }) },
   'mirror.js': { name: 'mirror', make: ({ sink }) => mirror<Any>(sink) },
   'partition-packets.js': [0, 1].map(side => ({
     name: `partitionPackets, ${['matching', 'others'][side]}`,

@@ -1,0 +1,129 @@
+import {
+  asyncScheduler,
+  interval as every,
+  type MonoTypeOperatorFunction,
+  type Observer,
+  type SchedulerLike,
+  Subscriber,
+} from 'rxjs'
+import { Burst, coreOf, packetAt } from '../burst.js'
+import type { FlowKeyOptions } from '../headers/index.js'
+import type { Packet } from '../packet.js'
+import { FlowMeter, type FlowRecord, type FlowReport } from './flows/flow-meter.js'
+import { operator } from './support.js'
+
+export interface MeasureFlowsOptions extends FlowKeyOptions {
+  /** Milliseconds between reports. Default 1,000. */
+  interval?: number
+  /** Milliseconds without a packet after which a flow has ended. Default 15,000. */
+  idleTimeout?: number
+  /** Milliseconds after which a flow that goes on is told of as ended and counted anew. Default 1,800,000. */
+  activeTimeout?: number
+  /** Flows known at one time. Default 4,096; each takes some 100 bytes from the start. */
+  maxFlows?: number
+  /** Keeps the time. Default rxjs's `asyncScheduler`. */
+  scheduler?: SchedulerLike
+}
+
+/**
+ * Tells `observer` every so often what passed of each flow; hands everything on as it came.
+ *
+ * ```
+ * source:   --(a1 b1 a2)-----(b2)----------|
+ *           measureFlows(r => …)
+ * observer: ------x--------------x---------z|
+ * result:   --(a1 b1 a2)-----(b2)----------|
+ * ```
+ *
+ * A report has the flows that go on, with packets, bytes, times and TCP's control bits, and those that ended since the last
+ * one, as NetFlow and IPFIX export them: quiet for `idleTimeout`, older than `activeTimeout` (and counted from zero again),
+ * pushed out by new ones while there were `maxFlows`, or at the end of the source. Each packet is so in one ended record, if
+ * the stream completes. An observer, such as a Subject, is told of the source's end too.
+ *
+ * Each direction is a flow, as in NetFlow; `directed: false` makes one of both. `FlowKeyReader` of `rx-vhost/headers` says
+ * which packet belongs to which. Counted from zero in each subscription.
+ *
+ * **Leases.** Takes none.
+ *
+ * If `observer` throws, the subscription fails.
+ *
+ * @param observer Called for each report, between bursts.
+ * @example
+ * guest.fromGuest().pipe(
+ *   measureFlows(({ flows }) => console.table(topFlows(flows, 10).map(f => [`${f.key}`, f.bytes]))),
+ *   enqueue(other.toGuest()),
+ * )
+ */
+export function measureFlows<T extends Burst | Packet = Burst>(
+  observer: Partial<Observer<FlowReport>> | ((report: FlowReport) => void),
+  {
+    interval = 1000,
+    idleTimeout = 15_000,
+    activeTimeout = 1_800_000,
+    maxFlows = 4096,
+    scheduler = asyncScheduler,
+    ...options
+  }: MeasureFlowsOptions = {},
+): MonoTypeOperatorFunction<T> {
+  for (const [name, ms] of Object.entries({ interval, idleTimeout, activeTimeout }))
+    if (!(ms > 0)) throw new RangeError(`${name} is more than 0 milliseconds, not ${ms}`)
+  const told = typeof observer === 'function' ? { next: observer } : observer
+  return operator<T, T>(destination => {
+    const meter = new FlowMeter({ directed: true, ...options }, maxFlows)
+    const subscriber = new MeasureFlowsSubscriber(destination as never, meter, told, scheduler)
+    const tell = (): void => subscriber.tell(() => meter.report(idleTimeout, activeTimeout))
+    subscriber.add(every(interval, scheduler).subscribe(tell))
+    return subscriber as Subscriber<unknown>
+  })
+}
+
+/** The `count` flows that have most `bytes`, or `packets`, those with most first. */
+export function topFlows<F extends FlowRecord>(
+  flows: readonly F[],
+  count: number,
+  by: 'bytes' | 'packets' = 'bytes',
+): F[] {
+  return [...flows].sort((a, b) => b[by] - a[by]).slice(0, count)
+}
+
+class MeasureFlowsSubscriber extends Subscriber<Burst | Packet> {
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly meter: FlowMeter,
+    readonly observer: Partial<Observer<FlowReport>>,
+    readonly scheduler: SchedulerLike,
+  ) {
+    super(out)
+  }
+
+  tell(report: () => FlowReport): void {
+    this.meter.tick(this.scheduler.now())
+    try {
+      this.observer.next?.(report())
+    } catch (error) {
+      this.out.error(error)
+    }
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    const { meter } = this
+    meter.tick(this.scheduler.now())
+    if (item instanceof Burst) {
+      const core = coreOf(item)
+      for (let i = 0; i < core.length; i++) meter.count(packetAt(core, i))
+    } else meter.count(item)
+    this.out.next(item)
+  }
+
+  protected override _error(error: unknown): void {
+    this.tell(() => this.meter.end())
+    this.observer.error?.(error)
+    super._error(error)
+  }
+
+  protected override _complete(): void {
+    this.tell(() => this.meter.end())
+    this.observer.complete?.()
+    super._complete()
+  }
+}
