@@ -1,5 +1,5 @@
 // The cost of the JavaScript half per packet, on rings in memory: no guest, and no addon but for the rows of bpf. `node dist/bench/face.js`
-import { merge, type Observable } from 'rxjs'
+import { merge, mergeMap, type Observable } from 'rxjs'
 import { bpf } from '../src/bpf/index.js'
 import { Pool } from '../src/data/pool.js'
 import { plainPoolArrays } from '../src/data/pool-arrays.js'
@@ -12,15 +12,23 @@ import {
   detach,
   drop,
   enqueue,
+  Firewall,
+  ForwardingTable,
   filterPackets,
+  firewall,
+  groupByFlow,
+  hashTo,
   mapPackets,
   measure as measured,
+  measureFlows,
   mirror,
   partitionPackets,
   processPackets,
   rebatch,
   release,
   retain,
+  roundRobin,
+  route,
   tapPackets,
 } from '../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../src/queue.js'
@@ -214,6 +222,46 @@ await measure('bursts → mapPackets(addresses, ports, TTL), inPlace', b =>
       },
       { inPlace: true },
     ),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → groupByFlow → enqueue', b =>
+  b.from.pipe(
+    groupByFlow(),
+    mergeMap(flow => flow.pipe(enqueue(b.to))),
+  ),
+)
+await measure('bursts → roundRobin (2 sinks)', b => b.from.pipe(roundRobin([b.to, b.monitor])))
+await measure('bursts → hashTo (2 sinks)', b => b.from.pipe(hashTo([b.to, b.monitor])))
+await measure('bursts → route (flooded to 2 ports)', b => {
+  const table = new ForwardingTable()
+  for (const sink of [b.to, b.monitor]) table.join(sink, 'block')
+  return b.from.pipe(route(table, b.to))
+})
+await measure('bursts → firewall (3 rules) → enqueue', b =>
+  b.from.pipe(
+    firewall(
+      [
+        { action: 'drop', source: ['192.0.2.0/24', '2001:db8::/32'] },
+        { action: 'drop', protocol: 'udp' },
+        { action: 'accept', protocol: 'tcp', destinationPort: '1-1023' },
+      ],
+      { stateful: false },
+    ),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → firewall (connection) → enqueue', b => {
+  const wall = new Firewall([{ action: 'accept' }])
+  return b.from.pipe(
+    mapPackets(p => p.setUint8(47, 2), { inPlace: true }),
+    firewall(wall),
+    enqueue(b.to),
+  )
+})
+await measure('bursts → measureFlows → enqueue', b =>
+  b.from.pipe(
+    measureFlows(() => {}),
     enqueue(b.to),
   ),
 )

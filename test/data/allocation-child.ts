@@ -2,7 +2,7 @@
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setTimeout as later } from 'node:timers/promises'
 import v8 from 'node:v8'
-import { merge, type Observable } from 'rxjs'
+import { merge, mergeMap, type Observable } from 'rxjs'
 import { capture } from '../../src/capture/index.js'
 import { Pool } from '../../src/data/pool.js'
 import { plainPoolArrays } from '../../src/data/pool-arrays.js'
@@ -14,12 +14,20 @@ import { HeaderReader, HeaderWriter } from '../../src/headers/index.js'
 import {
   drop,
   enqueue,
+  Firewall,
+  ForwardingTable,
   filterPackets,
+  firewall,
+  groupByFlow,
+  hashTo,
   mapPackets,
   measure,
+  measureFlows,
   mirror,
   partitionPackets,
   rebatch,
+  roundRobin,
+  route,
   tapPackets,
 } from '../../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../../src/queue.js'
@@ -30,7 +38,9 @@ import { tcp } from '../../src/testing/packets.js'
 const plane = { pool: new Pool(plainPoolArrays(16 << 20)), scheduler: new Scheduler(), turn: new Turn() }
 const source = new SourceQueue(plane)
 const port = new FakePort(plane.pool)
-const same = process.argv[2].includes('headers') ? tcp({ from: '192.0.2.1', toPort: 443 }) : frame()
+const same = /headers|flow|hash|firewall|route/i.test(process.argv[2])
+  ? tcp({ from: '192.0.2.1', toPort: 443 })
+  : frame()
 source.attach(port)
 const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
   const to = new FakePort(plane.pool, { record: false, size: 2 ** 30 })
@@ -86,6 +96,43 @@ const pipelines: Record<string, () => Observable<unknown>> = {
   'capture, enqueue': () => queue.pipe(capture('/dev/null'), enqueue(sinks[1])),
   'capture with a filter, enqueue': () =>
     queue.pipe(capture('/dev/null', { filter: packet => packet.length > 60 }), enqueue(sinks[1])),
+  'groupByFlow, enqueue': () =>
+    queue.pipe(
+      groupByFlow(),
+      mergeMap(flow => flow.pipe(enqueue(sinks[1]))),
+    ),
+  roundRobin: () => queue.pipe(roundRobin(sinks)),
+  hashTo: () => queue.pipe(hashTo(sinks)),
+  'route, flooding': () => {
+    const table = new ForwardingTable()
+    for (const sink of sinks) table.join(sink, 'block')
+    return queue.pipe(route(table, sinks[1]))
+  },
+  'firewall, enqueue': () =>
+    queue.pipe(
+      firewall(
+        [
+          { action: 'drop', source: ['10.0.0.0/8', '2001:db8::/32'] },
+          { action: 'count', vlan: 5 },
+          { action: 'accept', protocol: 'tcp', destinationPort: [80, '400-500'] },
+        ],
+        { stateful: false },
+      ),
+      enqueue(sinks[1]),
+    ),
+  'firewall with connections, enqueue': () => {
+    const wall = new Firewall([{ action: 'accept' }])
+    return queue.pipe(
+      mapPackets(packet => packet.setUint8(47, 2), { inPlace: true }),
+      firewall(wall),
+      enqueue(sinks[1]),
+    )
+  },
+  'measureFlows, enqueue': () =>
+    queue.pipe(
+      measureFlows(() => {}),
+      enqueue(sinks[1]),
+    ),
   'partitionPackets, enqueue, drop': () => {
     const [some, others] = partitionPackets(queue, () => (count++ & 1) === 0)
     return merge(some.pipe(enqueue(sinks[1])), others.pipe(drop('others')))

@@ -12,6 +12,14 @@ const pipelines: Record<string, number> = {
   'headers read and written, enqueue': 2,
   // A measurement is an object a burst.
   'rebatch, measure, enqueue': 4,
+  'groupByFlow, enqueue': 2,
+  // A handle for the part of each sink.
+  roundRobin: 4,
+  hashTo: 2,
+  'route, flooding': 2,
+  'firewall, enqueue': 2,
+  'firewall with connections, enqueue': 2,
+  'measureFlows, enqueue': 2,
   'partitionPackets, enqueue, drop': 4,
   // Times are doubles, boxed a few times a burst; a write is some objects for 2,400 packets.
   'capture, enqueue': 4,

@@ -1,6 +1,6 @@
 // What compiles and what does not: tsc is the test, ava only counts it.
 import test from 'ava'
-import { delay, type Observable, of } from 'rxjs'
+import { delay, map, mergeMap, type Observable, of } from 'rxjs'
 import type { Burst, HeldBurst } from '../../src/burst.js'
 import { capture, PcapngWriter, replay } from '../../src/capture/index.js'
 import type { DetachedPacket } from '../../src/detached-packet.js'
@@ -8,16 +8,26 @@ import {
   detach,
   drop,
   enqueue,
+  Firewall,
+  type FlowGroup,
+  ForwardingTable,
   filterPackets,
+  firewall,
+  groupByFlow,
+  hashTo,
   mapPackets,
   measure,
+  measureFlows,
   mirror,
   partitionPackets,
   processPackets,
   rebatch,
   release,
   retain,
+  roundRobin,
+  route,
   tapPackets,
+  topFlows,
 } from '../../src/operators/index.js'
 
 import type { HeldPacket, Packet } from '../../src/packet.js'
@@ -83,6 +93,34 @@ function compiles(
   is<typeof copies, Observable<DetachedPacket[]>>(true)
   const oneCopy = queue.packets.pipe(detach())
   is<typeof oneCopy, Observable<DetachedPacket>>(true)
+  const groups = queue.pipe(groupByFlow({ idle: 1000 }))
+  is<typeof groups, Observable<FlowGroup<Burst>>>(true)
+  const flows = groups.pipe(
+    mergeMap(group => group.pipe(map(burst => `${group.key.source}: ${burst.length}`))),
+  )
+  is<typeof flows, Observable<string>>(true)
+  const singles = queue.packets.pipe(
+    groupByFlow(),
+    mergeMap(group => group),
+  )
+  is<typeof singles, Observable<Packet>>(true)
+  const spreads = [
+    queue.pipe(roundRobin([sink, { sink, overflow: 'drop-newest' }])),
+    queue.packets.pipe(hashTo([sink], { directed: true, overflow: 'strict' })),
+    queue.pipe(route(new ForwardingTable(), sink)),
+  ]
+  is<typeof spreads, Observable<never>[]>(true)
+  const walled = queue.pipe(
+    firewall([{ action: 'accept', protocol: ['tcp', 47], destinationPort: [80, '1-9'] }], { policy: 'drop' }),
+    firewall(new Firewall([]), { from: 'vm' }),
+    measureFlows(({ flows }) => topFlows(flows, 3).map(flow => flow.key.protocolName)),
+  )
+  is<typeof walled, Observable<Burst>>(true)
+  const walledOne = queue.packets.pipe(
+    firewall([]),
+    measureFlows({ next: report => report.ended[0]?.reason }),
+  )
+  is<typeof walledOne, Observable<Packet>>(true)
   const file = new PcapngWriter('x.pcapng', { rotate: { bytes: 1e6 }, ring: 3 })
   const captured = queue.pipe(
     capture(file, { name: 'vm', direction: 'inbound', snaplen: 96 }),
@@ -127,6 +165,16 @@ function compiles(
   owned.pipe(filterPackets(() => true))
   // @ts-expect-error not a sink
   enqueue({ next() {} })
+  // @ts-expect-error no such action
+  firewall([{ action: 'reject' }])
+  // @ts-expect-error no such protocol
+  firewall([{ action: 'accept', protocol: 'tpc' }])
+  // @ts-expect-error groupByFlow is for borrows
+  owned.pipe(groupByFlow())
+  // @ts-expect-error not a sink
+  roundRobin([{ next() {} }])
+  // @ts-expect-error a key is read-only
+  groups.subscribe(group => (group.key.source = ''))
   // @ts-expect-error capture is for borrows
   owned.pipe(capture(file))
   // @ts-expect-error a writer has its own overflow
