@@ -18,7 +18,7 @@ import { sipHash } from './sip-hash.js'
 /** The words that IPv4 and Ethernet have; the rest is zero. */
 const SHORT_KEY = 5
 
-/** What a `FlowKeyReader` can be told. */
+/** What tells flows apart. */
 export interface FlowKeyOptions {
   /** One flow for each direction. Without, both directions are one. */
   directed?: boolean

@@ -16,7 +16,7 @@ export const KEY_DESTINATION = 4
 /** The first 96 bits of IPv6's source, and then of its destination. */
 export const KEY_SOURCE6 = 5
 export const KEY_DESTINATION6 = 8
-/** Numbers of 32 bits in a key. */
+/** How many numbers of 32 bits a flow's key has. */
 export const KEY_WORDS = 11
 
 /** In KEY_KIND. */
@@ -61,7 +61,7 @@ export class FlowKey {
   get source(): string {
     return addressAt(this.#words, this.#source, this.#family)
   }
-  /** Likewise. */
+  /** As `source`. */
   get destination(): string {
     return addressAt(this.#words, 1 - this.#source, this.#family)
   }
@@ -69,7 +69,7 @@ export class FlowKey {
   get sourcePort(): number | undefined {
     return this.#port(this.#source)
   }
-  /** Likewise. */
+  /** As `sourcePort`. */
   get destinationPort(): number | undefined {
     return this.#port(1 - this.#source)
   }
@@ -77,11 +77,11 @@ export class FlowKey {
   get fragments(): boolean {
     return (this.#words[KEY_KIND] & KEY_FRAGMENT) !== 0
   }
-  /** VLAN identifier; `undefined` without a tag. */
+  /** The outer VLAN tag's identifier; `undefined` without one. */
   get vlan(): number | undefined {
     return this.#words[KEY_VLANS] >>> 16 || undefined
   }
-  /** That of the second tag (QinQ). */
+  /** The inner one's, of QinQ. */
   get innerVlan(): number | undefined {
     return this.#words[KEY_VLANS] & 0xffff || undefined
   }
@@ -92,7 +92,7 @@ export class FlowKey {
     return `ether-${this.etherType.toString(16).padStart(4, '0')}`
   }
 
-  /** Written out, for people. */
+  /** `tcp 10.0.0.1:1024 > 10.0.0.2:80`. */
   toString(): string {
     const v6 = this.#family === FAMILY_IPV6
     const end = (address: string, port: number | undefined): string =>
@@ -102,12 +102,12 @@ export class FlowKey {
     return `${this.protocolName} ${ends}${this.fragments ? ' fragments' : ''}${vlans && ` vlan ${vlans}`}`
   }
 
-  /** As `toString()`. */
+  /** The same. */
   toJSON(): string {
     return this.toString()
   }
 
-  /** As `toString()`, in what `console.log` shows. */
+  /** The same, for `console.log`. */
   get [Symbol.toStringTag](): string {
     return this.toString()
   }

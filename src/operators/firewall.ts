@@ -5,6 +5,7 @@ import { compileRules, type FirewallRule } from './flows/firewall-rules.js'
 import { Firewall, type FirewallOptions } from './flows/firewall-state.js'
 import { Output, operator } from './support.js'
 
+/** Of one pipeline. */
 export interface FirewallOperatorOptions {
   /** Where this pipeline's packets come from, for rules with `from`. Default the empty name. */
   from?: string

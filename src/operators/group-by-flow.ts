@@ -10,7 +10,7 @@ import type { FlowKey, FlowKeyOptions } from '../headers/index.js'
 import type { Packet } from '../packet.js'
 import { GroupSubscriber } from './flows/group-subscriber.js'
 
-/** What a flow is, how many are known, and for how long. */
+/** How flows are told apart, how many there may be, and for how long. */
 export interface GroupByFlowOptions extends FlowKeyOptions {
   /** Flows known at one time. Default 4,096; each takes some 100 bytes from the start. */
   maxFlows?: number
@@ -50,7 +50,8 @@ export type FlowGroup<T extends Burst | Packet = Burst> = GroupedObservable<Flow
  * Groups complete and fail with the source. As with `groupBy`, the source stays subscribed while someone is subscribed to
  * the result or to any group; new flows are dropped as `unsubscribed` once nobody is to the result.
  *
- * @throws RangeError when `idle` is not more than 0.
+ * Throws a `RangeError` for a number of flows or a time that is none.
+ *
  * @example
  * guest.fromGuest().pipe(groupByFlow(), mergeMap(flow => flow.pipe(count(), map(bursts => `${flow.key}: ${bursts}`))))
  */

@@ -4,7 +4,7 @@ import { type FlowKeyOptions, FlowKeyReader } from '../headers/index.js'
 import type { Packet } from '../packet.js'
 import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './flows/spread.js'
 
-/** What a flow is, and what becomes of packets that a sink has no room for. */
+/** How flows are told apart, and what happens when a sink is full. */
 export type HashToOptions = SpreadOptions & FlowKeyOptions
 
 /** What is added to a hash for the next choice, so that the flows of one sink are spread over all others: 2^32 by phi. */

@@ -12,6 +12,7 @@ import type { Packet } from '../packet.js'
 import { FlowMeter, type FlowRecord, type FlowReport } from './flows/flow-meter.js'
 import { operator } from './support.js'
 
+/** When reports come, and when records of flows end. */
 export interface MeasureFlowsOptions extends FlowKeyOptions {
   /** Milliseconds between reports. Default 1,000. */
   interval?: number
@@ -45,7 +46,7 @@ export interface MeasureFlowsOptions extends FlowKeyOptions {
  *
  * **Leases.** Takes none.
  *
- * If `observer` throws, the subscription fails.
+ * If `observer` throws, the subscription fails. A time that is none throws a `RangeError`.
  *
  * @param observer Called for each report, between bursts.
  * @example
@@ -78,13 +79,11 @@ export function measureFlows<T extends Burst | Packet = Burst>(
 }
 
 /** The `count` flows that have most `bytes`, or `packets`, those with most first. */
-export function topFlows<F extends FlowRecord>(
+export const topFlows = <F extends FlowRecord>(
   flows: readonly F[],
   count: number,
   by: 'bytes' | 'packets' = 'bytes',
-): F[] {
-  return [...flows].sort((a, b) => b[by] - a[by]).slice(0, count)
-}
+): F[] => [...flows].sort((a, b) => b[by] - a[by]).slice(0, count)
 
 class MeasureFlowsSubscriber extends Subscriber<Burst | Packet> {
   constructor(

@@ -6,7 +6,7 @@ import type { ForwardingTable, SwitchPort } from './flows/forwarding-table.js'
 import { type PartGiver, Parts } from './flows/parts.js'
 import { offer, operator } from './support.js'
 
-/** What a port of a switch does when its guest has no room. */
+/** Of one port. */
 export interface RouteOptions {
   /** What happens to packets that this port's guest has no room for, wherever they come from. Default `drop-newest`. */
   overflow?: Overflow
@@ -20,13 +20,11 @@ type Refusal = 'malformed' | 'link-local' | 'spoofed'
  * destination address. Emits nothing.
  *
  * ```
- * source of a:  --(to b)--------(to all)---|
- *               route(table, a)
- * sink b:       --(to b)--------(to all)
- * sink c:       --(to b)--------(to all)
- * source of b:  ----(to a)-----------------|       now a is known, and b is
- * sink a:       ----(to a)
- * result:       ---------------------------|
+ * source:  --(to b)------(to all)---(to b)--|
+ *          route(table, a)
+ * b:       --(to b)------(to all)---(to b)
+ * c:       --(to b)------(to all)                 b had sent something by then, and is known
+ * result:  ---------------------------------|
  * ```
  *
  * An address is learned from what it sends, for each VLAN on its own (a tag's identifier; 0 without one), moves with its

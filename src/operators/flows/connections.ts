@@ -16,6 +16,7 @@ export const KNOWN = 1
 export const INVALID = 2
 export type Standing = typeof NEW | typeof KNOWN | typeof INVALID
 
+/** After which time without a packet a firewall forgets a connection. */
 export interface ConnectionTimeouts {
   /** Milliseconds without an answer to the first packet. Default 30,000. */
   unanswered?: number

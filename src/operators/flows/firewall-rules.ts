@@ -10,6 +10,7 @@ type OneOrMore<T> = T | readonly T[]
 export type Prefix = string
 /** `80`, or a range `'1024-65535'`. */
 export type Ports = number | string
+/** Protocols that a rule may name. */
 export type ProtocolName = 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'gre'
 
 /** A rule applies to packets for which all that it says is so; each part may be one or a list of which one must be. */
@@ -20,10 +21,15 @@ export interface FirewallRule {
   name?: string
   /** Where the packet comes from: what `firewall(…, { from })` says. */
   from?: OneOrMore<string>
+  /** Addresses that it comes from. */
   source?: OneOrMore<Prefix>
+  /** Addresses that it goes to. */
   destination?: OneOrMore<Prefix>
+  /** By name, or by number as `IpProtocol`. */
   protocol?: OneOrMore<ProtocolName | number>
+  /** Of TCP, UDP, SCTP, DCCP and UDP-Lite. */
   sourcePort?: OneOrMore<Ports>
+  /** Of the same. */
   destinationPort?: OneOrMore<Ports>
   /** The outer tag; 0 for none. */
   vlan?: OneOrMore<number>

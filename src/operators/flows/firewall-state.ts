@@ -8,6 +8,7 @@ import { type CompiledRule, compileRules, type FirewallRule, NO, YES } from './f
 import { Subject } from './firewall-subject.js'
 import { Fragments } from './fragments.js'
 
+/** What a `Firewall` does where no rule decides, and how much it remembers. */
 export interface FirewallOptions {
   /** What becomes of packets that no rule decides on. Default `drop`. */
   policy?: 'accept' | 'drop'
@@ -15,6 +16,7 @@ export interface FirewallOptions {
   stateful?: boolean
   /** Connections at one time. Default 16,384; each takes some 90 bytes from the start. */
   maxConnections?: number
+  /** How long connections are remembered. */
   timeouts?: ConnectionTimeouts
   /** Milliseconds that only rise; for tests. */
   now?: () => number
@@ -33,9 +35,11 @@ export type FirewallReason =
   | 'firewall-fragment'
   | 'firewall-full'
 
+/** What a `Firewall` has counted. */
 export interface FirewallStats {
-  /** Packets that passed, and those of them that belonged to a connection. */
+  /** Packets that passed. */
   readonly accepted: number
+  /** Those of them that belonged to a connection. */
   readonly established: number
   /** Packets that did not, by reason. */
   readonly dropped: Readonly<Record<string, number>>
@@ -46,6 +50,7 @@ export interface FirewallStats {
     readonly packets: number
     readonly bytes: number
   }[]
+  /** Connections known, how many of them were answered, and how many had to go before their time. */
   readonly connections: { readonly known: number; readonly established: number; readonly evicted: number }
 }
 
@@ -93,6 +98,7 @@ export class Firewall {
     return reason
   }
 
+  /** What was counted since it was made. */
   get stats(): FirewallStats {
     return {
       accepted: this.#accepted,

@@ -8,11 +8,13 @@ import type { Packet } from '../../packet.js'
 export interface FlowRecord {
   /** As its first packet went. */
   readonly key: FlowKey
+  /** Since `first`. */
   readonly packets: number
   /** Of frames, without the virtio-net header. */
   readonly bytes: number
-  /** When the first and the last packet came, by the scheduler's clock, in milliseconds. */
+  /** When the first packet came, by the scheduler's clock, in milliseconds. */
   readonly first: number
+  /** When the last one did. */
   readonly last: number
   /** All of TCP's control bits that were seen, as `TcpFlag`; 0 for others. */
   readonly tcpFlags: number
@@ -23,9 +25,11 @@ export type FlowEnd = 'idle' | 'active' | 'evicted' | 'end'
 
 /** A record that will not grow any more. */
 export interface EndedFlow extends FlowRecord {
+  /** Why it was closed. */
   readonly reason: FlowEnd
 }
 
+/** What `measureFlows` tells, every so often. */
 export interface FlowReport {
   /** By the scheduler's clock, in milliseconds. */
   readonly time: number

@@ -15,7 +15,7 @@ const STATIC = 0
 const TWO_32 = 0x100000000
 const KEY_WORDS = 2
 
-/** How many addresses a table knows, and for how long. */
+/** Bounds and ageing of a `ForwardingTable`. */
 export interface ForwardingTableOptions {
   /** Addresses known at one time. Default 8,192. */
   maxAddresses?: number
@@ -70,8 +70,7 @@ export class ForwardingTable {
 
   /**
    * The address, `02:00:00:00:00:01`, is behind this sink and nowhere else: never aged, never learned elsewhere. Frames that
-   * come from another port with that source are dropped, counted as `spoofed`. Throws a `RangeError` when the table
-   * is full.
+   * come from another port with that source are dropped, counted as `spoofed`. Throws a `RangeError` when the table is full.
    */
   addStatic(address: string, sink: PacketSink, vlan = 0): void {
     const known = this.#entryOf(address, vlan)

@@ -10,7 +10,7 @@ import { NO_PART, type PartGiver, Parts, type PartTarget } from './parts.js'
 /** A sink, or one with an overflow policy of its own. */
 export type SpreadSink = PacketSink | { sink: PacketSink; overflow?: Overflow }
 
-/** What `roundRobin` and `hashTo` do when a sink has no room. */
+/** For `roundRobin` and `hashTo`. */
 export interface SpreadOptions {
   /** What happens to packets that a sink has no room for, unless it has a policy of its own. Default `block`. */
   overflow?: Overflow
