@@ -19,7 +19,12 @@ export class WritablePacket extends Packet {
   /** The virtio-net header, to be written too. A checksum that the guest left to be done stays to be done. */
   override get header(): WritableHeader {
     slotOf(this)
-    this.#writable ??= new WritableHeader(
+    return this.#writable ?? this.#makeHeader()
+  }
+
+  // By itself: what its functions close over would be made with each look at the header.
+  #makeHeader(): WritableHeader {
+    this.#writable = new WritableHeader(
       word => this.#words[this.#base + SLOT_HEADER + word],
       (word, shift, mask, value) => {
         const at = this.#base + SLOT_HEADER + word
