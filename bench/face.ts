@@ -18,17 +18,21 @@ import {
   firewall,
   groupByFlow,
   hashTo,
+  impair,
   mapPackets,
   measure as measured,
   measureFlows,
   mirror,
   partitionPackets,
   processPackets,
+  rateLimit,
   rebatch,
   release,
   retain,
+  rewrite,
   roundRobin,
   route,
+  sample,
   tapPackets,
 } from '../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../src/queue.js'
@@ -264,6 +268,31 @@ await measure('bursts → measureFlows → enqueue', b =>
     measureFlows(() => {}),
     enqueue(b.to),
   ),
+await measure('bursts → rewrite(MACs, TTL) → enqueue', b =>
+  b.from.pipe(rewrite({ sourceMac: 1, destinationMac: 2, decrementTtl: true }), enqueue(b.to)),
+)
+const nat = { source: { address: '203.0.113.1', port: 40000 } }
+await measure('bursts → rewrite(NAT by a function) → enqueue', b =>
+  b.from.pipe(
+    rewrite(() => nat),
+    enqueue(b.to),
+  ),
+)
+await measure('bursts → rewrite(push VLAN), inPlace → enqueue', b =>
+  b.from.pipe(rewrite({ pushVlan: { identifier: 7 } }, { inPlace: true }), enqueue(b.to)),
+)
+await measure('bursts → rateLimit(all pass) → enqueue', b =>
+  b.from.pipe(rateLimit({ packetsPerSecond: 1e9, bitsPerSecond: 1e12 }), enqueue(b.to)),
+)
+await measure('bursts → rateLimit(police, most dropped)', b =>
+  b.from.pipe(rateLimit({ packetsPerSecond: 1e5, mode: 'police' }), enqueue(b.to)),
+)
+await measure('bursts → sample(1 of 100) → enqueue', b => b.from.pipe(sample(100), enqueue(b.to)))
+await measure('bursts → sample(1 of 100, by flow) → enqueue', b =>
+  b.from.pipe(sample({ every: 100, by: 'flow' }), enqueue(b.to)),
+)
+await measure('bursts → impair(loss, no delay) → enqueue', b =>
+  b.from.pipe(impair({ loss: 0.01 }), enqueue(b.to)),
 )
 await measure('packets → nothing', b => b.from.packets)
 await measure('packets → filter → enqueue', b =>

@@ -12,8 +12,9 @@ export type Overflow = 'block' | 'drop-newest' | 'drop-oldest' | 'strict'
 /**
  * Why packets were dropped on this side of the ring; a ring's own reasons come from native/core/virtqueue. By sinks:
  * `overflow`, `not-ready`, `gone`, `no-device`. By operators, counted at the queue that the packet came from:
- * `pipeline-error` (a user's function threw at it), `dropped` (on request), `no-slot` (the pool had none for a copy) and
- * `unsubscribed` (an operator that keeps packets for later was unsubscribed).
+ * `pipeline-error` (a user's function threw at it), `dropped` (on request), `no-slot` (the pool had none for a copy),
+ * `unsubscribed` (an operator that keeps packets for later was unsubscribed), and those of one operator: `rate-limit`,
+ * `ttl-expired` (`rewrite`), `impair-loss`, `impair-limit`.
  */
 export type DropReason =
   | 'pipeline-error'
@@ -24,6 +25,10 @@ export type DropReason =
   | 'dropped'
   | 'no-slot'
   | 'unsubscribed'
+  | 'rate-limit'
+  | 'ttl-expired'
+  | 'impair-loss'
+  | 'impair-limit'
 
 /** Somewhere that packets can go: a device's or a driver's `toGuest()`. Also an Observer: `source.subscribe(sink)`. */
 export interface PacketSink {

@@ -39,6 +39,7 @@ const edges: Record<string, string[]> = {
   data: [...common, 'native', 'wakeup', 'reasons', 'burst', 'packet', 'sink'],
   operators: [
     ...common,
+    'headers',
     'burst',
     'packet',
     'writable-packet',

@@ -2,6 +2,7 @@
 // network byte order; none of this allocates.
 import { type PacketView, slotOf, slotsOf, startOf } from '../packet-view.js'
 import { SLOT_HEADER, SLOT_SHIFT } from '../slots.js'
+import type { WritablePacket } from '../writable-packet.js'
 import { extensionLength } from './extensions.js'
 import type { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
@@ -15,6 +16,8 @@ export type ChecksumStatus = 'good' | 'bad' | 'none' | 'partial' | 'unverified'
 
 /** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
 const NEEDS_CHECKSUM = 1
+/** Where UDP's checksum is in its header. */
+const UDP_CHECKSUM = 6
 /** Where no checksum is to be done. */
 export const NOWHERE = -1
 /** Loose and strict source route (RFC 791 §3.1): the destination on the wire is not the last. */
@@ -47,6 +50,19 @@ export function partialAt(packet: PacketView): number {
   const { meta } = slotsOf(packet)
   const at = (slotOf(packet) << SLOT_SHIFT) + SLOT_HEADER
   return meta[at] & NEEDS_CHECKSUM ? meta[at + 1] >>> 16 : NOWHERE
+}
+
+/** Does the checksum that the guest left to be done, as a device would; not those of segments still to be cut. */
+export function completeChecksum(packet: WritablePacket): void {
+  const at = partialAt(packet)
+  if (at === NOWHERE || packet.header.gsoType !== 0) return
+  const { checksumOffset } = packet.header
+  const field = at + checksumOffset
+  if (field + 2 > packet.length) return
+  // The field has the sum of the pseudo-header. UDP's zero would say that there is none (RFC 768).
+  const value = ~sumOf(packet, at, packet.length) & 0xffff
+  packet.setUint16(field, value === 0 && checksumOffset === UDP_CHECKSUM ? 0xffff : value)
+  packet.header.flags &= ~NEEDS_CHECKSUM
 }
 
 /** The sum of the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1) for `length` bytes of `protocol`. */

@@ -1,11 +1,11 @@
 // The packets that are on their way through processPackets: who waits, who is in work, who is done, and each one's lease.
 // It knows neither promises nor concurrency.
 import { isObservable, type Observable, type Subscriber } from 'rxjs'
-import { BURST_PACKETS, type Burst, type BurstCore, borrow, endBorrow } from '../burst.js'
-import { borrowPacket, endPacket, NO_SLOT, Packet, type Slots } from '../packet.js'
+import { BURST_PACKETS, type Burst } from '../burst.js'
+import { endPacket, NO_SLOT, Packet, type Slots } from '../packet.js'
 import { rewriteSlot } from '../rewriting.js'
 import type { WritablePacket } from '../writable-packet.js'
-import { countLost } from './support.js'
+import { lendBurst, lendPacket } from './support.js'
 
 /**
  * What became of a packet. `true` or nothing: it goes on as it is. `false`: it is dropped, counted as `dropped`. Bytes:
@@ -138,26 +138,4 @@ export function emitJobs(jobs: readonly Job[], from: number, out: Subscriber<Bur
   else if (core.length > 0) lendBurst(core, out)
   slots.cores.give(core)
   return at
-}
-
-function lendPacket(slots: Slots, slot: number, out: Subscriber<Packet>): void {
-  const packet = borrowPacket(slots, slot)
-  try {
-    out.next(packet)
-  } finally {
-    if (slots.strict) endPacket(packet)
-    slots.release(slot)
-  }
-}
-
-function lendBurst(core: BurstCore, out: Subscriber<Burst>): void {
-  const burst = borrow(core)
-  core.cut = -1
-  try {
-    out.next(burst)
-  } finally {
-    endBorrow(burst)
-    countLost(core, out.closed)
-    core.slots.releaseAll(core.ids, 0, core.length)
-  }
 }

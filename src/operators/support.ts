@@ -3,7 +3,7 @@
 import { Observable, type Subscriber } from 'rxjs'
 import { type Burst, type BurstCore, borrow, coreFrom, cutBefore, endBorrow, failAt } from '../burst.js'
 import { VhostError } from '../errors.js'
-import type { Packet } from '../packet.js'
+import { borrowPacket, endPacket, type Packet, type Slots } from '../packet.js'
 import type { Overflow, PacketSink } from '../sink.js'
 
 /** An operator that puts what `connect` makes between its source and its subscriber. State is per subscription. */
@@ -113,4 +113,28 @@ export function countLost(core: BurstCore, ended: boolean): void {
   core.cut = -1
   core.failed = 0
   core.skipped.length = 0
+}
+
+/** Emits a packet that an operator kept, and gives its lease back. */
+export function lendPacket(slots: Slots, slot: number, out: Subscriber<Packet>): void {
+  const packet = borrowPacket(slots, slot)
+  try {
+    out.next(packet)
+  } finally {
+    if (slots.strict) endPacket(packet)
+    slots.release(slot)
+  }
+}
+
+/** Emits packets that an operator kept as a burst of their own, and gives their leases back. */
+export function lendBurst(core: BurstCore, out: Subscriber<Burst>): void {
+  const burst = borrow(core)
+  core.cut = -1
+  try {
+    out.next(burst)
+  } finally {
+    endBorrow(burst)
+    countLost(core, out.closed)
+    core.slots.releaseAll(core.ids, 0, core.length)
+  }
 }

@@ -20,14 +20,18 @@ import {
   firewall,
   groupByFlow,
   hashTo,
+  impair,
   mapPackets,
   measure,
   measureFlows,
   mirror,
   partitionPackets,
+  rateLimit,
   rebatch,
+  rewrite,
   roundRobin,
   route,
+  sample,
   tapPackets,
 } from '../../src/operators/index.js'
 import { VhostQueue, VhostSink } from '../../src/queue.js'
@@ -38,7 +42,7 @@ import { tcp } from '../../src/testing/packets.js'
 const plane = { pool: new Pool(plainPoolArrays(16 << 20)), scheduler: new Scheduler(), turn: new Turn() }
 const source = new SourceQueue(plane)
 const port = new FakePort(plane.pool)
-const same = /headers|flow|hash|firewall|route/i.test(process.argv[2])
+const same = /headers|flow|hash|firewall|route|rewrite|sample/i.test(process.argv[2])
   ? tcp({ from: '192.0.2.1', toPort: 443 })
   : frame()
 source.attach(port)
@@ -90,6 +94,44 @@ const pipelines: Record<string, () => Observable<unknown>> = {
         if (ipv4) ipv4.sourceAddress = 0xcb007101
         if (ipv4) ipv4.timeToLive--
         if (tcp) tcp.sourcePort = 40000
+      }),
+      enqueue(sinks[1]),
+    ),
+  'rewrite, enqueue': () =>
+    queue.pipe(
+      rewrite({
+        sourceMac: 0x0200deadbeef,
+        pushVlan: { identifier: 7 },
+        decrementTtl: true,
+        source: { address: '203.0.113.1', port: 40000 },
+      }),
+      enqueue(sinks[1]),
+    ),
+  'rewrite by a function in place, enqueue': () => {
+    const table = [
+      { source: { address: '203.0.113.1', port: 1 } },
+      { source: { address: '203.0.113.2', port: 2 } },
+    ]
+    return queue.pipe(
+      rewrite(() => table[count++ & 1], { inPlace: true }),
+      enqueue(sinks[1]),
+    )
+  },
+  'rateLimit that waits, enqueue': () =>
+    queue.pipe(rateLimit({ packetsPerSecond: 1e6, burstPackets: 1 }), enqueue(sinks[1])),
+  'rateLimit that drops, enqueue': () =>
+    queue.pipe(rateLimit({ bitsPerSecond: 1e8, mode: 'police' }), enqueue(sinks[1])),
+  'sample by flow, sample by chance, enqueue': () =>
+    queue.pipe(sample({ every: 1, by: 'flow' }), sample({ every: 2, by: 'random' }), enqueue(sinks[1])),
+  'impair, enqueue': () =>
+    queue.pipe(
+      impair({
+        delay: 1,
+        jitter: 1,
+        loss: { toBad: 0.01, toGood: 0.5 },
+        duplicate: 0.1,
+        reorder: 0.1,
+        corrupt: 0.1,
       }),
       enqueue(sinks[1]),
     ),
@@ -169,4 +211,6 @@ console.log(
     growth,
   }),
 )
+// What is held until it is due.
+for (let i = 0; plane.pool.leases > 0 && i < 1000; i++) await later(5)
 process.exit(plane.pool.leases === 0 ? 0 : 1)

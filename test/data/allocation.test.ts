@@ -10,6 +10,13 @@ const pipelines: Record<string, number> = {
   'mapPackets, enqueue': 2,
   'mapPackets in place, tapPackets, enqueue': 2,
   'headers read and written, enqueue': 2,
+  'rewrite, enqueue': 2,
+  'rewrite by a function in place, enqueue': 2,
+  'rateLimit that drops, enqueue': 2,
+  'sample by flow, sample by chance, enqueue': 2,
+  // In real time: a second, or more, with a timer each millisecond. A double for each packet would be 16 bytes.
+  'rateLimit that waits, enqueue': 8,
+  'impair, enqueue': 8,
   // A measurement is an object a burst.
   'rebatch, measure, enqueue': 4,
   'groupByFlow, enqueue': 2,

@@ -7,7 +7,10 @@ import { allRows, rows } from './rows.js'
 
 /** What operators are given. */
 const notOperators = ['Firewall', 'ForwardingTable', 'topFlows']
-const support = ['index.js', 'process-jobs.js', 'support.js']
+const support = [
+  ...['clock.js', 'delay-line.js', 'impairments.js', 'index.js', 'process-jobs.js', 'random.js'],
+  ...['rewrite-plan.js', 'support.js', 'token-bucket.js', 'wire-length.js'],
+]
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
   file => file.endsWith('.js') && !support.includes(file),
 )

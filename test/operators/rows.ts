@@ -11,6 +11,7 @@ import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
 const { firewall, groupByFlow, hashTo, measureFlows, roundRobin, route } = operators
+const { impair, rateLimit, rewrite, sample } = operators
 const { partitionPackets, processPackets, rebatch, release, retain, takeUntilAborted, tapPackets } = operators
 
 /** By the operator's file. */
@@ -48,6 +49,7 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
       ),
   },
   'hash-to.js': { name: 'hashTo', into: 'sink', make: ({ sink }) => hashTo([sink]) },
+  'impair.js': { name: 'impair', make: () => impair<Any>() },
   'map-packets.js': [
     { name: 'mapPackets', calls: true, make: ({ each }) => mapPackets<Any>(each) },
     {
@@ -107,6 +109,10 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
         ),
     },
   ],
+  'rate-limit.js': (['shape', 'police'] as const).map(mode => ({
+    name: `rateLimit, ${mode}`,
+    make: () => rateLimit<Any>({ packetsPerSecond: 1e9, mode }),
+  })),
   'rebatch.js': [
     { name: 'rebatch(8)', regroups: true, make: () => rebatch(8) },
     { name: 'rebatch(1)', regroups: true, make: () => rebatch(1) },
@@ -135,6 +141,22 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
         return source.pipe(route(table, withoutRing()))
       },
   },
+  'rewrite.js': [
+    { name: 'rewrite', make: () => rewrite<Any>({ sourceMac: 1, decrementTtl: true }) },
+    ...[false, true].map(inPlace => ({
+      name: `rewrite by a function${inPlace ? ' in place' : ''}`,
+      calls: true,
+      make: ({ each }: { each: (packet: Packet) => void }) =>
+        rewrite<Any>(
+          packet => {
+            each(packet)
+            return numberOf(packet) % 2 > 0 ? { destinationMac: 2 } : undefined
+          },
+          { inPlace },
+        ),
+    })),
+  ],
+  'sample.js': { name: 'sample', make: () => sample<Any>(1) },
   'take-until-aborted.js': {
     name: 'takeUntilAborted',
     make: () => takeUntilAborted<Any>(new AbortController().signal),

@@ -15,17 +15,21 @@ import {
   firewall,
   groupByFlow,
   hashTo,
+  impair,
   mapPackets,
   measure,
   measureFlows,
   mirror,
   partitionPackets,
   processPackets,
+  rateLimit,
   rebatch,
   release,
   retain,
+  rewrite,
   roundRobin,
   route,
+  sample,
   tapPackets,
   topFlows,
 } from '../../src/operators/index.js'
@@ -134,6 +138,16 @@ function compiles(
   is<typeof replayed, Observable<never>>(true)
   const packetsAgain = replay(new Uint8Array()).packets
   is<typeof packetsAgain, Observable<Packet>>(true)
+  const shaped = queue.pipe(
+    rewrite({ pushVlan: { identifier: 7 }, source: { address: '192.0.2.1', port: 1 } }),
+    rewrite(p => (p.length > 60 ? { decrementTtl: true } : undefined), { inPlace: true }),
+    sample({ every: 10, by: 'flow' }),
+    rateLimit({ packetsPerSecond: 1e6, bitsPerSecond: 1e9, mode: 'police' }),
+    impair({ delay: 10, jitter: 2, distribution: 'normal', loss: { toBad: 0.1, toGood: 0.5 } }),
+  )
+  is<typeof shaped, Observable<Burst>>(true)
+  const shapedOnes = queue.packets.pipe(rewrite({}), sample(2), rateLimit({ bitsPerSecond: 1e6 }), impair())
+  is<typeof shapedOnes, Observable<Packet>>(true)
   queue.subscribe(sink)
   queue.packets.subscribe(sink)
 
@@ -163,6 +177,16 @@ function compiles(
   partitionPackets(of(1), () => true)
   // @ts-expect-error filterPackets is for borrows
   owned.pipe(filterPackets(() => true))
+  // @ts-expect-error rateLimit takes its leases itself
+  owned.pipe(rateLimit({ packetsPerSecond: 1 }))
+  // @ts-expect-error so does impair
+  owned.pipe(impair({ delay: 1 }))
+  // @ts-expect-error there is no such mode
+  queue.pipe(rateLimit({ packetsPerSecond: 1, mode: 'drop' }))
+  // @ts-expect-error a function says what to change, it does not change
+  queue.pipe(rewrite(p => p.length))
+  // @ts-expect-error a tag that is pushed has an identifier
+  rewrite({ pushVlan: { priority: 1 } })
   // @ts-expect-error not a sink
   enqueue({ next() {} })
   // @ts-expect-error no such action

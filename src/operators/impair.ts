@@ -1,0 +1,133 @@
+import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, Subscriber } from 'rxjs'
+import { Burst, coreOf } from '../burst.js'
+import { completeChecksum } from '../headers/checksum.js'
+import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
+import type { WritablePacket } from '../writable-packet.js'
+import { DelayLine } from './delay-line.js'
+import { Path, type PathOptions } from './impairments.js'
+import { anySeed } from './random.js'
+import { operator } from './support.js'
+
+export interface ImpairOptions extends PathOptions {
+  /** Keeps the time. Default rxjs's `asyncScheduler`, read by the monotonic clock. */
+  scheduler?: SchedulerLike
+}
+
+/**
+ * A bad path, for tests: delays, loses, doubles, reorders and corrupts packets, by chance but the same for the same seed.
+ * netem, as an operator.
+ *
+ * ```
+ * source:   --(1 2 3)------------(4)--|
+ *           impair({ delay: 3, loss: 0.25, seed: 15 })
+ * result:   -----(1 3)--------------(4|)      2 is counted as impair-loss
+ * ```
+ *
+ * In this order each packet is lost or not, doubled or not; then each of these is corrupted or not, is sent over a path of
+ * `bitsPerSecond`, and gets its delay. With jitter packets overtake each other, unless `keepOrder`. Times are whole
+ * milliseconds, rounded up. Where a guest left a checksum to be done, it is done before a bit is changed, so that the
+ * receiver can tell; of packets with segmentation offload it can't be, and their corruption may go unnoticed.
+ *
+ * **Leases.** Takes one on each packet that is on the way, none is copied but a doubled or corrupted one. So at most the
+ * queue's credit is on the way, and a guest that sends more is slowed down to credit ÷ delay: 1,024 packets in 100 ms are
+ * 10,000 a second. Say `highWaterMark` to the driver for more (and `configurePool`), or `limit` to drop instead. When the
+ * source completes, what is on the way still comes out; after an error or an unsubscription it is counted as `unsubscribed`.
+ * If something downstream throws half-way through a burst, the rest of that is lost: filter before.
+ *
+ * Drops are counted at the queue as `impair-loss` and `impair-limit`; as `no-slot` those that could not be copied.
+ *
+ * @param options Throws a `RangeError` for what is no probability or time, and for `reorder` without a delay.
+ * @example
+ * guest.fromGuest().pipe(impair({ delay: 40, jitter: 5, loss: 0.01, seed: 7 }), enqueue(other.toGuest()))
+ */
+export function impair<T extends Burst | Packet = Burst>(
+  options: ImpairOptions = {},
+): MonoTypeOperatorFunction<T> {
+  const { seed = anySeed(), scheduler = asyncScheduler } = options
+  const path = (): Path => new Path(options, seed)
+  // Complains here, and not when it is subscribed.
+  path()
+  return operator<T, T>(
+    destination =>
+      new ImpairSubscriber(
+        destination as Subscriber<Burst | Packet>,
+        path(),
+        scheduler,
+      ) as Subscriber<unknown>,
+  )
+}
+
+class ImpairSubscriber extends Subscriber<Burst | Packet> {
+  readonly #line: DelayLine
+  readonly #now = new Float64Array(1)
+  readonly #flipBit = (packet: WritablePacket): void => {
+    if (packet.length === 0) return
+    completeChecksum(packet)
+    const bit = this.path.bitOf(packet.length * 8)
+    packet.setUint8(bit >>> 3, packet.uint8(bit >>> 3) ^ (1 << (bit & 7)))
+  }
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly path: Path,
+    scheduler: SchedulerLike,
+  ) {
+    super(out)
+    this.#line = new DelayLine(out, scheduler, 'impair()')
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    this.#now[0] = this.#line.now()
+    if (item instanceof Burst) {
+      const { slots, ids, length } = coreOf(item)
+      for (let i = 0; i < length; i++) this.#send(slots, ids[i], false)
+    } else this.#send(slotsOf(item), slotOf(item), true)
+    this.#line.flush()
+  }
+
+  protected override _complete(): void {
+    // Not super: the result completes once all are out. The source is let go now: a `take` before us has done so.
+    this.unsubscribe()
+    this.#line.complete()
+  }
+
+  #send(slots: Slots, slot: number, single: boolean): void {
+    const { path } = this
+    if (path.loses()) {
+      slots.dropped(slot, 'impair-loss')
+      return
+    }
+    const twice = path.doubles()
+    this.#hold(slots, slot, single)
+    if (!twice) return
+    // A slot of its own: each of the two may be rewritten behind here.
+    const second = cloneSlot(slots, slot)
+    if (second === NO_SLOT) return
+    this.#hold(slots, second, single)
+    slots.release(second)
+  }
+
+  #hold(slots: Slots, slot: number, single: boolean): void {
+    const { path } = this
+    const line = this.#line
+    const corrupt = path.corrupts()
+    if (line.size >= path.limit) {
+      slots.dropped(slot, 'impair-limit')
+      return
+    }
+    line.due[0] = this.#now[0]
+    path.due(slots, slot, line.due)
+    if (corrupt) {
+      const copy = cloneSlot(slots, slot)
+      if (copy === NO_SLOT) slots.dropped(slot, 'no-slot')
+      else {
+        writeIn(slots, writablesOf(slots), copy, this.#flipBit)
+        line.hold(slots, copy, single)
+      }
+      return
+    }
+    slots.retain(slot)
+    line.hold(slots, slot, single)
+  }
+}

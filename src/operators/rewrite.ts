@@ -1,0 +1,173 @@
+import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
+import { HeaderReader } from '../headers/reader.js'
+import { HeaderWriter } from '../headers/writer.js'
+import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
+import type { WritablePacket } from '../writable-packet.js'
+import { RewritePlan, type RewriteSpec } from './rewrite-plan.js'
+import { failWith, lendPacket, Output, operator, stopAt } from './support.js'
+
+export interface RewriteOptions {
+  /**
+   * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no
+   * `mirror`, no second subscriber of the queue, no lease taken before.
+   */
+  inPlace?: boolean
+}
+
+/**
+ * Changes headers: MAC addresses, VLAN tags, the time to live, and the addresses and ports of either end.
+ *
+ * ```
+ * source:   --(10.0.0.2:5000>)----(10.0.0.3:5000>)--|
+ *           rewrite(packet => table.get(packet.uint32(26)))     which has { source: { address, port } } for 10.0.0.2
+ * result:   --(192.0.2.1:40000>)--(10.0.0.3:5000>)--|
+ * ```
+ *
+ * All checksums follow, by the difference (RFC 1624): also one that the guest left to be done, which has the sum of the
+ * pseudo-header until then, and those of packets with segmentation offload. UDP's zero stays zero. A tag that is pushed or
+ * popped moves the offsets of the virtio-net header along. Only outer headers are changed, and not what ICMP errors quote.
+ *
+ * With `decrementTtl` a packet whose time to live (hop limit) is 1 or 0 is dropped, counted as `ttl-expired`; nobody is told
+ * by ICMP. What is not IP has none, and passes.
+ *
+ * A function is given each packet and returns what to change in it, or `undefined` for nothing: for NAT, whose changes are
+ * those of a flow. It is turned into numbers once for each object, so keep one for each flow, and don't alter it then.
+ *
+ * **Leases.** Makes a copy of each packet that it changes, as `mapPackets` does: paid by the queue that the packet came from,
+ * given back when the `next` that it was emitted to returns. So a mirror or another branch keeps what it was given. With
+ * `inPlace` there is no copy and no lease. A pool without a slot for the copy costs the packet, counted as `no-slot`.
+ *
+ * If the function throws, or returns what is no spec, that packet is dropped and counted as `pipeline-error`, those before
+ * it are emitted, then the subscription fails; with `retry()` it goes on with the packet behind.
+ *
+ * @param spec Throws at once, a `TypeError` for what is no address, a `RangeError` for a number beyond its field.
+ * @example
+ * guest.fromGuest().pipe(rewrite({ destinationMac: gateway, decrementTtl: true, pushVlan: { identifier: 7 } }), enqueue(uplink))
+ */
+export function rewrite<T extends Burst | Packet = Burst>(
+  spec: RewriteSpec | ((packet: Packet) => RewriteSpec | undefined),
+  { inPlace = false }: RewriteOptions = {},
+): MonoTypeOperatorFunction<T> {
+  const fixed = typeof spec === 'function' ? null : new RewritePlan(spec)
+  const planOf = typeof spec === 'function' ? (packet: Packet) => planFor(spec(packet)) : () => fixed
+  return operator<T, T>(
+    destination =>
+      new RewriteSubscriber(
+        destination as Subscriber<Burst | Packet>,
+        planOf,
+        inPlace,
+      ) as Subscriber<unknown>,
+  )
+}
+
+// By the object, which lives as long as its flow.
+const plans = new WeakMap<RewriteSpec, RewritePlan>()
+
+function planFor(spec: RewriteSpec | undefined): RewritePlan | null {
+  if (spec === undefined) return null
+  let plan = plans.get(spec)
+  if (plan === undefined) {
+    plan = new RewritePlan(spec)
+    plans.set(spec, plan)
+  }
+  return plan
+}
+
+class RewriteSubscriber extends Subscriber<Burst | Packet> {
+  readonly #output = new Output()
+  readonly #reader = new HeaderReader()
+  readonly #writer = new HeaderWriter()
+  #plan: RewritePlan | null = null
+  readonly #write = (packet: WritablePacket): void => this.#plan?.write(packet, this.#writer)
+
+  constructor(
+    readonly out: Subscriber<Burst | Packet>,
+    readonly planOf: (packet: Packet) => RewritePlan | null,
+    readonly inPlace: boolean,
+  ) {
+    super(out)
+  }
+
+  protected override _next(item: Burst | Packet): void {
+    if (item instanceof Burst) this.#burst(item)
+    else this.#packet(item)
+  }
+
+  #burst(burst: Burst): void {
+    const input = coreOf(burst)
+    const core = this.#output.take(input)
+    const { out, inPlace } = this
+    const { slots, ids, length } = input
+    // Of which packet each is what became of it.
+    const from = core.copied !== null && core.copied.length >= length ? core.copied : new Uint32Array(length)
+    core.copied = from
+    let at = 0
+    let made = 0
+    let failure: { error: unknown } | undefined
+    try {
+      for (; at < length && !out.closed; at++) {
+        const slot = this.#rewrite(slots, ids[at], packetAt(input, at))
+        if (slot === NO_SLOT) continue
+        core.ids[made] = slot
+        from[made++] = ids[at]
+      }
+    } catch (error) {
+      failure = { error }
+    }
+    core.length = made
+    try {
+      if (failure !== undefined) failWith(failure.error, input, at, core, this.#output, out)
+      else if (out.closed) stopAt(input, at - 1, core, this.#output)
+      else if (inPlace && made === length) {
+        this.#output.keep(core)
+        out.next(burst)
+      } else this.#output.emit(core, out)
+    } finally {
+      if (!inPlace) slots.releaseAll(core.ids, 0, made)
+    }
+  }
+
+  #packet(packet: Packet): void {
+    const slots = slotsOf(packet)
+    let slot: number
+    try {
+      slot = this.#rewrite(slots, slotOf(packet), packet)
+    } catch (error) {
+      packetFaults.count++
+      this.out.error(error)
+      return
+    }
+    if (slot === NO_SLOT) return
+    if (this.inPlace) this.out.next(packet)
+    else lendPacket(slots, slot, this.out)
+  }
+
+  // The slot of what becomes of the packet, with a lease unless it is in place; NO_SLOT: it was dropped.
+  #rewrite(slots: Slots, slot: number, packet: Packet): number {
+    const plan = this.planOf(packet)
+    const { inPlace } = this
+    if (plan === null) {
+      if (!inPlace) slots.retain(slot)
+      return slot
+    }
+    if (plan.expires(this.#reader.of(packet))) {
+      slots.dropped(slot, 'ttl-expired')
+      return NO_SLOT
+    }
+    const target = inPlace ? slot : cloneSlot(slots, slot)
+    if (target === NO_SLOT) {
+      slots.dropped(slot, 'no-slot')
+      return NO_SLOT
+    }
+    this.#plan = plan
+    try {
+      writeIn(slots, writablesOf(slots), target, this.#write)
+    } catch (error) {
+      if (!inPlace) slots.release(target)
+      throw error
+    }
+    return target
+  }
+}
