@@ -1,0 +1,71 @@
+// Two guests talk over a bad path: it delays, loses, doubles, reorders and corrupts what they say, the same for the same
+// seed. For trying out how a protocol takes it.
+//
+//   node dist/examples/impair.js                                       two embedded guests, 20,000 frames, what became of them
+//   node dist/examples/impair.js --delay 40 --jitter 5 --loss 0.01 --seed 7 a.sock b.sock      real front ends, until Ctrl-C
+import { parseArgs } from 'node:util'
+import type { VhostDriver } from 'rx-vhost'
+import { enqueue, type ImpairOptions, impair } from 'rx-vhost/operators'
+import { merge, type Observable } from 'rxjs'
+import { demonstrate, serve, until } from './pair.js'
+
+const FRAMES = 20_000
+
+/** a ⇄ b, each direction over a path of its own. */
+export function impairBetween(a: VhostDriver, b: VhostDriver, path: ImpairOptions): Observable<never> {
+  return merge(
+    a.fromGuest().pipe(impair(path), enqueue(b.toGuest())),
+    b.fromGuest().pipe(impair(path), enqueue(a.toGuest())),
+  )
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    seed: { type: 'string', default: '1' },
+    /** Milliseconds. */
+    delay: { type: 'string', default: '5' },
+    jitter: { type: 'string', default: '2' },
+    /** Probabilities. */
+    loss: { type: 'string', default: '0.02' },
+    duplicate: { type: 'string', default: '0.01' },
+    corrupt: { type: 'string', default: '0.005' },
+    /** Bits a second; without, as many as there are. */
+    bits: { type: 'string' },
+  },
+})
+
+const path: ImpairOptions = {
+  seed: Number(values.seed),
+  delay: Number(values.delay),
+  jitter: Number(values.jitter),
+  loss: Number(values.loss),
+  duplicate: Number(values.duplicate),
+  corrupt: Number(values.corrupt),
+  bitsPerSecond: values.bits === undefined ? undefined : Number(values.bits),
+}
+
+if (positionals.length === 2) serve(positionals, (a, b) => impairBetween(a, b, path))
+else if (positionals.length > 0) {
+  console.error(
+    'usage: impair [--seed N] [--delay MS] [--jitter MS] [--loss P] [--duplicate P] [--corrupt P] [--bits N] [a.sock b.sock]',
+  )
+  process.exitCode = 2
+} else
+  await demonstrate(
+    (a, b) => impairBetween(a, b, path),
+    async ({ drivers: [a, b], guests: [sender, receiver] }) => {
+      await sender.generate({ frames: FRAMES })
+      const [from, to] = [a.fromGuest(), b.toGuest()]
+      const arrived = (): number => {
+        const { received, duplicated, corrupted, foreign } = receiver.report
+        return received + duplicated + corrupted + foreign
+      }
+      const isOver = (): boolean => from.stats.packets === FRAMES && from.stats.held === 0
+      const all = await until(() => isOver() && arrived() === to.stats.packets)
+      const { reordered, duplicated, corrupted } = receiver.report
+      console.log(`sent ${FRAMES}, lost ${from.stats.drops['impair-loss'] ?? 0}, arrived ${arrived()}`)
+      console.log(`of these twice ${duplicated}, corrupted ${corrupted}, late ${reordered}`)
+      process.exitCode = all ? 0 : 1
+    },
+  )
