@@ -268,6 +268,7 @@ await measure('bursts → measureFlows → enqueue', b =>
     measureFlows(() => {}),
     enqueue(b.to),
   ),
+)
 await measure('bursts → rewrite(MACs, TTL) → enqueue', b =>
   b.from.pipe(rewrite({ sourceMac: 1, destinationMac: 2, decrementTtl: true }), enqueue(b.to)),
 )
