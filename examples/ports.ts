@@ -1,5 +1,5 @@
 // What the examples share: the summary of their ports, and an orderly end by Ctrl-C or SIGTERM.
-import type { VhostDriver, VhostSink } from 'rx-vhost'
+import type { DeviceStats, VhostDriver, VhostSink } from 'rx-vhost'
 import type { Subscription } from 'rxjs'
 
 export interface Port {
@@ -12,6 +12,7 @@ export interface PortSummary {
   received: number
   sent: number
   dropped: Record<string, number>
+  stats: DeviceStats
 }
 
 /** Packets out of each guest, into it, and dropped on the way into it, by reason. */
@@ -24,6 +25,7 @@ export function summarize(ports: readonly Port[]): { ports: PortSummary[] } {
         received: driver.fromGuest().stats.packets,
         sent: packets,
         dropped: { ...drops },
+        stats: driver.stats,
       }
     }),
   }

@@ -1,6 +1,6 @@
 // VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. Thin: what
 // happens is in device-session.ts (control) and data/ (packets). librte_vhost's `vid`.
-import { Observable } from 'rxjs'
+import { Observable, type SchedulerLike, takeUntil } from 'rxjs'
 import { type Explanation, explain } from './control/explain.js'
 import { snapshotOf } from './device-events.js'
 import type { DeviceSession } from './device-session.js'
@@ -8,6 +8,8 @@ import { VhostError } from './errors.js'
 import type { DeviceEvent, PeerCredentials } from './events.js'
 import type { VhostQueue, VhostSink } from './queue.js'
 import type { QueuePairs } from './queue-pairs.js'
+import type { DeviceStats } from './stats.js'
+import { DeviceMeter, type DeviceStatsSample } from './stats-meter.js'
 
 /**
  * One connection of a front end. As an Observable it gives each subscriber a `snapshot` and then live events; `ready`
@@ -21,6 +23,7 @@ export class VhostDevice extends Observable<DeviceEvent> {
   readonly path: string
   readonly #session: DeviceSession
   readonly #pairs: QueuePairs
+  readonly #meter: DeviceMeter
 
   /** @internal */
   constructor(session: DeviceSession, events: Observable<DeviceEvent>, pairs: QueuePairs) {
@@ -30,6 +33,7 @@ export class VhostDevice extends Observable<DeviceEvent> {
     })
     this.#session = session
     this.#pairs = pairs
+    this.#meter = new DeviceMeter(pairs)
     this.id = session.id
     this.path = session.path
   }
@@ -55,6 +59,24 @@ export class VhostDevice extends Observable<DeviceEvent> {
    */
   explain(): Explanation {
     return explain(this.#session.state)
+  }
+
+  /**
+   * What the queues on this connection's rings counted in both directions, all pairs together, or since `resetStats()`.
+   * Stays readable when the device is gone.
+   */
+  get stats(): DeviceStats {
+    return this.#meter.now()
+  }
+
+  /** The same at every interval (default 1,000 ms), with what changed in it and rates; completes with the device. */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
+    return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#pairs.ended))
+  }
+
+  /** `stats` of this device begins at zero again; those of its queues do not. */
+  resetStats(): void {
+    this.#meter.reset()
   }
 
   /** The process at the other end, as the kernel knows it. */

@@ -27,7 +27,7 @@ export class DriverLife {
   readonly #subscribers = new Set<Subscriber<VhostDevice>>()
   readonly #devices = new Map<VhostDevice, Connected>()
   readonly #features: DriverFeatures
-  readonly #queues: DriverQueues
+  readonly queues: DriverQueues
   readonly #origins: DriverOrigins
   /** In use by the last device that was ready. */
   #used = 0n
@@ -43,7 +43,7 @@ export class DriverLife {
     this.#path = path
     this.#features = features
     this.#options = options
-    this.#queues = new DriverQueues(options, () => this.#use())
+    this.queues = new DriverQueues(options, () => this.#use())
     this.#origins = new DriverOrigins(path, options, {
       onConnection: connection => this.#accept(connection),
       onTrouble: reason => this.events.next({ type: 'resource-pressure', path, reason }),
@@ -71,19 +71,19 @@ export class DriverLife {
     if (this.#ended) return
     this.#ended = true
     this.#complete()
-    this.#queues.end()
+    this.queues.end()
     if (this.#isOpen) this.#close()
   }
 
   fromGuest(pair?: number): VhostQueue {
-    const queue = this.#queues.fromGuest(pair)
-    if (this.#ended) this.#queues.end()
+    const queue = this.queues.fromGuest(pair)
+    if (this.#ended) this.queues.end()
     return queue
   }
 
   toGuest(settings: SinkSettings): VhostSink {
-    const sink = this.#queues.toGuest(settings)
-    if (this.#ended) this.#queues.end()
+    const sink = this.queues.toGuest(settings)
+    if (this.#ended) this.queues.end()
     return sink
   }
 
@@ -131,7 +131,7 @@ export class DriverLife {
     this.events.next({ type: 'closed', path: this.#path })
     // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
     setImmediate(() => {
-      if (!this.#isOpen) this.#queues.rest()
+      if (!this.#isOpen) this.queues.rest()
     })
   }
 
@@ -168,14 +168,14 @@ export class DriverLife {
     const offer = { ...this.#features.offer, maxMtu, config, expected: this.#used }
     const session = new DeviceSession(this.#path, connection, handlers, offer)
     const pairs = new QueuePairs(session, {
-      shared: () => this.#queues.sharedWith(connected),
-      source: () => this.#queues.newSource(() => connected),
+      shared: () => this.queues.sharedWith(connected),
+      source: () => this.queues.newSource(() => connected),
       sink: () => new SinkGroup(dataPlane()),
     })
     const connected: Connected = { session, pairs }
     const device = new VhostDevice(session, events, pairs)
     this.#devices.set(device, connected)
-    this.#queues.follow(this.#current)
+    this.queues.follow(this.#current)
     session.start()
     for (const subscriber of [...this.#subscribers]) subscriber.next(device)
     session.tell({ type: 'connected', peer })
@@ -186,7 +186,7 @@ export class DriverLife {
     this.#devices.delete(device)
     connected?.pairs.end()
     this.#used = connected?.session.usedFeatures || this.#used
-    this.#queues.follow(this.#current)
+    this.queues.follow(this.#current)
     this.#origin?.over(connected?.session.served ?? false)
     if (this.#origin?.last) this.#complete()
     events.complete()
@@ -194,7 +194,7 @@ export class DriverLife {
 
   /** There will be no other connection. */
   #complete(): void {
-    this.#queues.complete()
+    this.queues.complete()
     for (const subscriber of [...this.#subscribers]) subscriber.complete()
   }
 }

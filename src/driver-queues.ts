@@ -3,6 +3,7 @@
 import { dataPlane } from './data/env.js'
 import { SinkGroup } from './data/sink-group.js'
 import { SourceGroup } from './data/source-group.js'
+import { noTotals, sumTotals, type Totals } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
 import { VhostQueue, VhostSink } from './queue.js'
@@ -27,6 +28,8 @@ export class DriverQueues {
   readonly #queues = new Map<number | undefined, VhostQueue>()
   #current: Connected | undefined
   #source: SourceGroup | undefined
+  /** Of the sources that were completed. */
+  #sourceBefore = noTotals()
 
   /** `use`: a pipeline begins to use the driver; returns what says that it ended. */
   constructor(options: VhostDriverOptions, use: () => () => void) {
@@ -87,6 +90,7 @@ export class DriverQueues {
   /** There will be no other device, unless somebody subscribes to the driver anew: who uses it then gets other queues. */
   complete(): void {
     this.#source?.close()
+    this.#sourceBefore = { ...this.sourceTotals(), held: 0 }
     this.#source = undefined
     this.#queues.clear()
   }
@@ -95,6 +99,14 @@ export class DriverQueues {
   end(): void {
     this.complete()
     for (const { group } of this.#sinks) group.close()
+  }
+
+  sourceTotals(): Totals {
+    return this.#source ? sumTotals([this.#sourceBefore, this.#source.totals()]) : this.#sourceBefore
+  }
+
+  sinkTotals(): Totals {
+    return sumTotals(this.#sinks.map(({ group }) => group.totals()))
   }
 
   get #group(): SourceGroup {

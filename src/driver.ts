@@ -1,7 +1,7 @@
 // VhostDriver: a path and the devices behind it. Listening, or connecting, begins with the first subscription and ends,
 // path and all, before the last unsubscribe() returns. Pipelines hang on the driver, not on a connection: fromGuest() and
 // toGuest() follow the current device. librte_vhost's rte_vhost_driver_register/start/unregister.
-import { Observable } from 'rxjs'
+import { Observable, type SchedulerLike } from 'rxjs'
 import type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'
 import type { VhostDevice } from './device.js'
 import type { TraceEntry } from './device-trace.js'
@@ -11,6 +11,8 @@ import { checkOptions, type SinkSettings, type VhostDriverOptions } from './driv
 import { VhostError } from './errors.js'
 import type { DriverEvent } from './events.js'
 import type { VhostQueue, VhostSink } from './queue.js'
+import type { DeviceStats } from './stats.js'
+import { DeviceMeter, type DeviceStatsSample } from './stats-meter.js'
 
 /**
  * A path, as an Observable of the devices behind it. Reference-counted: the first subscription listens or connects, later
@@ -30,6 +32,7 @@ export class VhostDriver extends Observable<VhostDevice> {
   readonly trace$: Observable<TraceEntry>
   readonly #life: DriverLife
   readonly #features: DriverFeatures
+  readonly #meter: DeviceMeter
 
   constructor(path: string, options: VhostDriverOptions = {}) {
     checkOptions(path, options)
@@ -41,6 +44,7 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.path = path
     this.#life = made
     this.#features = features
+    this.#meter = new DeviceMeter(made.queues)
     this.events = made.events.asObservable()
     this.trace$ = made.trace.asObservable()
   }
@@ -58,6 +62,24 @@ export class VhostDriver extends Observable<VhostDevice> {
   toGuest(settings?: SinkSettings): VhostSink {
     this.#checkPair(settings?.pair)
     return this.#life.toGuest(settings ?? {})
+  }
+
+  /**
+   * What the driver's own queues counted, those of all pairs and all sinks, with every device that they followed, or since
+   * `resetStats()`.
+   */
+  get stats(): DeviceStats {
+    return this.#meter.now()
+  }
+
+  /** The same at every interval (default 1,000 ms), with what changed in it and rates. Does not open the driver. */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
+    return this.#meter.every(ms, scheduler)
+  }
+
+  /** `stats` of this driver begins at zero again; those of its queues do not. */
+  resetStats(): void {
+    this.#meter.reset()
   }
 
   /**

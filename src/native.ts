@@ -120,7 +120,8 @@ interface AddonQueues {
   queueFault(handle: number): number
   /** The ring looks as if nobody had ever written it. */
   queueReadsZero(handle: number): boolean
-  queueStats(handle: number, out: Float64Array): void
+  /** What the handle's calls count, in native memory: pairs of words, by RING_COUNTERS in src/data/counters.ts. */
+  queueCounters(handle: number): Uint32Array | undefined
   /** Once per env; undefined at a second call or when there is no room. */
   poolOpen(bytes: number): AddonPool | undefined
 }

@@ -1,9 +1,10 @@
 // The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
 // ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
-import { Subject } from 'rxjs'
+import { type Observable, ReplaySubject } from 'rxjs'
 import { FlowTable } from './data/flows.js'
 import type { SinkGroup } from './data/sink-group.js'
 import type { PairPorts, SourceGroup } from './data/source-group.js'
+import { noTotals, sumTotals, type Totals, totalsSince } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
 import { VhostQueue, VhostSink } from './queue.js'
@@ -22,14 +23,18 @@ const FROM_GUEST = 1
 export class QueuePairs {
   readonly #session: DeviceSession
   readonly #make: QueueMakers
-  readonly #ended = new Subject<void>()
+  readonly #ended = new ReplaySubject<void>(1)
   readonly #flows = new FlowTable()
   /** Pairs of which a ring was started once. */
   readonly #used = [0]
   /** Pairs whose to-guest ring runs. */
   #running: number[] = []
-  readonly #sinks = new Set<SinkGroup>()
+  /** With what each had counted before it was attached. */
+  readonly #sinks = new Map<SinkGroup, Totals>()
   #source: SourceGroup | undefined
+  #sourceBefore = noTotals()
+  /** What was counted by the end: a driver's queues go on to count for others. */
+  #last: { source: Totals; sink: Totals } | undefined
   #ownSource = false
   #ownSink: SinkGroup | undefined
   readonly #queues = new Map<number | undefined, VhostQueue>()
@@ -44,11 +49,12 @@ export class QueuePairs {
   attachSource(group: SourceGroup): void {
     if (this.#source !== undefined) return
     this.#source = group
+    this.#sourceBefore = group.totals()
     this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
   }
 
   attachSink(group: SinkGroup): void {
-    this.#sinks.add(group)
+    this.#sinks.set(group, group.totals())
     group.attach(this.#ports(TO_GUEST), this.#running)
   }
 
@@ -58,12 +64,12 @@ export class QueuePairs {
     if (runs && !this.#used.includes(pair)) {
       this.#used.push(pair)
       this.#orFault(ring, () => this.#source?.open(pair))
-      for (const sink of this.#sinks) sink.open(pair)
+      for (const sink of this.#sinks.keys()) sink.open(pair)
     }
     if (ring % 2 === FROM_GUEST) return
     this.#running = this.#running.filter(other => other !== pair)
     if (runs) this.#running.push(pair)
-    for (const sink of this.#sinks) sink.ringState(pair, runs)
+    for (const sink of this.#sinks.keys()) sink.ringState(pair, runs)
   }
 
   /** One pair's, or all of them as one. */
@@ -83,7 +89,8 @@ export class QueuePairs {
     }
     const known = this.#ways.get(pair)
     if (known) return known
-    const sink = new VhostSink(pair === undefined ? this.#ownSink : this.#ownSink.member(pair))
+    const own = this.#ownSink
+    const sink = new VhostSink(pair === undefined ? own : own.member(pair), { ended: this.#ended })
     this.#ways.set(pair, sink)
     return sink
   }
@@ -94,11 +101,30 @@ export class QueuePairs {
     this.#ended.complete()
     if (this.#ownSource) this.#source?.close()
     else this.#source?.detach()
-    for (const group of this.#sinks) {
+    for (const group of this.#sinks.keys()) {
       if (group === this.#ownSink) group.close()
       else group.detach('gone')
     }
+    this.#last = { source: { ...this.sourceTotals(), held: 0 }, sink: { ...this.sinkTotals(), held: 0 } }
     this.#sinks.clear()
+  }
+
+  /** What was counted on these rings. */
+  sourceTotals(): Totals {
+    if (this.#last) return this.#last.source
+    return this.#source ? totalsSince(this.#sourceBefore, this.#source.totals()) : noTotals()
+  }
+
+  sinkTotals(): Totals {
+    return (
+      this.#last?.sink ??
+      sumTotals([...this.#sinks].map(([group, before]) => totalsSince(before, group.totals())))
+    )
+  }
+
+  /** The device is gone. */
+  get ended(): Observable<void> {
+    return this.#ended
   }
 
   #needSource(): SourceGroup {

@@ -1,37 +1,18 @@
 // The two ends of a queue pair as users see them: an Observable out of the guest, a sink into it, the plain burst
 // calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
 // VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
-import { Observable, type Subscriber } from 'rxjs'
+import { Observable, type SchedulerLike, type Subscriber, takeUntil } from 'rxjs'
 import { adopt, BURST_PACKETS, type Burst, type HeldBurst, refillable, reopen } from './burst.js'
 import type { SinkQueue } from './data/sink.js'
 import type { SourceQueue } from './data/source.js'
 import type { Packet } from './packet.js'
 import type { Overflow, PacketSink } from './sink.js'
-
-/** What a queue or sink has done since it was made. */
-export interface QueueStats {
-  /** Packets and bytes that were moved, in frames without the virtio-net header. */
-  readonly packets: number
-  /** Bytes of those packets. */
-  readonly bytes: number
-  /** From guest: packets under lease. To guest: packets kept for a ring without room. */
-  readonly held: number
-  /** Packets dropped, by reason. */
-  readonly drops: Readonly<Record<string, number>>
-}
-
-const counted = (drops: Record<string, number>): Record<string, number> =>
-  Object.fromEntries(Object.entries(drops).filter(([, count]) => count > 0))
+import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stats.js'
+import { QueueMeter, type StatsSample } from './stats-meter.js'
 
 /** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, sink-group.ts). */
-export type SourceEnd = Pick<
-  SourceQueue,
-  'addBursts' | 'addPackets' | 'take' | 'slots' | 'moved' | 'held' | 'drops'
->
-export type SinkEnd = Pick<
-  SinkQueue,
-  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'moved' | 'kept' | 'drops'
->
+export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'take' | 'slots' | 'totals'>
+export type SinkEnd = Pick<SinkQueue, 'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'>
 
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
@@ -55,6 +36,9 @@ function within<T>(
   }
 }
 
+const whileIn = <T>({ ended }: QueueLife, samples: Observable<T>): Observable<T> =>
+  ended ? samples.pipe(takeUntil(ended)) : samples
+
 /**
  * Packets out of the guest, as an Observable of bursts. Multicast: each burst goes to every subscriber. The first
  * subscription starts dequeuing, in a later turn; with none, packets stay in the guest's ring.
@@ -63,11 +47,15 @@ export class VhostQueue extends Observable<Burst> {
   /** The same packets, one by one. A burst per `next` is many times cheaper. */
   readonly packets: Observable<Packet>
   readonly #queue: SourceEnd
+  readonly #life: QueueLife
+  readonly #meter: QueueMeter<SourceStats>
 
   /** @internal */
   constructor(queue: SourceEnd, life: QueueLife = {}) {
     super(subscriber => within(life, subscriber, target => queue.addBursts(target)))
     this.#queue = queue
+    this.#life = life
+    this.#meter = new QueueMeter(() => queue.totals(), sourceStats)
     this.packets = new Observable(subscriber => within(life, subscriber, target => queue.addPackets(target)))
   }
 
@@ -98,10 +86,29 @@ export class VhostQueue extends Observable<Burst> {
     return adopt(core, 'dequeueBurst')
   }
 
-  /** What it has done so far. */
-  get stats(): QueueStats {
-    const queue = this.#queue
-    return { ...queue.moved(), held: queue.held, drops: counted(queue.drops()) }
+  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  get stats(): SourceStats {
+    return this.#meter.now()
+  }
+
+  /**
+   * The same at every interval, with what changed in it and rates. Does not start dequeuing, and goes on until it is
+   * unsubscribed, or the device is gone.
+   *
+   * ```
+   * stats$(1000): ----------s---------s---------s      s = { time, seconds, total, change, perSecond }
+   * ```
+   *
+   * @param ms The interval in milliseconds; default 1,000.
+   * @param scheduler For tests in virtual time; default rxjs' `asyncScheduler`.
+   */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SourceStats>> {
+    return whileIn(this.#life, this.#meter.every(ms, scheduler))
+  }
+
+  /** `stats` of this queue begins at zero again. Others, also those of the same ring, do not. */
+  resetStats(): void {
+    this.#meter.reset()
   }
 }
 
@@ -109,11 +116,13 @@ export class VhostQueue extends Observable<Burst> {
 export class VhostSink implements PacketSink {
   readonly #queue: SinkEnd
   readonly #life: QueueLife
+  readonly #meter: QueueMeter<SinkStats>
 
   /** @internal */
   constructor(queue: SinkEnd, life: QueueLife = {}) {
     this.#queue = queue
     this.#life = life
+    this.#meter = new QueueMeter(() => queue.totals(), sinkStats)
   }
 
   /**
@@ -150,9 +159,18 @@ export class VhostSink implements PacketSink {
     }
   }
 
-  /** What it has done so far. */
-  get stats(): QueueStats {
-    const queue = this.#queue
-    return { ...queue.moved(), held: queue.kept, drops: counted(queue.drops()) }
+  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  get stats(): SinkStats {
+    return this.#meter.now()
+  }
+
+  /** The same at every interval, as that of a {@link VhostQueue}. */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SinkStats>> {
+    return whileIn(this.#life, this.#meter.every(ms, scheduler))
+  }
+
+  /** `stats` of this sink begins at zero again. */
+  resetStats(): void {
+    this.#meter.reset()
   }
 }

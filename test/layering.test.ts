@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { RING_COUNTERS } from '../src/data/counters.js'
 import { native } from '../src/native.js'
 import { reasons } from '../src/reasons.js'
 
@@ -56,7 +57,9 @@ const edges: Record<string, string[]> = {
   streams: ['errors', 'abort', 'burst', 'sink'],
   // An operator and a source in one folder, apart from the pure operators: they know files.
   capture: [...common, 'burst', 'packet', 'predicate', 'sink', 'data', 'operators/support'],
-  queue: [...common, 'data', 'burst', 'packet', 'sink'],
+  stats: ['data'],
+  'stats-meter': ['data', 'stats'],
+  queue: [...common, 'data', 'burst', 'packet', 'sink', 'stats', 'stats-meter'],
   'device-events': [...common, 'control', 'events'],
   'device-trace': [...common, 'control'],
   effects: ['control', 'native', 'reasons'],
@@ -75,7 +78,11 @@ const edges: Record<string, string[]> = {
     'reasons',
   ],
   'queue-pairs': [...common, 'data', 'queue', 'device-session', 'events'],
-  device: [...common, 'control', 'data', 'queue', 'queue-pairs', 'device-events', 'device-session', 'events'],
+  device: [
+    ...common,
+    ...['control', 'data', 'queue', 'queue-pairs', 'device-events', 'device-session', 'events'],
+    ...['stats', 'stats-meter'],
+  ],
   'driver-options': [...common, 'control', 'data', 'sink', 'transport'],
   'driver-features': [...common, 'control'],
   'driver-queues': [...common, 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
@@ -96,16 +103,19 @@ const edges: Record<string, string[]> = {
   driver: [
     ...common,
     ...['control', 'data', 'events', 'sink', 'queue', 'device'],
-    ...['device-trace', 'driver-features', 'driver-life', 'driver-options'],
+    ...['device-trace', 'driver-features', 'driver-life', 'driver-options', 'stats', 'stats-meter'],
   ],
   tap: [...common, 'abort', 'native', 'wakeup', 'control/feature-names', 'data', 'queue', 'sink'],
   guest: [...common, 'abort', 'native', 'wakeup', 'reasons'],
-  testing: [...common, 'control', 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events'],
+  testing: [
+    ...common,
+    ...['control', 'burst', 'packet', 'sink', 'queue', 'data', 'operators', 'events', 'stats', 'stats-meter'],
+  ],
   index: ['*'],
 }
 
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
-const face = ['queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
+const face = ['stats-meter', 'queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
 const packages: Record<string, string[]> = {
   rxjs: [...face, 'operators', 'streams', 'capture', 'tap', 'guest', 'testing'],
   debug: ['debug'],
@@ -240,4 +250,30 @@ test('every file begins with what it is for', t => {
 
 test('the reasons are the same words in the same order on both sides', t => {
   t.deepEqual(native().reasonNames(), [...reasons])
+})
+
+test('counters of a ring have the same order on both sides', t => {
+  // librte_vhost's names and ours for the same counters.
+  const others: Record<string, string> = {
+    good_packets: 'stat_packets',
+    good_bytes: 'stat_bytes',
+    multicast_packets: 'stat_multicast',
+    broadcast_packets: 'stat_broadcast',
+    guest_notifications: 'stat_calls',
+    guest_notifications_suppressed: 'stat_calls_suppressed',
+    guest_notifications_error: 'stat_call_errors',
+  }
+  const isBin = (name: string): boolean => /^(undersize|size_\d+(_\w+)?)_packets$/.test(name)
+  const stats = ['bad-buffers', 'checksums', 'bursts', 'idle-bursts']
+  const words = RING_COUNTERS.filter(name => !isBin(name)).map(
+    name => others[name] ?? `${stats.includes(name) ? 'stat' : 'drop'}_${name.replaceAll('-', '_')}`,
+  )
+  words.splice(4, 0, 'stat_size_bins')
+  t.is(RING_COUNTERS.filter(isBin).length, 8)
+  const [, body] = text('native/core/virtqueue/counters.h').match(/enum Stat[^{]*\{([^}]*)\}/) ?? []
+  const native = body
+    .replace(/\/\/.*$/gm, '')
+    .split(',')
+    .map(entry => entry.trim().split(' ')[0])
+  t.deepEqual(native.filter(Boolean), [...words, 'stat_count'])
 })

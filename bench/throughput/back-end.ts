@@ -19,12 +19,12 @@ const PATIENCE_MS = 1000
 const SEED_BURST = 32
 
 const [folder, count, poll] = process.argv.slice(2)
-const meter = new Meter()
 const drivers = Array.from(
   { length: Number(count) },
   (_, port) => new VhostDriver(join(folder, `${port}.sock`), { poll: poll as PollMode }),
 )
 const ports: Ports = { from: drivers.map(d => d.fromGuest()), to: drivers.map(d => d.toGuest()) }
+const meter = new Meter(ports)
 const seeds: HeldBurst[] = []
 let listening = 0
 let ready = 0
@@ -40,9 +40,7 @@ for (const driver of drivers) {
   driver.subscribe(device => {
     device.subscribe(event => {
       if (event.type === 'fault') answer({ error: event.error.message })
-      if (event.type !== 'ready') return
-      meter.watch(device.id)
-      ready++
+      if (event.type === 'ready') ready++
     })
   })
 }

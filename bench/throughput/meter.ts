@@ -1,9 +1,8 @@
-// What the back end under test has done so far: the native counters of its rings, and what the event loop and the
-// collector did meanwhile. Looks at rings beside the library, through handles of its own.
+// What the back end under test has done so far: the counters of its queues, and what the event loop and the collector
+// did meanwhile.
 import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
-import { STAT_NAMES } from '../../src/data/counters.js'
 import { dataPlane } from '../../src/data/env.js'
-import { native } from '../../src/native.js'
+import type { Ports } from './work-calls.js'
 
 /** The same words as the reference back end's. */
 export interface Counters {
@@ -24,49 +23,35 @@ export interface Sample extends Counters {
   longestGcMs?: number
 }
 
-const PACKETS = STAT_NAMES.indexOf('packets')
-const BURSTS = STAT_NAMES.indexOf('bursts')
-const IDLE = STAT_NAMES.indexOf('idle-bursts')
-const TO_GUEST = 0
-const FROM_GUEST = 1
-
 export class Meter {
   /** Turns of loops that are not the scheduler's. */
   readonly loops = { turns: 0 }
-  readonly #handles: { ring: number; handle: number }[] = []
-  readonly #stats = new Float64Array(STAT_NAMES.length)
+  readonly #ports: Ports
   readonly #gcs: number[] = []
   readonly #delays: IntervalHistogram = monitorEventLoopDelay({ resolution: 1 })
   #from: Counters | undefined
   #began = 0
   #turnsBefore = 0
 
-  constructor() {
+  constructor(ports: Ports) {
+    this.#ports = ports
     const observer = new PerformanceObserver(list => {
       for (const { duration } of list.getEntries()) this.#gcs.push(duration)
     })
     observer.observe({ entryTypes: ['gc'] })
   }
 
-  watch(device: number): void {
-    for (const ring of [TO_GUEST, FROM_GUEST])
-      this.#handles.push({ ring, handle: native().queueOpen(device, ring, 0) })
-  }
-
   counters(): Counters {
     const sums = { dequeued: 0, enqueued: 0, dequeues: 0, idleDequeues: 0, enqueues: 0, idleEnqueues: 0 }
-    for (const { ring, handle } of this.#handles) {
-      native().queueStats(handle, this.#stats)
-      const [packets, bursts, idle] = [PACKETS, BURSTS, IDLE].map(at => this.#stats[at])
-      if (ring === FROM_GUEST) {
-        sums.dequeued += packets
-        sums.dequeues += bursts
-        sums.idleDequeues += idle
-      } else {
-        sums.enqueued += packets
-        sums.enqueues += bursts
-        sums.idleEnqueues += idle
-      }
+    for (const { stats } of this.#ports.from) {
+      sums.dequeued += stats.good_packets
+      sums.dequeues += stats.bursts
+      sums.idleDequeues += stats.idleBursts
+    }
+    for (const { stats } of this.#ports.to) {
+      sums.enqueued += stats.good_packets
+      sums.enqueues += stats.bursts
+      sums.idleEnqueues += stats.idleBursts
     }
     return sums
   }

@@ -37,6 +37,7 @@ uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32
   queue.ring = device->ring(index);
   queue.device = std::move(device);
   queue.account = account;
+  queue.counters = std::make_shared<Counters>();
   by_ring_.emplace(queue.ring, handle);
   return handle;
 }
@@ -100,14 +101,15 @@ struct Hot : HotArgs {
 napi_value dequeue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
-  return hot_result(
-      env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.count, call.slots));
+  return hot_result(env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.count,
+                                       call.slots, call.queue->counters.get()));
 }
 
 napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
-  return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count));
+  return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count,
+                                       call.queue->counters.get()));
 }
 
 // 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
@@ -173,20 +175,26 @@ Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());
 }
 
-// queueStats(handle, out: Float64Array)
-void queue_stats(const Napi::CallbackInfo& info) {
-  QueueTable::Queue* queue = queue_arg(info);
-  const auto out = Args(info).array<double>(1, napi_float64_array);
-  for (size_t i = 0; queue && i < out.size() && i < stat_count; i++)
-    out[i] = static_cast<double>(queue->ring->stats()[i]);
+// Memory of ours as an array buffer. Each buffer holds a share of what owns it, since it can be collected
+// after the env's own data went.
+template <typename Owner>
+Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void* data, size_t size) {
+  auto* share = new std::shared_ptr<Owner>(owner);
+  return Napi::ArrayBuffer::New(
+      env, data, size, [](Napi::Env, void*, std::shared_ptr<Owner>* held) { delete held; }, share);
 }
 
-// Memory of the pool as an array buffer. Each buffer holds a share of the pool, since it can be collected
-// after the env's own data went.
+// queueCounters(handle): what the handle's calls count, in the order of Stat
+Napi::Value queue_counters(const Napi::CallbackInfo& info) {
+  QueueTable::Queue* queue = queue_arg(info);
+  if (queue == nullptr) return info.Env().Undefined();
+  constexpr size_t kWords = sizeof(Counters) / sizeof(uint32_t);
+  return Napi::Uint32Array::New(info.Env(), kWords,
+                                show(info.Env(), queue->counters, queue->counters->at, sizeof(Counters)), 0);
+}
+
 Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {
-  auto* share = new std::shared_ptr<Pool>(pool);
-  return Napi::ArrayBuffer::New(
-      env, area.data, area.size, [](Napi::Env, void*, std::shared_ptr<Pool>* held) { delete held; }, share);
+  return show(env, pool, area.data, area.size);
 }
 
 Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {
@@ -227,7 +235,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   exports.Set("queueUnwatch", Napi::Function::New(env, queue_unwatch));
   exports.Set("queueFault", Napi::Function::New(env, queue_fault));
   exports.Set("queueReadsZero", Napi::Function::New(env, queue_reads_zero));
-  exports.Set("queueStats", Napi::Function::New(env, queue_stats));
+  exports.Set("queueCounters", Napi::Function::New(env, queue_counters));
   exports.Set("poolOpen", Napi::Function::New(env, pool_open));
 }
 

@@ -24,6 +24,7 @@ class QueueTable {
     std::shared_ptr<Device> device;  // empty: the handle is closed
     Virtqueue* ring = nullptr;
     uint32_t account = 0;
+    std::shared_ptr<Counters> counters;  // shared with the array that shows them to JavaScript
     bool watching = false;
     uint32_t tag = 0;
     std::shared_ptr<const Fd> watched;  // the ring's kick fd, or a duplicate: a file is once in an epoll by

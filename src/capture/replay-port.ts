@@ -1,17 +1,10 @@
 // A capture as a ring: what stands in the file is what a guest has sent. A queue (data/source.ts) on it has leases, credit
 // and backpressure like any other. It says when a packet is due; it knows no rxjs.
-
+import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters.js'
 import { nodeTimers } from '../data/kick-guard.js'
 import type { DataPlane } from '../data/plane.js'
 import { HEADROOM, LARGE_SLOT } from '../data/pool-arrays.js'
-import {
-  CREDIT,
-  MORE,
-  type Moved,
-  NO_SLOT as NO_SLOT_BIT,
-  type PortEvents,
-  type QueuePort,
-} from '../data/port.js'
+import { CREDIT, MORE, NO_SLOT as NO_SLOT_BIT, type PortEvents, type QueuePort } from '../data/port.js'
 import { VhostError } from '../errors.js'
 import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
 import { copyBytes } from './bytes.js'
@@ -34,6 +27,8 @@ export interface ReplayPortOptions {
   onEnd: (error?: unknown) => void
 }
 
+const RUNT = counterAt('runt')
+
 export class ReplayPort implements QueuePort {
   readonly exchange: Uint32Array
   readonly running = true
@@ -41,12 +36,10 @@ export class ReplayPort implements QueuePort {
   readonly #options: ReplayPortOptions
   readonly #input: Input
   readonly #reader: CaptureReader
-  readonly #drops = { runt: 0 }
+  readonly #counters = newCounters()
   #account = 0
   #events: PortEvents | null = null
   #timer: unknown = null
-  #packets = 0
-  #bytes = 0
   /** Rounds that are done, and packets of this one. */
   #rounds = 0
   #inRound = 0
@@ -129,13 +122,12 @@ export class ReplayPort implements QueuePort {
 
   mute(): void {}
 
-  moved(): Moved {
-    return { packets: this.#packets, bytes: this.#bytes }
+  count(sums: Counters): void {
+    addCounters(sums, this.#counters)
   }
 
-  drops(): Readonly<Record<string, number>> {
-    return this.#drops
-  }
+  /** There is no guest. */
+  readonly notifications = 0
 
   // Copies the packet into a slot, whose id goes to `at` of the exchange; why not, or 0.
   #take(at: number): number {
@@ -153,15 +145,14 @@ export class ReplayPort implements QueuePort {
     this.exchange[at] = slot
     this.#reader.take()
     this.#inRound++
-    this.#packets++
-    this.#bytes += length
+    countFrame(this.#counters, pool.bytes, pool.meta[(slot << SLOT_SHIFT) + SLOT_OFFSET], length)
     this.#due = 0
     return 0
   }
 
   #runt(): boolean {
     if (this.#reader.length >= SHORTEST) return false
-    this.#drops.runt++
+    this.#counters[RUNT]++
     this.#reader.take()
     return true
   }

@@ -1,12 +1,26 @@
-// Counters by reason, and the names of those that a ring keeps natively.
+// What a ring counts, and what the queue on it does, as one list of numbers: their names, and how they are read out of
+// native memory. Sums, differences and rates are made of such lists (totals.ts).
 
-/** Counters of a ring in the order of `enum Stat` in native/core/virtqueue/virtqueue.h. */
-export const STAT_NAMES = [
-  'packets',
-  'bytes',
-  'calls',
-  'calls-suppressed',
-  'call-errors',
+/**
+ * In the order of `enum Stat` in native/core/virtqueue/counters.h, which test/layering.test.ts compares. Those that
+ * librte_vhost counts have its names.
+ */
+export const RING_COUNTERS = [
+  'good_packets',
+  'good_bytes',
+  'multicast_packets',
+  'broadcast_packets',
+  'undersize_packets',
+  'size_64_packets',
+  'size_65_127_packets',
+  'size_128_255_packets',
+  'size_256_511_packets',
+  'size_512_1023_packets',
+  'size_1024_1518_packets',
+  'size_1519_max_packets',
+  'guest_notifications',
+  'guest_notifications_suppressed',
+  'guest_notifications_error',
   'bad-buffers',
   'checksums',
   'bursts',
@@ -28,10 +42,63 @@ export const STAT_NAMES = [
   'mtu',
 ] as const
 
-/** The first of STAT_NAMES that is a reason for a drop. */
-export const FIRST_DROP = STAT_NAMES.indexOf('short')
+/** The first of RING_COUNTERS that is a reason for a drop; so are those that follow. */
+const FIRST_DROP = RING_COUNTERS.indexOf('short')
+
+/** What the queue counts itself: kicks that it was told of, and times that it had to stop (for credit, or for room). */
+export const COUNTERS = [...RING_COUNTERS, 'kicks', 'stalls'] as const
+
+export type Counter = (typeof COUNTERS)[number]
+
+/** One number for each of COUNTERS. */
+export type Counters = Float64Array
+
+export const newCounters = (): Counters => new Float64Array(COUNTERS.length)
+
+/** Where a counter is among COUNTERS. */
+export const counterAt = (name: Counter): number => COUNTERS.indexOf(name)
+
+/** Adds what a ring counted: each counter is 64 bits in two words, the lower one first. */
+export function addWords(sums: Counters, words: Uint32Array): void {
+  for (let i = 0; i < RING_COUNTERS.length; i++) sums[i] += words[2 * i + 1] * 2 ** 32 + words[2 * i]
+}
+
+export function addCounters(sums: Counters, more: Counters): void {
+  for (let i = 0; i < sums.length; i++) sums[i] += more[i]
+}
+
+const GOOD_PACKETS = counterAt('good_packets')
+const GOOD_BYTES = counterAt('good_bytes')
+const MULTICAST = counterAt('multicast_packets')
+const BROADCAST = counterAt('broadcast_packets')
+const UNDERSIZE = counterAt('undersize_packets')
+const BIN_65_127 = counterAt('size_65_127_packets')
+const BIN_1024_1518 = counterAt('size_1024_1518_packets')
+
+function sizeBin(length: number): number {
+  if (length <= 64) return UNDERSIZE + (length >> 6)
+  if (length < 1024) return BIN_65_127 + 25 - Math.clz32(length)
+  return BIN_1024_1518 + (length > 1518 ? 1 : 0)
+}
+
+/** Counts one frame, as native/core/net/frame_counters.h does: for ports that have no native ring. */
+export function countFrame(counters: Counters, bytes: Uint8Array, from: number, length: number): void {
+  counters[GOOD_PACKETS]++
+  counters[GOOD_BYTES] += length
+  counters[sizeBin(length)]++
+  if ((bytes[from] & 1) === 0) return
+  let all = true
+  for (let i = 0; i < 6; i++) all &&= bytes[from + i] === 0xff
+  counters[all ? BROADCAST : MULTICAST]++
+}
 
 /** Adds `more` to `sums`. */
 export function mergeDrops(sums: Record<string, number>, more: Readonly<Record<string, number>>): void {
   for (const [reason, count] of Object.entries(more)) sums[reason] = (sums[reason] ?? 0) + count
+}
+
+/** Adds the drops among the counters to `sums`. */
+export function mergeRingDrops(sums: Record<string, number>, counters: Counters): void {
+  for (let i = FIRST_DROP; i < RING_COUNTERS.length; i++)
+    if (counters[i] > 0) sums[RING_COUNTERS[i]] = (sums[RING_COUNTERS[i]] ?? 0) + counters[i]
 }

@@ -13,6 +13,8 @@ export class KeptPackets {
   readonly #limit: number
   /** Packets that ever left, and who waits for that count. */
   #gone = 0
+  /** Since when those are kept that came next after so many had left, the oldest first. */
+  #times: { after: number; at: number }[] = []
   #waiting: { until: number; done: () => void }[] = []
 
   constructor(pool: Pool, limit: number) {
@@ -27,6 +29,20 @@ export class KeptPackets {
   /** Is there room for one more that may be lost? */
   get hasRoom(): boolean {
     return this.#fifo.length < this.#limit
+  }
+
+  /** Packets that are kept from here on came at this time. */
+  comeAt(at: number): void {
+    const times = this.#times
+    const after = this.#gone + this.#fifo.length
+    if (times.length > 0 && times[times.length - 1].at === at) return
+    if (times.length > 0 && times[times.length - 1].after === after) times.pop()
+    times.push({ after, at })
+  }
+
+  /** When the oldest packet came. */
+  get since(): number | undefined {
+    return this.#times[0]?.at
   }
 
   /** Takes a lease on the packet and keeps it. */
@@ -79,6 +95,8 @@ export class KeptPackets {
 
   #left(count: number): void {
     this.#gone += count
+    while (this.#times.length > 1 && this.#times[1].after <= this.#gone) this.#times.shift()
+    if (this.#fifo.length === 0) this.#times.length = 0
     while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) this.#waiting.shift()?.done()
   }
 }

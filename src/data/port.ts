@@ -1,5 +1,6 @@
 // What a queue needs of a ring: a few calls that move slot ids. The real one is ring-port.ts, the test kit has one
 // without an addon. Nothing above this file knows which it has.
+import type { Counters } from './counters.js'
 
 // Bits of what dequeue and enqueue return (native/core/net/burst.h).
 /** Packets moved. */
@@ -15,20 +16,14 @@ export const NO_SLOT = 1 << 19
 /** The account's limit is reached. */
 export const CREDIT = 1 << 20
 
-/** Above these bits: how many packets were dropped natively, each counted under its reason in `drops()`. */
-export const DROP_SHIFT = 21
-
-/** Told to the queue that opened a port. Neither may call back into the port synchronously. */
+/** Told to the queue that opened a port. None may call back into the port synchronously. */
 export interface PortEvents {
   /** The guest kicked. */
   kick(): void
+  /** No kick came, since none can: look whether there is something. */
+  wake(): void
   /** `running` has changed. */
   state(): void
-}
-
-export interface Moved {
-  readonly packets: number
-  readonly bytes: number
 }
 
 export interface QueuePort {
@@ -49,26 +44,8 @@ export interface QueuePort {
   suppress(): void
   /** Deaf to the guest's kicks, for a guest that kicks without work. */
   mute(on: boolean): void
-  /** Packets and bytes that this port moved. */
-  moved(): Moved
-  /** Packets that this port's calls dropped natively, by reason. */
-  drops(): Readonly<Record<string, number>>
-}
-
-/** What was moved before this port, and by it. */
-export function addMoved(before: Moved, port: QueuePort | null): Moved {
-  if (port === null) return before
-  const { packets, bytes } = port.moved()
-  return { packets: before.packets + packets, bytes: before.bytes + bytes }
-}
-
-/** What several queues moved. */
-export function sumMoved(queues: Iterable<{ moved(): Moved }>): Moved {
-  let [packets, bytes] = [0, 0]
-  for (const queue of queues) {
-    const moved = queue.moved()
-    packets += moved.packets
-    bytes += moved.bytes
-  }
-  return { packets, bytes }
+  /** Adds what this port's calls counted so far. */
+  count(sums: Counters): void
+  /** Rises, and wraps, with each call that told the guest of its packets. */
+  readonly notifications: number
 }

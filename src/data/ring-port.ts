@@ -2,9 +2,9 @@
 // The session tells it whether the ring runs; it tells the session of faults that a burst has met.
 import { type Addon, native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
-import { FIRST_DROP, STAT_NAMES } from './counters.js'
+import { addWords, type Counters, counterAt, RING_COUNTERS } from './counters.js'
 import { dataPlane } from './env.js'
-import { COUNT, DROP_SHIFT, FAULT, type Moved, type PortEvents, type QueuePort } from './port.js'
+import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
@@ -18,28 +18,21 @@ export interface RingPortOptions {
   device: number
   ring: number
   running: boolean
-  /** The ring's native counters when its ports last looked: shared by all of them, so that each drop is told once. */
-  seen: Float64Array
   /** The ring was latched, or looks as if its memory were not shared. */
   onFault: (reason: number | 'mem_not_shared') => void
 }
 
-/** What `seen` is made with. */
-export const newCounters = (): Float64Array => new Float64Array(STAT_NAMES.length)
-const now = newCounters()
-const PACKETS = STAT_NAMES.indexOf('packets')
-const BYTES = STAT_NAMES.indexOf('bytes')
+/** The lower word of this counter. */
+const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
 export class RingPort implements QueuePort {
   readonly exchange: Uint32Array
   readonly #device: number
   readonly #ring: number
   readonly #onFault: (reason: number | 'mem_not_shared') => void
-  readonly #drops: Record<string, number> = {}
-  readonly #seen: Float64Array
   readonly #addon: Addon = native()
-  /** What the ring had moved when this port opened. */
-  #before: Moved = { packets: 0, bytes: 0 }
+  /** What this port's calls count: native memory, of a device that is gone all zeros. */
+  #counters = new Uint32Array(2 * RING_COUNTERS.length)
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null
@@ -49,12 +42,11 @@ export class RingPort implements QueuePort {
   #shared = false
   #polling: NodeJS.Timeout | undefined
 
-  constructor({ device, ring, running, seen, onFault }: RingPortOptions) {
+  constructor({ device, ring, running, onFault }: RingPortOptions) {
     this.exchange = dataPlane().pool.exchange
     this.#device = device
     this.#ring = ring
     this.#running = running
-    this.#seen = seen
     this.#onFault = onFault
   }
 
@@ -72,7 +64,7 @@ export class RingPort implements QueuePort {
 
   /** From the session: a ring has lost its kick fd. Who sleeps on it would sleep for ever. */
   kickLost(ring: number): void {
-    if (ring === this.#ring) this.#events?.kick()
+    if (ring === this.#ring) this.#events?.wake()
   }
 
   open(account: number, events: PortEvents): void {
@@ -80,7 +72,7 @@ export class RingPort implements QueuePort {
     if (handle < 0) return // the device is gone: every call answers so
     this.#handle = handle
     this.#events = events
-    this.#before = this.moved()
+    this.#counters = this.#addon.queueCounters(handle) as Uint32Array<ArrayBuffer>
     this.#tag = allocateTag(() => this.#kicked())
     this.#watch()
   }
@@ -98,7 +90,6 @@ export class RingPort implements QueuePort {
   dequeue(max: number, at: number): number {
     const result = this.#addon.dequeue(this.#handle, max, at)
     if (result & COUNT) this.#shared = true
-    if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
   }
@@ -106,7 +97,6 @@ export class RingPort implements QueuePort {
   enqueue(count: number, at: number): number {
     const result = this.#addon.enqueue(this.#handle, count, at)
     if (result & COUNT) this.#shared = true
-    if (result >>> DROP_SHIFT) this.#countDrops()
     if (result & FAULT) this.#fault()
     return result
   }
@@ -116,7 +106,7 @@ export class RingPort implements QueuePort {
     if (armed === NO_KICK)
       this.#polling ??= setTimeout(() => {
         this.#polling = undefined
-        this.#events?.kick()
+        this.#events?.wake()
       }, NO_KICK_MS).unref()
     return armed === 1
   }
@@ -131,31 +121,18 @@ export class RingPort implements QueuePort {
     else this.#watch()
   }
 
-  moved(): Moved {
-    this.#addon.queueStats(this.#handle, now)
-    return {
-      packets: now[PACKETS] - this.#before.packets,
-      bytes: now[BYTES] - this.#before.bytes,
-    }
+  count(sums: Counters): void {
+    addWords(sums, this.#counters)
   }
 
-  drops(): Readonly<Record<string, number>> {
-    return this.#drops
+  get notifications(): number {
+    return this.#counters[NOTIFICATIONS]
   }
 
   // Without its kicks the ring would wait for ever, so it is a fault.
   #watch(): void {
     const result = this.#addon.queueWatch(this.#handle, this.#tag)
     if (result < 0) queueMicrotask(() => this.#onFault(result))
-  }
-
-  #countDrops(): void {
-    this.#addon.queueStats(this.#handle, now)
-    for (let i = FIRST_DROP; i < STAT_NAMES.length; i++) {
-      const dropped = now[i] - this.#seen[i]
-      if (dropped > 0) this.#drops[STAT_NAMES[i]] = (this.#drops[STAT_NAMES[i]] ?? 0) + dropped
-    }
-    this.#seen.set(now)
   }
 
   #kicked(): void {

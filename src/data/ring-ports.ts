@@ -1,20 +1,16 @@
 // The ports on one device's rings: which there are, and that each hears what becomes of its ring. It knows no messages.
 import { reasonWord } from '../reasons.js'
-import { newCounters, RingPort } from './ring-port.js'
+import { RingPort } from './ring-port.js'
 
 export class RingPorts {
   readonly #ports: RingPort[] = []
-  /** Of each ring: shared by its ports, so that each drop is told once. */
-  readonly #counters: Float64Array[] = []
 
   /** A port on a ring, for one queue; `onFault` is told the fault's word. */
   open(device: number, ring: number, running: boolean, onFault: (reason: string) => void): RingPort {
-    this.#counters[ring] ??= newCounters()
     const port = new RingPort({
       device,
       ring,
       running,
-      seen: this.#counters[ring],
       onFault: fault => onFault(typeof fault === 'number' ? reasonWord(fault) : fault),
     })
     this.#ports.push(port)

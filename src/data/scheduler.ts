@@ -51,7 +51,10 @@ export class Scheduler {
   #ready = new TaskFifo()
   #visiting = new TaskFifo()
   #scheduled = false
+  #running = false
   #deadline = 0
+  /** What the clock said when this turn last looked. */
+  #time = 0
 
   constructor({ now = () => performance.now(), defer = setImmediate, spin = true }: SchedulerOptions = {}) {
     this.now = now
@@ -69,13 +72,21 @@ export class Scheduler {
 
   /** Is this turn's time used up? */
   expired(): boolean {
-    return this.now() >= this.#deadline
+    this.#time = this.now()
+    return this.#time >= this.#deadline
+  }
+
+  /** The time, for what need not be exact to the burst: within a turn that of its last look at the clock, which is free. */
+  time(): number {
+    return this.#running ? this.#time : this.now()
   }
 
   #run(): void {
     this.#scheduled = false
+    this.#running = true
     this.turns++
-    this.#deadline = this.now() + TURN_MS
+    this.#time = this.now()
+    this.#deadline = this.#time + TURN_MS
     const visiting = this.#ready
     this.#ready = this.#visiting
     this.#visiting = visiting
@@ -104,6 +115,7 @@ export class Scheduler {
       if (spinning === visiting.length) spinUntil = Math.min(this.now() + SPIN_MS, this.#deadline)
       else if (spinning % SPINS_A_LOOK === 0 && this.now() >= spinUntil) break
     } while (visiting.length > 0)
+    this.#running = false
     if (visiting.length === 0) return
     // Who had no visit goes first in the next turn.
     while (this.#ready.length > 0) visiting.push(this.#ready.shift())

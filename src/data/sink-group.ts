@@ -5,11 +5,10 @@ import { Burst, coreOf, type HeldBurst } from '../burst.js'
 import { VhostError } from '../errors.js'
 import { type Packet, slotOf } from '../packet.js'
 import type { DropReason, Overflow, PacketSink } from '../sink.js'
-import { mergeDrops } from './counters.js'
 import type { DataPlane } from './plane.js'
-import { type Moved, sumMoved } from './port.js'
 import { type SinkOptions, SinkQueue } from './sink.js'
 import type { PairPorts } from './source-group.js'
+import { sumTotals, type Totals } from './totals.js'
 
 export class SinkGroup implements PacketSink {
   readonly #plane: DataPlane
@@ -119,20 +118,8 @@ export class SinkGroup implements PacketSink {
     }
   }
 
-  moved(): Moved {
-    return sumMoved(this.#members.values())
-  }
-
-  get kept(): number {
-    let sum = 0
-    for (const queue of this.#members.values()) sum += queue.kept
-    return sum
-  }
-
-  drops(): Record<string, number> {
-    const drops: Record<string, number> = {}
-    for (const queue of this.#members.values()) mergeDrops(drops, queue.drops())
-    return drops
+  totals(): Totals {
+    return sumTotals([...this.#members.values()].map(queue => queue.totals()))
   }
 
   /** The queue of one pair. */

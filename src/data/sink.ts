@@ -10,13 +10,15 @@ import { Burst, coreOf, type HeldBurst, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
 import { type Packet, slotOf } from '../packet.js'
 import type { DropReason, Overflow, PacketSink } from '../sink.js'
-import { mergeDrops } from './counters.js'
+import { counterAt, mergeRingDrops, newCounters } from './counters.js'
 import { KeptPackets } from './kept.js'
 import { KickGuard, nodeTimers } from './kick-guard.js'
+import { LATENCY_BUCKETS, LatencyRecorder } from './latency.js'
 import type { DataPlane } from './plane.js'
 import { MAX_BURST } from './pool-arrays.js'
-import { addMoved, COUNT, FAULT, type Moved, type PortEvents, type QueuePort, STOPPED } from './port.js'
+import { COUNT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
+import type { Totals } from './totals.js'
 import type { Flushable } from './turn.js'
 
 /** Packets that a sink keeps for `drop-newest`, `drop-oldest` and `strict`, unless asked otherwise. */
@@ -29,6 +31,9 @@ export const KEEP_PACKETS = 256
 const RETRIES = 8
 const RETRY_MS = 1
 const MOVED_AT_ONCE = 256
+
+const KICKS = counterAt('kicks')
+const STALLS = counterAt('stalls')
 
 export interface SinkOptions {
   /** For `source.subscribe(sink)`; operators have their own. Default `block`. */
@@ -51,7 +56,9 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   readonly #kept: KeptPackets
   readonly #kicks: KickGuard
   readonly #drops: Record<string, number> = {}
-  #movedBefore: Moved = { packets: 0, bytes: 0 }
+  /** The queue's own, and those of rings that it followed before. */
+  readonly #counters = newCounters()
+  readonly #enqueueToCall = new LatencyRecorder()
   readonly #one = new Uint32Array(1)
   #port: QueuePort | null = null
   #users = 0
@@ -86,8 +93,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#port = null
     this.#waiting = false
     this.#kicks.reset(port)
-    mergeDrops(this.#drops, port.drops())
-    this.#movedBefore = this.moved(port)
+    port.count(this.#counters)
     port.close()
     if (this.#options.whileAbsent !== 'block') this.#dropKept(reason)
   }
@@ -167,19 +173,22 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return this.#kept.length
   }
 
-  /** Packets and bytes that rings took. */
-  moved(port = this.#port): Moved {
-    return addMoved(this.#movedBefore, port)
-  }
-
-  /** Drops by reason, those of the ring among them. */
-  drops(): Record<string, number> {
+  /** All that was counted, with all rings that this queue followed. */
+  totals(): Totals {
+    const counters = this.#counters.slice()
+    this.#port?.count(counters)
     const drops = { ...this.#drops }
-    if (this.#port !== null) mergeDrops(drops, this.#port.drops())
-    return drops
+    mergeRingDrops(drops, counters)
+    const latencies = this.#enqueueToCall.counts?.slice() ?? new Float64Array(LATENCY_BUCKETS)
+    return { counters, drops, held: this.kept, latencies }
   }
 
   kick(): void {
+    this.#counters[KICKS]++
+    this.wake()
+  }
+
+  wake(): void {
     if (this.#kicks.kicked(this.#port)) this.#plane.scheduler.ready(this)
   }
 
@@ -233,14 +242,19 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   // Moves packets that nobody waits behind into the ring, as many as one call can; result bits.
   #push(port: QueuePort, ids: Uint32Array, at: number, from: number, length: number): number {
-    if (at !== PRIVATE) return this.#worked(port.enqueue(length - from, at + from))
+    if (at !== PRIVATE) return this.#enqueue(port, length - from, at + from)
     const count = Math.min(length - from, MAX_BURST)
     const { exchange } = port
     for (let i = 0; i < count; i++) exchange[i] = ids[from + i]
-    return this.#worked(port.enqueue(count, 0))
+    return this.#enqueue(port, count, 0)
   }
 
-  #worked(result: number): number {
+  // One native call. `since`: when the first of the packets was kept; what is not kept is there at once.
+  #enqueue(port: QueuePort, count: number, at: number, since?: number): number {
+    const before = port.notifications
+    const result = port.enqueue(count, at)
+    if (port.notifications !== before)
+      this.#enqueueToCall.record(since === undefined ? 0 : this.#plane.scheduler.time() - since)
     if ((result & COUNT) === 0) return result
     this.#kicks.worked()
     this.#fruitless = 0
@@ -250,6 +264,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   // Keeps packets for a ring without room, as far as `overflow` lets it.
   #keep(ids: Uint32Array, from: number, to: number, overflow: Overflow): boolean {
     const kept = this.#kept
+    // Of single packets that come in one turn, the first.
+    if (this.#waiting || !this.#gathering) kept.comeAt(this.#plane.scheduler.time())
     for (let i = from; i < to; i++) {
       // What was gathered in this turn may not have been tried yet.
       if (overflow !== 'block' && !kept.hasRoom && this.#gathering) this.flush()
@@ -271,7 +287,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const port = this.#port
     if (port === null || !port.running) return this.#notRunning()
     const count = this.#kept.peek(port.exchange)
-    const result = this.#worked(port.enqueue(count, 0))
+    const result = this.#enqueue(port, count, 0, this.#kept.since)
     const taken = result & COUNT
     this.#kept.letGo(taken)
     if (result & (STOPPED | FAULT)) return taken + this.#notRunning()
@@ -290,6 +306,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   #wait(port: QueuePort): void {
     const { scheduler, timers = nodeTimers } = this.#plane
+    if (!this.#waiting) this.#counters[STALLS]++
     this.#waiting = true
     if (!port.arm()) return
     if (++this.#fruitless <= RETRIES) scheduler.ready(this)

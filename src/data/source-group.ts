@@ -4,13 +4,13 @@
 import type { Burst, BurstCore } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
-import { mergeDrops } from './counters.js'
 import type { Target } from './delivery.js'
 import type { FlowTable } from './flows.js'
 import type { DataPlane, SourceOptions } from './plane.js'
 import type { Pool } from './pool.js'
-import { type Moved, type QueuePort, sumMoved } from './port.js'
+import type { QueuePort } from './port.js'
 import { SourceQueue } from './source.js'
+import { sumTotals, type Totals } from './totals.js'
 
 /** A device, as a group of queues sees it. */
 export interface PairPorts {
@@ -119,20 +119,8 @@ export class SourceGroup {
     return this.#plane.pool
   }
 
-  moved(): Moved {
-    return sumMoved(this.#members.values())
-  }
-
-  get held(): number {
-    let sum = 0
-    for (const queue of this.#members.values()) sum += queue.held
-    return sum
-  }
-
-  drops(): Record<string, number> {
-    const drops: Record<string, number> = {}
-    for (const queue of this.#members.values()) mergeDrops(drops, queue.drops())
-    return drops
+  totals(): Totals {
+    return sumTotals([...this.#members.values()].map(queue => queue.totals()))
   }
 
   #join(target: { readonly closed: boolean }, join: Joined['join']): () => void {

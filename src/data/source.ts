@@ -12,31 +12,26 @@ import { BURST_PACKETS, type Burst, type BurstCore, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import { NO_ACCOUNT } from './accounts.js'
-import { mergeDrops } from './counters.js'
+import { counterAt, mergeDrops, mergeRingDrops, newCounters } from './counters.js'
 import { Delivery, type Target } from './delivery.js'
 import { KickGuard } from './kick-guard.js'
+import { LATENCY_BUCKETS, LatencyRecorder } from './latency.js'
 import { CREDIT_BYTES, CREDIT_PACKETS, type DataPlane, type PollMode, type SourceOptions } from './plane.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
-import {
-  addMoved,
-  COUNT,
-  CREDIT,
-  FAULT,
-  MORE,
-  type Moved,
-  NO_SLOT,
-  type PortEvents,
-  type QueuePort,
-  STOPPED,
-} from './port.js'
+import { COUNT, CREDIT, FAULT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, SPIN, type Task, type Visit } from './scheduler.js'
 import { StallWatch } from './stall-watch.js'
+import type { Totals } from './totals.js'
 
 /** How long an adaptive queue looks at its empty ring before it asks for a kick. */
 export const POLL_MS = 0.05
 /** How much of that without a turn of the event loop in between: an answer that is on its way is met at once. */
 const SPIN_MS = 0.01
+const KICKS = counterAt('kicks')
+const STALLS = counterAt('stalls')
+/** There is no kick that waits for its dequeue. */
+const NO_KICK = -1
 /** Large slots kept back for each queue, besides one burst of small ones: a few segmentation-offload frames. */
 const LARGE_RESERVE = 4
 
@@ -52,7 +47,10 @@ export class SourceQueue implements Task, PortEvents {
   readonly #stall: StallWatch
   readonly #wake = (): void => this.#ready()
   readonly #dropsBefore: Record<string, number> = {}
-  #movedBefore: Moved = { packets: 0, bytes: 0 }
+  /** The queue's own, and those of rings that it followed before. */
+  readonly #counters = newCounters()
+  readonly #kickToDequeue = new LatencyRecorder()
+  #kickedAt = NO_KICK
   /** Opened when it is needed first. While the queue rests it is closed, or will be when its last packet is back. */
   #account = NO_ACCOUNT
   #resting = false
@@ -91,8 +89,8 @@ export class SourceQueue implements Task, PortEvents {
     if (port === null) return
     this.#port = null
     this.#kicks.reset(port)
-    mergeDrops(this.#dropsBefore, port.drops())
-    this.#movedBefore = this.moved(port)
+    this.#kickedAt = NO_KICK
+    port.count(this.#counters)
     port.close()
   }
 
@@ -162,20 +160,24 @@ export class SourceQueue implements Task, PortEvents {
     return this.#account === NO_ACCOUNT ? 0 : this.#plane.pool.accounts.packets(this.#account)
   }
 
-  /** Packets and bytes dequeued, from all rings that this queue followed. */
-  moved(port = this.#port): Moved {
-    return addMoved(this.#movedBefore, port)
-  }
-
-  /** Drops by reason, those of the ring among them. */
-  drops(): Record<string, number> {
+  /** All that was counted, with all rings that this queue followed. */
+  totals(): Totals {
+    const counters = this.#counters.slice()
+    this.#port?.count(counters)
     const drops = { ...this.#dropsBefore }
     mergeDrops(drops, { 'pipeline-error': this.#delivery.failed })
-    if (this.#port !== null) mergeDrops(drops, this.#port.drops())
-    return drops
+    mergeRingDrops(drops, counters)
+    const latencies = this.#kickToDequeue.counts?.slice() ?? new Float64Array(LATENCY_BUCKETS)
+    return { counters, drops, held: this.held, latencies }
   }
 
   kick(): void {
+    this.#counters[KICKS]++
+    if (this.#started && this.#kickedAt === NO_KICK) this.#kickedAt = this.#plane.scheduler.time()
+    this.wake()
+  }
+
+  wake(): void {
     if (this.#kicks.kicked(this.#port) && this.#started) this.#plane.scheduler.ready(this)
   }
 
@@ -236,6 +238,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#started = false
     this.#epoch++
     this.#armed = false
+    this.#kickedAt = NO_KICK
     this.#port?.suppress()
     this.#stall.stop()
     this.#options.onStop?.()
@@ -250,6 +253,7 @@ export class SourceQueue implements Task, PortEvents {
     const port = this.#port
     core.length = 0
     if (port === null) return STOPPED
+    if (this.#kickedAt !== NO_KICK) this.#answerKick()
     const { ids, at } = core
     const result = port.dequeue(max, at === PRIVATE ? 0 : at)
     const count = result & COUNT
@@ -262,12 +266,18 @@ export class SourceQueue implements Task, PortEvents {
     return result
   }
 
+  #answerKick(): void {
+    this.#kickToDequeue.record(this.#plane.scheduler.time() - this.#kickedAt)
+    this.#kickedAt = NO_KICK
+  }
+
   // The ring gave nothing: how to wait for what comes.
   #nothing(result: number): Visit {
     const { pool, scheduler } = this.#plane
     const port = this.#port
     if (port === null) return LEAVE
     if (result & (CREDIT | NO_SLOT)) {
+      this.#counters[STALLS]++
       if (result & CREDIT) pool.accounts.whenHalf(this.#account, this.#wake)
       else pool.whenFreed(this.#wake)
       this.#stall.begin(this.#account)

@@ -1,13 +1,15 @@
 // A device without a front end: an Observable of DeviceEvent with the two ends of one queue pair, for tests of what an
 // application does with a VhostDevice, of which it has the public members. What a guest or front end would do are
 // methods: start, stop, close, and the ports.
-import { Observable, Subject } from 'rxjs'
+import { Observable, ReplaySubject, type SchedulerLike, Subject, takeUntil } from 'rxjs'
 import type { Explanation, RingExplanation } from '../control/explain.js'
 import type { DataPlane, SourceOptions } from '../data/plane.js'
 import type { SinkOptions } from '../data/sink.js'
 import { VhostError } from '../errors.js'
 import type { DeviceEvent } from '../events.js'
 import type { VhostQueue, VhostSink } from '../queue.js'
+import type { DeviceStats } from '../stats.js'
+import { DeviceMeter, type DeviceStatsSample } from '../stats-meter.js'
 import type { FakePort, FakePortOptions } from './fake-port.js'
 import { type FromGuest, fakeFromGuest, fakeToGuest, type ToGuest } from './fake-queues.js'
 
@@ -38,6 +40,8 @@ export class FakeDevice extends Observable<DeviceEvent> {
   readonly to: ToGuest
   readonly #events: Subject<DeviceEvent>
   readonly #state: { ready: boolean; closed: boolean }
+  readonly #meter: DeviceMeter
+  readonly #ended = new ReplaySubject<void>(1)
 
   constructor(
     plane: DataPlane,
@@ -58,6 +62,11 @@ export class FakeDevice extends Observable<DeviceEvent> {
     })
     this.to = fakeToGuest(plane, { size: options.size, record: options.record, ...sink, room })
     for (const port of Object.values(this.ports)) port.running = ready
+    const { from, to } = this
+    this.#meter = new DeviceMeter({
+      sourceTotals: () => from.source.totals(),
+      sinkTotals: () => to.target.totals(),
+    })
   }
 
   /** As of `VhostDevice`; there is one pair. */
@@ -74,6 +83,18 @@ export class FakeDevice extends Observable<DeviceEvent> {
 
   /** Nobody reads it here. */
   changeConfig(_bytes: Uint8Array): void {}
+
+  get stats(): DeviceStats {
+    return this.#meter.now()
+  }
+
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
+    return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#ended))
+  }
+
+  resetStats(): void {
+    this.#meter.reset()
+  }
 
   /** The guest's side of the rings: `fromGuest.send()`, `toGuest.post()`, `toGuest.received`. */
   get ports(): { fromGuest: FakePort; toGuest: FakePort } {
@@ -125,6 +146,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     this.emit({ type: 'closed', reason })
     this.from.source.close()
     this.to.target.close()
+    this.#ended.next()
     this.#events.complete()
   }
 

@@ -20,6 +20,8 @@ interface Outcome {
   sent: number
   /** What each receiver's port took out of its ring. */
   received: number[]
+  /** What the sender's port counted in its ring, and each receiver's. */
+  counters: { sent: Record<string, number>; received: Record<string, number>[] }
   ports: PortCounts[]
 }
 
@@ -57,6 +59,8 @@ async function sendThrough(
     // The sender's port is still up: what stands in its ring is taken before anything is torn down.
     const received: number[] = []
     for (const receiver of receivers) received.push(await receiver.atRest())
+    const counters: Outcome['counters'] = { sent: await sender.queueCounters(0, 'tx'), received: [] }
+    for (const receiver of receivers) counters.received.push(await receiver.queueCounters(0, 'rx'))
     for (const testpmd of running) await testpmd.stop()
     const ports = await backEnd.stop()
     backEnd = undefined
@@ -64,7 +68,7 @@ async function sendThrough(
       `sent ${sent.txPackets} (testpmd itself dropped ${sent.txDropped}), received ${received.join(' and ')}`,
     )
     t.log(JSON.stringify(ports))
-    return { sent: sent.txPackets, received, ports }
+    return { sent: sent.txPackets, received, counters, ports }
   } finally {
     await Promise.allSettled(running.map(testpmd => testpmd.stop()))
     await backEnd?.stop().catch(() => {})
@@ -78,6 +82,21 @@ function portAgrees(t: ExecutionContext, port: PortCounts, offered: number, rece
   t.is(port.sent + sum(port.dropped), offered, `${port.path}: what did not arrive is counted with its reason`)
 }
 
+/** Each counter of testpmd's driver has its like under the same name: sizes, groups, packets and bytes. */
+function countersAgree(t: ExecutionContext, { counters, ports }: Outcome): void {
+  const [sender, ...receivers] = ports.map(port => port.stats)
+  // DPDK's own vhost ports, which RX_VHOST_BACK_END may put here, are not asked.
+  if (sender === undefined) return
+  const of = (stats: Record<string, number>, like: Record<string, number>): Record<string, number> =>
+    Object.fromEntries(Object.keys(like).map(name => [name, stats[name]!]))
+  t.true(Object.keys(counters.sent).length >= 12, 'testpmd tells of sizes and groups')
+  t.deepEqual(of(sender.fromGuest, counters.sent), counters.sent)
+  for (const [n, stats] of receivers.entries()) {
+    const received = counters.received[n]!
+    t.deepEqual(of(stats!.toGuest, received), received)
+  }
+}
+
 const pages = reserveHugepages(3 * 256)
 test.after.always(() => pages.restore())
 
@@ -87,13 +106,17 @@ for (const hugepages of [false, true]) {
   if (hugepages && pages.missing) console.log(`skipped: virtio-user on hugepages: ${pages.missing}`)
 
   run(`virtio-user ${memory}: a port-to-port forward delivers or counts every packet`, async t => {
-    const { sent, received, ports } = await sendThrough(t, startSwitch, 2, hugepages)
+    const outcome = await sendThrough(t, startSwitch, 2, hugepages)
+    const { sent, received, ports } = outcome
+    countersAgree(t, outcome)
     t.is(ports[0]!.received, sent, 'all that the port sent was dequeued')
     portAgrees(t, ports[1]!, sent, received[0]!)
   })
 
   run(`virtio-user ${memory}: plain burst calls deliver every packet`, async t => {
-    const { sent, received, ports } = await sendThrough(t, startForward, 2, hugepages)
+    const outcome = await sendThrough(t, startForward, 2, hugepages)
+    const { sent, received, ports } = outcome
+    countersAgree(t, outcome)
     t.is(ports[0]!.received, sent, 'all that the port sent was dequeued')
     t.is(received[0], sent, 'and all of it arrived')
   })
@@ -101,7 +124,9 @@ for (const hugepages of [false, true]) {
   run(
     `virtio-user ${memory}: a mirror gives a third port its copy, and counts what it had no room for`,
     async t => {
-      const { sent, received, ports } = await sendThrough(t, startMirror, 3, hugepages)
+      const outcome = await sendThrough(t, startMirror, 3, hugepages)
+      const { sent, received, ports } = outcome
+      countersAgree(t, outcome)
       t.is(ports[0]!.received, sent, 'all that the port sent was dequeued')
       portAgrees(t, ports[1]!, sent, received[0]!)
       portAgrees(t, ports[2]!, sent, received[1]!)

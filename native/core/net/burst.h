@@ -13,13 +13,6 @@ enum BurstBits : uint32_t {
   kBurstStopped = 1 << 18,  // the ring is not running, or control has it
   kBurstNoSlot = 1 << 19,   // the pool has nothing for this account
   kBurstCredit = 1 << 20,   // the account's limit is reached
-  kBurstDropShift = 21,     // above: packets (or chains) that were dropped and counted; saturates
 };
-
-/// `dropped` as it stands in a result.
-inline uint32_t burst_drops(uint32_t dropped) {
-  constexpr uint32_t kMost = UINT32_MAX >> kBurstDropShift;
-  return (dropped < kMost ? dropped : kMost) << kBurstDropShift;
-}
 
 }  // namespace rxvhost

@@ -12,6 +12,8 @@
 namespace rxvhost {
 
 /// Writes up to `max` (<= kMaxBurst) slot ids. The packets are charged to `account` and have one reference.
-uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t max, uint32_t* slots);
+/// `counters`: of the caller; by default the ring's own.
+uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t max, uint32_t* slots,
+                       Counters* counters = nullptr);
 
 }  // namespace rxvhost

@@ -5,6 +5,7 @@
 
 #include "core/base/guest_load.h"
 #include "core/net/checksum.h"
+#include "core/net/frame_counters.h"
 #include "core/net/mtu.h"
 #include "core/net/net_header.h"
 #include "core/virtqueue/chain_walker.h"
@@ -58,6 +59,7 @@ class Enqueuer {
       : queue_(queue),
         ring_(ring),
         pool_(pool),
+        stats_(queue.stats()),
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
@@ -88,7 +90,9 @@ class Enqueuer {
       guest_store_unaligned<uint32_t>(entry.plain + 8, uint32_t{1} << 16);
     else
       guest_store_unaligned<uint16_t>(entry.plain + 8, 0);
-    guest_copy_out(entry.plain + header_length_, pool_.data(slot), length);
+    const uint8_t* frame = pool_.data(slot);
+    guest_copy_out(entry.plain + header_length_, frame, length);
+    count_frame(stats_, frame, length);
     ring_.complete(entry.head, need);
     ahead_.pop();
     queue_.well_formed();
@@ -122,6 +126,7 @@ class Enqueuer {
     if (pass.checksum) fill_checksum(slot, &header, filled);
     fill(slot, header, pass.checksum ? filled : nullptr);
     if (marked) mark(need);
+    count_frame(stats_, pool_.data(slot), meta.length);
     return publish_some() ? Outcome::delivered : Outcome::fault;
   }
 
@@ -140,7 +145,7 @@ class Enqueuer {
   };
 
   Outcome drop(Stat why) {
-    queue_.stats()[why]++;
+    stats_[why]++;
     retry_ = false;
     return Outcome::dropped;
   }
@@ -165,7 +170,7 @@ class Enqueuer {
     if (chain_.drop != ChainDrop::none || chain_.total < header_length_) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
       ring_.complete(head_, 0);
-      queue_.stats()[stat_bad_buffers] += buffers_count_ + 1;
+      stats_[stat_bad_buffers] += buffers_count_ + 1;
       if (queue_.malformed(buffers_count_ + 1)) return fault(Reason::malformed_budget);
       retry_ = true;
       return Outcome::dropped;
@@ -230,7 +235,7 @@ class Enqueuer {
     checksum_at_ = start + header->csum_offset;
     header->flags &= ~VIRTIO_NET_HDR_F_NEEDS_CSUM;
     header->csum_start = header->csum_offset = 0;
-    queue_.stats()[stat_checksums]++;
+    stats_[stat_checksums]++;
   }
 
   void fill(uint32_t slot, NetHeader header, const uint8_t* checksum) {
@@ -290,6 +295,7 @@ class Enqueuer {
   Virtqueue& queue_;
   R& ring_;
   Pool& pool_;
+  uint64_t* const stats_;
   const uint64_t features_;
   const uint32_t header_length_;
   const bool mergeable_;
@@ -318,12 +324,14 @@ bool sound(Pool& pool, uint32_t slot) {
 
 }  // namespace
 
-uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count) {
-  Virtqueue::Use use(queue);
+uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
+                       Counters* counters) {
+  Virtqueue::Use use(queue, counters);
   if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
   using Queue = Enqueuer<SplitRing>;
   Queue enqueuer(queue, queue.ring(), pool);
   uint64_t* stats = queue.stats();
+  const FramesBefore before(stats);
   const bool wiped = queue.ring().wiped();
   const uint32_t most = wiped ? 0 : std::min(count, kMaxBurst);
   uint32_t taken = 0, delivered = 0, result = wiped ? uint32_t{kBurstMore} : 0;
@@ -342,15 +350,16 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
     delivered++;
   }
   if (queue.revoked()) {
+    before.restore();
     stats[drop_revoked] += delivered;
-    return kBurstFault | taken | burst_drops(taken);
+    return kBurstFault | taken;
   }
   queue.finish_burst();
   queue.count_burst(taken);
   stats[stat_packets] += delivered;
   stats[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;
-  return result | taken | burst_drops(taken - delivered);
+  return result | taken;
 }
 
 }  // namespace rxvhost

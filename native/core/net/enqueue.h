@@ -11,8 +11,10 @@
 
 namespace rxvhost {
 
-/// Consumes packets in order until one finds no buffers; the count has delivered and dropped ones, drops are
-/// counted in the ring's statistics. The caller keeps its references in every case.
-uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count);
+/// Consumes packets in order until one finds no buffers; the count has delivered and dropped ones, which are
+/// told apart in `counters`: the caller's, or by default the ring's own. The caller keeps its references in
+/// every case.
+uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
+                       Counters* counters = nullptr);
 
 }  // namespace rxvhost

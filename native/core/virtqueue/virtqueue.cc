@@ -64,6 +64,7 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   unfinished_ = false;
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
+  counters_ = &own_;
   call();
   return Reason::none;
 }
@@ -140,10 +141,11 @@ void Virtqueue::set_error(Fd fd) {
   error_ = std::move(fd);
 }
 
-Virtqueue::Use::Use(Virtqueue& queue) {
+Virtqueue::Use::Use(Virtqueue& queue, Counters* into) {
   if (queue.stopping_.load(std::memory_order_acquire) || !queue.running()) return;
   lock_ = std::unique_lock(queue.mutex_, std::try_to_lock);
   if (lock_ && (!queue.running() || queue.fault() != Reason::none)) lock_ = {};
+  if (lock_) queue.counters_ = into != nullptr ? into : &queue.own_;
 }
 
 void Virtqueue::latch(Reason reason) {
@@ -162,20 +164,20 @@ void Virtqueue::log_changed() {
 void Virtqueue::call() {
   if (signals_log_) log_changed();
   if (!ring_.should_call()) {
-    stats_[stat_calls_suppressed]++;
+    stats()[stat_calls_suppressed]++;
     return;
   }
   if (!call_) return;
   switch (notify(call_)) {
     case NotifyResult::sent:
     case NotifyResult::already_pending:
-      stats_[stat_calls]++;
+      stats()[stat_calls]++;
       break;
     case NotifyResult::failed:
-      stats_[stat_call_errors]++;
+      stats()[stat_call_errors]++;
       break;
     case NotifyResult::stuck:
-      stats_[stat_call_errors]++;
+      stats()[stat_call_errors]++;
       latch(Reason::call_stuck);
   }
 }

@@ -21,6 +21,7 @@
 #include "core/base/result.h"
 #include "core/memory/sigbus_guard.h"
 #include "core/memory/snapshot.h"
+#include "core/virtqueue/counters.h"
 #include "core/virtqueue/split_ring.h"
 
 namespace rxvhost {
@@ -32,35 +33,6 @@ struct RingConfig {
   uint64_t features;
   bool log_used = false;  // VHOST_VRING_F_LOG
   uint64_t log = 0;       // guest-physical address that the used ring is logged at
-};
-
-/// Counters of a ring, in the order in which JavaScript reads them (STAT_NAMES in src/stats.ts).
-enum Stat : uint32_t {
-  stat_packets,
-  stat_bytes,
-  stat_calls,
-  stat_calls_suppressed,
-  stat_call_errors,
-  stat_bad_buffers,  // to guest: receive buffers returned unused because their chain was malformed
-  stat_checksums,    // checksums filled in by us
-  stat_bursts,       // calls that found the ring running
-  stat_idle_bursts,  // those among them that found no work, or no room
-  drop_short,        // chain shorter than the virtio-net header
-  drop_empty,        // header and no packet
-  drop_runt,         // shorter than an Ethernet header
-  drop_too_long,
-  drop_direction,
-  drop_address,
-  drop_indirect,
-  drop_fragments,
-  drop_csum_bounds,
-  drop_gso,
-  drop_feature,
-  drop_rx_too_small,  // no receive buffer of this guest can hold the packet
-  drop_offload,       // needs segmentation that this guest did not negotiate
-  drop_revoked,       // copied from memory that was taken away meanwhile
-  drop_mtu,           // longer than the MTU that the front end told
-  stat_count,
 };
 
 class Virtqueue {
@@ -92,10 +64,11 @@ class Virtqueue {
   Reason fault() const { return fault_.load(std::memory_order_acquire); }
 
   // --- data ---
-  /// The ring, locked, if it may be used now. Holds the lock until destroyed.
+  /// The ring, locked, if it may be used now. Holds the lock until destroyed. What happens meanwhile is
+  /// counted in `into`, or with the ring itself.
   class Use {
    public:
-    explicit Use(Virtqueue& queue);
+    explicit Use(Virtqueue& queue, Counters* into = nullptr);
     explicit operator bool() const { return lock_.owns_lock(); }
 
    private:
@@ -129,11 +102,12 @@ class Virtqueue {
   uint32_t mtu() const { return mtu_; }
   /// The longest frame that needs no look at the MTU and no mark: none while a migration has buffers marked.
   uint32_t plain_most() const { return plain_most_; }
-  uint64_t* stats() { return stats_; }
+  /// What the latest burst counts in; before the first one, and with no other given, the ring's own.
+  uint64_t* stats() { return counters_->at; }
   /// At the end of a burst, with what it moved or dropped.
   void count_burst(uint32_t moved) {
-    stats_[stat_bursts]++;
-    stats_[stat_idle_bursts] += moved == 0;
+    stats()[stat_bursts]++;
+    stats()[stat_idle_bursts] += moved == 0;
   }
 
  private:
@@ -165,7 +139,8 @@ class Virtqueue {
   uint16_t started_at_ = 0;
   std::shared_ptr<const Fd> kick_;
   Fd call_, error_;
-  uint64_t stats_[stat_count] = {};
+  Counters own_;
+  Counters* counters_ = &own_;
 };
 
 }  // namespace rxvhost

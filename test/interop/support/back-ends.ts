@@ -14,6 +14,8 @@ export interface PortCounts {
   /** Packets enqueued to the guest. */
   sent: number
   dropped: Record<string, number>
+  /** By the names of both, of a back end of this package. */
+  stats?: Record<'fromGuest' | 'toGuest', Record<string, number>>
 }
 
 export interface BackEnd {

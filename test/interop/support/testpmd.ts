@@ -93,6 +93,15 @@ export class Testpmd {
     return { received: number('RX-packets'), sent: number('TX-packets') }
   }
 
+  /** The counters of a port's first queue, by the names that librte_vhost and its virtio driver share. */
+  async queueCounters(index: number, direction: 'rx' | 'tx'): Promise<Record<string, number>> {
+    const lines = await this.command(`show port xstats ${index}`)
+    const found = lines.map(line =>
+      line.match(new RegExp(`^${direction}_q0_(\\w+_(?:packets|bytes)): *(\\d+)`)),
+    )
+    return Object.fromEntries(found.flatMap(match => (match ? [[match[1], Number(match[2])]] : [])))
+  }
+
   /** Waits until the port has received that many packets. */
   async hasReceived(packets: number): Promise<void> {
     await until(`testpmd: ${packets} packets`, async () => (await this.port(0)).received >= packets)

@@ -1,0 +1,85 @@
+// Latencies in a histogram of fixed buckets, so that to note one is an increment and to add two is a loop. A bucket is an
+// eighth of a power of two wide, as in an HDR histogram with three bits: what is read out of it is at most 12.5 % too high.
+
+/** Buckets of one power of two, as a number of bits. */
+const FINE = 3
+const PER_OCTAVE = 1 << FINE
+/** Whatever takes as long as 2^37 ns, over two minutes, or longer, is in the last bucket. */
+const OCTAVES = 37
+export const LATENCY_BUCKETS = (OCTAVES - FINE + 1) * PER_OCTAVE
+
+/** The bucket of a number of nanoseconds. */
+export function bucketOf(ns: number): number {
+  if (ns < PER_OCTAVE) return Math.max(0, Math.floor(ns))
+  const octave = ns < 2 ** 31 ? 31 - Math.clz32(ns) : 47 - Math.clz32(Math.min(ns, 2 ** 47) / 2 ** 16)
+  if (octave >= OCTAVES) return LATENCY_BUCKETS - 1
+  return (octave - FINE) * PER_OCTAVE + Math.floor(ns / 2 ** (octave - FINE))
+}
+
+/** The least number of nanoseconds that is in the bucket. */
+export function bucketFrom(bucket: number): number {
+  if (bucket < PER_OCTAVE) return bucket
+  const octave = Math.floor(bucket / PER_OCTAVE) + FINE - 1
+  return (PER_OCTAVE + (bucket % PER_OCTAVE)) * 2 ** (octave - FINE)
+}
+
+/** What one queue notes. Takes memory with the first latency only. */
+export class LatencyRecorder {
+  counts: Float64Array | null = null
+
+  /** `ms`: how long it took, in milliseconds. */
+  record(ms: number): void {
+    this.counts ??= new Float64Array(LATENCY_BUCKETS)
+    this.counts[bucketOf(ms * 1e6)]++
+  }
+}
+
+/** One bucket of a {@link LatencyHistogram}: `count` latencies of `from` to `to` nanoseconds, both included. */
+export interface LatencyBucket {
+  readonly from: number
+  readonly to: number
+  readonly count: number
+}
+
+/**
+ * How long something took, in nanoseconds. A percentile is the upper end of the bucket that it is in, so it is at most
+ * 12.5 % too high and never too low; 0 when there is none.
+ */
+export class LatencyHistogram {
+  readonly count: number
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  readonly max: number
+  readonly #counts: Float64Array
+
+  /** @internal */
+  constructor(counts: Float64Array) {
+    this.#counts = counts
+    this.count = counts.reduce((sum, count) => sum + count, 0)
+    this.p50 = this.percentile(50)
+    this.p99 = this.percentile(99)
+    this.p999 = this.percentile(99.9)
+    this.max = this.percentile(100)
+  }
+
+  /** The nanoseconds within which `percent` of all (0 to 100) were over. */
+  percentile(percent: number): number {
+    const wanted = Math.min(this.count, Math.max(1, Math.ceil((this.count * percent) / 100)))
+    let seen = 0
+    for (let i = 0; i < this.#counts.length; i++) {
+      seen += this.#counts[i]
+      if (seen > 0 && seen >= wanted) return bucketFrom(i + 1) - 1
+    }
+    return 0
+  }
+
+  /** Buckets in which there is something, the shortest latency first. */
+  get buckets(): LatencyBucket[] {
+    const all: LatencyBucket[] = []
+    this.#counts.forEach((count, i) => {
+      if (count > 0) all.push({ from: bucketFrom(i), to: bucketFrom(i + 1) - 1, count })
+    })
+    return all
+  }
+}

@@ -1,0 +1,51 @@
+// All that a queue has counted, in a form that can be added and subtracted: what is behind the statistics of queues,
+// devices and drivers, and of their changes. It knows no names for users (src/stats.ts).
+import { addCounters, type Counters, mergeDrops, newCounters } from './counters.js'
+import { LATENCY_BUCKETS } from './latency.js'
+
+export interface Totals {
+  readonly counters: Counters
+  readonly drops: Record<string, number>
+  /** Packets held now: no sum over time, so a difference has the later one. */
+  readonly held: number
+  /** By bucket. */
+  readonly latencies: Float64Array
+}
+
+/** Of several queues, in both directions. */
+export interface TotalsOfBoth {
+  sourceTotals(): Totals
+  sinkTotals(): Totals
+}
+
+export const noTotals = (): Totals => ({
+  counters: newCounters(),
+  drops: {},
+  held: 0,
+  latencies: new Float64Array(LATENCY_BUCKETS),
+})
+
+/** What several queues counted. */
+export function sumTotals(all: Iterable<Totals>): Totals {
+  const sum = noTotals()
+  let held = 0
+  for (const { counters, drops, latencies, held: more } of all) {
+    addCounters(sum.counters, counters)
+    mergeDrops(sum.drops, drops)
+    for (let i = 0; i < latencies.length; i++) sum.latencies[i] += latencies[i]
+    held += more
+  }
+  return { ...sum, held }
+}
+
+/** What was counted between the two. */
+export function totalsSince(before: Totals, now: Totals): Totals {
+  const drops = { ...now.drops }
+  for (const [reason, count] of Object.entries(before.drops)) drops[reason] -= count
+  return {
+    counters: now.counters.map((count, i) => count - before.counters[i]),
+    drops,
+    held: now.held,
+    latencies: now.latencies.map((count, i) => count - before.latencies[i]),
+  }
+}
