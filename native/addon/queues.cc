@@ -12,6 +12,7 @@
 #include "addon/args.h"
 #include "addon/env.h"
 #include "addon/hot.h"
+#include "addon/show.h"
 #include "addon/wakeup.h"
 #include "core/net/dequeue.h"
 #include "core/net/enqueue.h"
@@ -175,26 +176,15 @@ Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());
 }
 
-// Memory of ours as an array buffer. Each buffer holds a share of what owns it, since it can be collected
-// after the env's own data went.
-template <typename Owner>
-Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void* data, size_t size) {
-  auto* share = new std::shared_ptr<Owner>(owner);
-  return Napi::ArrayBuffer::New(
-      env, data, size, [](Napi::Env, void*, std::shared_ptr<Owner>* held) { delete held; }, share);
-}
-
 // queueCounters(handle): what the handle's calls count, in the order of Stat
 Napi::Value queue_counters(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   if (queue == nullptr) return info.Env().Undefined();
-  constexpr size_t kWords = sizeof(Counters) / sizeof(uint32_t);
-  return Napi::Uint32Array::New(info.Env(), kWords,
-                                show(info.Env(), queue->counters, queue->counters->at, sizeof(Counters)), 0);
+  return show_counters(info.Env(), queue->counters);
 }
 
 Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {
-  return show(env, pool, area.data, area.size);
+  return addon::show(env, pool, area.data, area.size);
 }
 
 Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {

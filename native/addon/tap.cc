@@ -6,6 +6,7 @@
 #include "addon/env.h"
 #include "addon/hot.h"
 #include "addon/queues.h"
+#include "addon/show.h"
 #include "addon/wakeup.h"
 
 namespace rxvhost::addon {
@@ -136,13 +137,13 @@ Napi::Value tap_error(const Napi::CallbackInfo& info) {
   return number(info, tap ? tap->error() : 0);
 }
 
-// tapStats(tap, out: Float64Array)
-void tap_stats(const Napi::CallbackInfo& info) {
+// tapCounters(tap, toHost): what is counted in that direction, in the order of Stat
+Napi::Value tap_counters(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);
-  const auto out = args.array<double>(1, napi_float64_array);
-  for (size_t i = 0; tap && i < out.size() && i < tap_stat_count; i++)
-    out[i] = static_cast<double>(tap->stats()[i]);
+  const bool to_host = args.boolean(1);
+  if (tap == nullptr) return info.Env().Undefined();
+  return show_counters(info.Env(), to_host ? tap->to_host() : tap->from_host());
 }
 
 }  // namespace
@@ -158,7 +159,7 @@ void register_tap(Napi::Env env, Napi::Object exports) {
   exports["tapArm"] = Napi::Function::New(env, tap_arm, "tapArm");
   exports["tapSuppress"] = Napi::Function::New(env, tap_suppress, "tapSuppress");
   exports["tapError"] = Napi::Function::New(env, tap_error, "tapError");
-  exports["tapStats"] = Napi::Function::New(env, tap_stats, "tapStats");
+  exports["tapCounters"] = Napi::Function::New(env, tap_counters, "tapCounters");
 }
 
 }  // namespace rxvhost::addon

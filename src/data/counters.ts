@@ -40,6 +40,8 @@ export const RING_COUNTERS = [
   'offload',
   'revoked',
   'mtu',
+  'link-down',
+  'refused',
 ] as const
 
 /** The first of RING_COUNTERS that is a reason for a drop; so are those that follow. */

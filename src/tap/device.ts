@@ -1,4 +1,4 @@
-// A TAP interface behind its handle in the addon: opened or taken over, its counters, and that it is gone. What packets do
+// A TAP interface behind its handle in the addon: opened or taken over, and that it is gone. What packets do
 // with it is in ports.ts. It knows no rxjs.
 import type { FeatureName } from '../control/feature-names.js'
 import { bitOf } from '../control/feature-names.js'
@@ -7,13 +7,6 @@ import { type Addon, errnoName, native } from '../native.js'
 
 /** IFNAMSIZ of linux/if.h, less its zero byte. */
 const LONGEST_NAME = 15
-
-/** Counters in the order of `enum TapStat` in native/core/tap/tap.h. */
-const TAP_STATS = {
-  fromHost: ['packets', 'bytes', 'runt', 'too-long', 'csum-bounds', 'gso', 'refused'],
-  toHost: ['packets', 'bytes', 'runt', 'link-down', 'refused'],
-} as const
-const STATS = TAP_STATS.fromHost.length + TAP_STATS.toHost.length
 
 export interface TapSettings {
   /** Taken over; 0 or more. */
@@ -42,7 +35,6 @@ export class TapDevice {
   /** Told once, in a microtask: the kernel has taken it away; the errno's name. */
   onGone: (reason: string) => void = () => {}
   readonly #addon: Addon = native()
-  readonly #stats = new Float64Array(STATS)
   #running = true
 
   constructor(name: string, settings: TapSettings) {
@@ -67,13 +59,6 @@ export class TapDevice {
     for (const feature of features) mask |= bitOf(feature)?.mask ?? 0n
     const error = this.#addon.tapOffloads(this.handle, mask)
     if (error < 0 && this.#running) throw failed(`the offloads of ${this.name} can not be set`, error)
-  }
-
-  /** The counters of one direction by their names. */
-  stats(direction: keyof typeof TAP_STATS): Record<string, number> {
-    this.#addon.tapStats(this.handle, this.#stats)
-    const first = direction === 'fromHost' ? 0 : TAP_STATS.fromHost.length
-    return Object.fromEntries(TAP_STATS[direction].map((name, i) => [name, this.#stats[first + i]]))
   }
 
   close(): void {

@@ -17,5 +17,6 @@ export interface AddonTap {
   tapSuppress(tap: number): void
   /** The errno that ended it, as a positive number. */
   tapError(tap: number): number
-  tapStats(tap: number, out: Float64Array): void
+  /** What is counted in that direction, in native memory that outlives the handle: pairs of words, by RING_COUNTERS. */
+  tapCounters(tap: number, toHost: boolean): Uint32Array | undefined
 }

@@ -1,19 +1,25 @@
 // The two directions of a TAP interface as rings (data/port.ts): a source and a sink on them have leases, credit,
 // backpressure and overflow like those of a guest. An interface knows no call: what the kernel takes no more of is tried
 // again by the sink's timer. Readable frames come by the wake-up's epoll, as kicks do.
-import { type Moved, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
+import { addWords, type Counters } from '../data/counters.js'
+import { type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
 import { type Addon, native } from '../native.js'
 import { allocateTag, freeTag } from '../wakeup.js'
 import type { TapDevice } from './device.js'
 
 abstract class TapPortEnd implements QueuePort {
   protected readonly addon: Addon = native()
+  /** The kernel is told of a frame by giving it. */
+  readonly notifications = 0
+  readonly #counters: Uint32Array
 
   constructor(
     protected readonly device: TapDevice,
     readonly exchange: Uint32Array,
-    readonly direction: 'fromHost' | 'toHost',
-  ) {}
+    toHost: boolean,
+  ) {
+    this.#counters = this.addon.tapCounters(device.handle, toHost) as Uint32Array
+  }
 
   get running(): boolean {
     return this.device.running
@@ -37,14 +43,8 @@ abstract class TapPortEnd implements QueuePort {
     if (on) this.suppress()
   }
 
-  moved(): Moved {
-    const { packets, bytes } = this.device.stats(this.direction)
-    return { packets, bytes }
-  }
-
-  drops(): Readonly<Record<string, number>> {
-    const { packets: _, bytes: __, ...drops } = this.device.stats(this.direction)
-    return drops
+  count(sums: Counters): void {
+    addWords(sums, this.#counters)
   }
 
   protected told(result: number): number {
@@ -59,7 +59,7 @@ export class FromHostPort extends TapPortEnd {
   #armed = false
 
   constructor(device: TapDevice, exchange: Uint32Array) {
-    super(device, exchange, 'fromHost')
+    super(device, exchange, false)
   }
 
   open(account: number, events: PortEvents): void {
@@ -90,7 +90,7 @@ export class FromHostPort extends TapPortEnd {
 
 export class ToHostPort extends TapPortEnd {
   constructor(device: TapDevice, exchange: Uint32Array) {
-    super(device, exchange, 'toHost')
+    super(device, exchange, true)
   }
 
   open(): void {}

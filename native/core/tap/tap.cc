@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/net/frame_counters.h"
+
 namespace rxvhost {
 
 namespace {
@@ -102,21 +104,21 @@ Tap::Got Tap::receive() {
   while (got < 0 && errno == EINTR);
   if (got < 0) {
     if (errno == EAGAIN) return Got::nothing;
-    if (errno == EINVAL) return drop(tap_from_refused);
+    if (errno == EINVAL) return drop(drop_refused);
     error_ = errno;
     return Got::error;
   }
-  if (got < static_cast<ssize_t>(sizeof(header_) + kMinPacket)) return drop(tap_from_runt);
+  if (got < static_cast<ssize_t>(sizeof(header_) + kMinPacket)) return drop(drop_runt);
   const uint32_t length = static_cast<uint32_t>(got) - sizeof(header_);
-  if (length > kMaxPacket) return drop(tap_from_too_long);
+  if (length > kMaxPacket) return drop(drop_too_long);
   switch (accept_header(&header_, length, kAllOffloads)) {
     case HeaderDrop::none:
       waiting_ = length;
       return Got::frame;
     case HeaderDrop::csum_bounds:
-      return drop(tap_from_csum_bounds);
+      return drop(drop_csum_bounds);
     default:
-      return drop(tap_from_gso);
+      return drop(drop_gso);
   }
 }
 
@@ -124,6 +126,7 @@ uint32_t Tap::read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* s
   if (error_ != 0) return kBurstStopped;
   const uint32_t most = std::min(max, kMaxBurst);
   SlotTaker taker(pool, account);
+  uint64_t* stats = from_host_->at;
   uint32_t count = 0, dropped = 0, result = kBurstMore;  // unless it ends before `most`
   while (count + dropped < most) {
     if (taker.credit() == 0 || !taker.within_bytes()) {
@@ -146,12 +149,15 @@ uint32_t Tap::read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* s
     }
     std::memcpy(taker.data(slot), frame_.get(), waiting_);
     taker.meta(slot).header = header_;
-    stats_[tap_from_packets]++;
-    stats_[tap_from_bytes] += waiting_;
+    stats[stat_packets]++;
+    stats[stat_bytes] += waiting_;
+    count_frame(stats, frame_.get(), waiting_);
     waiting_ = 0;
     slots[count++] = static_cast<uint32_t>(slot);
   }
-  return result | count | burst_drops(dropped);
+  stats[stat_bursts]++;
+  stats[stat_idle_bursts] += count + dropped == 0;
+  return result | count;
 }
 
 Tap::Put Tap::send(const uint8_t* frame, const SlotMeta& meta) {
@@ -172,10 +178,10 @@ Tap::Put Tap::send(const uint8_t* frame, const SlotMeta& meta) {
       error_ = errno;
       return Put::error;
     case EIO:
-      stats_[tap_to_link_down]++;
+      to_host_->at[drop_link_down]++;
       return Put::dropped;
     default:
-      stats_[tap_to_refused]++;
+      to_host_->at[drop_refused]++;
       return Put::dropped;
   }
 }
@@ -183,12 +189,13 @@ Tap::Put Tap::send(const uint8_t* frame, const SlotMeta& meta) {
 uint32_t Tap::write_burst(Pool& pool, const uint32_t* slots, uint32_t count) {
   if (error_ != 0) return kBurstStopped;
   const uint32_t most = std::min(count, kMaxBurst);
+  uint64_t* stats = to_host_->at;
   uint32_t taken = 0, dropped = 0, result = 0;
   for (; taken < most; taken++) {
     const uint32_t slot = slots[taken];
     // JavaScript can write the metadata, so it is not trusted.
     if (!pool.holds(slot) || pool.meta(slot).length < kMinPacket) {
-      stats_[tap_to_runt]++;
+      stats[drop_runt]++;
       dropped++;
       continue;
     }
@@ -201,10 +208,13 @@ uint32_t Tap::write_burst(Pool& pool, const uint32_t* slots, uint32_t count) {
     if (put == Put::full) result = kBurstMore;
     if (put == Put::error) result = kBurstStopped;
     if (put != Put::taken) break;
-    stats_[tap_to_packets]++;
-    stats_[tap_to_bytes] += meta.length;
+    stats[stat_packets]++;
+    stats[stat_bytes] += meta.length;
+    count_frame(stats, pool.data(slot), meta.length);
   }
-  return result | taken | burst_drops(dropped);
+  stats[stat_bursts]++;
+  stats[stat_idle_bursts] += taken == 0;
+  return result | taken;
 }
 
 }  // namespace rxvhost

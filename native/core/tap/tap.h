@@ -15,25 +15,9 @@
 #include "core/net/burst.h"
 #include "core/net/net_header.h"
 #include "core/net/pool.h"
+#include "core/virtqueue/counters.h"
 
 namespace rxvhost {
-
-/// Counters of an interface, in the order in which JavaScript reads them (TAP_STATS in src/tap/device.ts).
-enum TapStat : uint32_t {
-  tap_from_packets,
-  tap_from_bytes,
-  tap_from_runt,  // shorter than an Ethernet header
-  tap_from_too_long,
-  tap_from_csum_bounds,
-  tap_from_gso,
-  tap_from_refused,  // the kernel has no header for the frame
-  tap_to_packets,
-  tap_to_bytes,
-  tap_to_runt,
-  tap_to_link_down,  // the interface is not up
-  tap_to_refused,    // the kernel takes no such frame: a header that does not fit, or no memory
-  tap_stat_count,
-};
 
 /// Belongs to one thread. A failure is a negative errno.
 class Tap {
@@ -62,7 +46,9 @@ class Tap {
   /// As enqueue_burst(). kBurstMore: the kernel takes no more at the moment.
   uint32_t write_burst(Pool& pool, const uint32_t* slots, uint32_t count);
 
-  const uint64_t* stats() const { return stats_; }
+  /// Of the frames that come from the host, and of those that go there.
+  const std::shared_ptr<Counters>& from_host() const { return from_host_; }
+  const std::shared_ptr<Counters>& to_host() const { return to_host_; }
   /// Why it is of no use any more, as an errno; 0: it is. EBADFD: the interface was deleted.
   int error() const { return error_; }
 
@@ -72,7 +58,7 @@ class Tap {
   int interface_ioctl(unsigned long request, struct ifreq* wanted);
   enum class Got { frame, nothing, dropped, error };
   Got receive();
-  Got drop(TapStat why) { return stats_[why]++, Got::dropped; }
+  Got drop(Stat why) { return from_host_->at[why]++, Got::dropped; }
   enum class Put { taken, dropped, full, error };
   Put send(const uint8_t* frame, const SlotMeta& meta);
 
@@ -84,7 +70,8 @@ class Tap {
   uint32_t waiting_ = 0;
   NetHeader header_{};
   std::unique_ptr<uint8_t[]> frame_;
-  uint64_t stats_[tap_stat_count] = {};
+  const std::shared_ptr<Counters> from_host_ = std::make_shared<Counters>();
+  const std::shared_ptr<Counters> to_host_ = std::make_shared<Counters>();
 };
 
 }  // namespace rxvhost

@@ -36,6 +36,8 @@ enum Stat : uint32_t {
   drop_offload,       // needs segmentation that this guest did not negotiate
   drop_revoked,       // copied from memory that was taken away meanwhile
   drop_mtu,           // longer than the MTU that the front end told
+  drop_link_down,     // of a TAP interface: it is not up
+  drop_refused,       // likewise: the kernel takes no such frame, or has no header for it
   stat_count,
 };
 
