@@ -37,8 +37,6 @@ const limit: RateLimitOptions = {
   packetsPerSecond: number(values.packets) ?? (values.bits === undefined ? 20_000 : undefined),
   bitsPerSecond: number(values.bits),
   overhead: 24,
-  burstPackets: 64,
-  burstBytes: 64 * 1538,
   mode: values.mode as 'shape' | 'police',
 }
 
