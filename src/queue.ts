@@ -12,7 +12,10 @@ import { QueueMeter, type StatsSample } from './stats-meter.js'
 
 /** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, sink-group.ts). */
 export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'take' | 'slots' | 'totals'>
-export type SinkEnd = Pick<SinkQueue, 'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'>
+export type SinkEnd = Pick<
+  SinkQueue,
+  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'
+>
 
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
