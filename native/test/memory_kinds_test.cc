@@ -32,6 +32,13 @@ void file_systems() {
     check(file_kind(magic) == FileKind::memory, "tmpfs, hugetlbfs, ramfs");
   for (const long magic : {0xef53L, 0x58465342L, 0x9123683eL})
     check(file_kind(magic) == FileKind::disk, "ext4, XFS, Btrfs");
+  for (const char* name :
+       {"fuse", "fuse.sshfs", "fuseblk", "virtiofs", "nfs", "nfs4", "cifs", "smb3", "9p", "ceph"})
+    check(file_kind(std::string_view(name)) == FileKind::may_block, "C10: by name");
+  for (const char* name : {"tmpfs", "hugetlbfs", "ramfs", "devtmpfs"})
+    check(file_kind(std::string_view(name)) == FileKind::memory, "memory, by name");
+  for (const char* name : {"ext4", "xfs", "btrfs", "overlay"})
+    check(file_kind(std::string_view(name)) == FileKind::disk, "disks, by name");
 }
 
 void sealed() {

@@ -2,6 +2,7 @@
 // these it is refused or dropped, and counted.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 namespace rxvhost {
@@ -54,5 +55,10 @@ inline constexpr uint32_t kMaxAccounts = 65536;
 inline constexpr uint32_t kMaxSocketPath = 107;
 /// A notification that has not returned after this long is blocked by its peer (an eventfd at its maximum).
 inline constexpr uint32_t kCallDeadlineMs = 100;
+/// Threads that close what peers sent (core/base/closer.h). Each can be stuck for as long as a peer likes;
+/// beyond these, what else comes that is neither memory nor a notifier stays open until one of them is free.
+inline constexpr uint32_t kClosers = 16;
+/// How long one without work stays for more.
+inline constexpr std::chrono::seconds kCloserStays{1};
 
 }  // namespace rxvhost

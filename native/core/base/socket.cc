@@ -80,7 +80,7 @@ void collect_fds(msghdr& header, std::vector<Fd>& fds) {
     for (size_t i = 0; i < count; i++) {
       int number;
       memcpy(&number, CMSG_DATA(c) + i * sizeof number, sizeof number);
-      Fd fd(number);
+      Fd fd = Fd::received(number);
       // The kernel adds one to every read of a socket that a supervisor set up so: nobody's, but open.
       if (!pidfd) fds.push_back(std::move(fd));
     }

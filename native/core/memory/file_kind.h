@@ -1,10 +1,12 @@
-// Which file systems may hold a guest's memory, by the magic number that fstatfs() tells. Mapping asks;
-// nothing else is known here.
+// Which files may hold a guest's memory, found out without asking the file system, which may be the front
+// end's own and never answer (FUSE) or another machine's (NFS). Mapping asks; nothing else is known here.
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
-#include <linux/magic.h>
+#include "core/base/fd.h"
+#include "core/base/result.h"
 
 namespace rxvhost {
 
@@ -14,24 +16,19 @@ enum class FileKind {
   may_block,  // a page fault waits for another process or another machine, which could stop us for ever
 };
 
-inline FileKind file_kind(long magic) {
-  constexpr uint32_t kFuse = 0x65735546, kCeph = 0x00c36400, kCifs = 0xff534d42, kSmb2 = 0xfe534d42;
-  switch (static_cast<uint32_t>(magic)) {
-    case kFuse:
-    case NFS_SUPER_MAGIC:
-    case SMB_SUPER_MAGIC:
-    case V9FS_MAGIC:
-    case kCeph:
-    case kCifs:
-    case kSmb2:
-      return FileKind::may_block;
-    case TMPFS_MAGIC:  // memfd too
-    case HUGETLBFS_MAGIC:
-    case RAMFS_MAGIC:
-      return FileKind::memory;
-    default:
-      return FileKind::disk;
-  }
-}
+/// By the number that fstatfs() tells.
+FileKind file_kind(long magic);
+/// By the name in /proc/self/mountinfo.
+FileKind file_kind(std::string_view file_system);
+
+struct FileFacts {
+  uint64_t size;   // bytes
+  uint64_t block;  // bytes that are mapped at a time
+  bool on_disk;
+};
+
+/// fd_type: no regular file. mem_fs_type: one whose pages may block, or of a file system that this process
+/// has not mounted, and so can't know.
+Reason look_at(const Fd& fd, FileFacts* out);
 
 }  // namespace rxvhost

@@ -1,0 +1,12 @@
+// Closes what a peer sent without waiting for it. close() can last as long as somebody else likes: FUSE asks
+// its server first and takes no signal meanwhile, a TCP socket lingers, a terminal drains. Whatever a front
+// end sends has to be closed in the end, and the threads that do it serve other devices as well. So what
+// could last is closed by a thread that has nothing else to do.
+#pragma once
+
+namespace rxvhost {
+
+/// Of an fd that came from a peer. The number is free at once if nothing can last, and soon in any case.
+void close_received(int fd);
+
+}  // namespace rxvhost

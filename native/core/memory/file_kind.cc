@@ -1,0 +1,119 @@
+#include "core/memory/file_kind.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+namespace rxvhost {
+
+namespace {
+
+using File = std::unique_ptr<FILE, decltype([](FILE* file) { fclose(file); })>;
+
+// Calls `line` with each line of a file until it returns true.
+template <class Line>
+bool any_line(const char* path, Line line) {
+  const File file(fopen(path, "re"));
+  if (!file) return false;
+  char* text = nullptr;
+  size_t room = 0;
+  bool found = false;
+  while (!found && getline(&text, &room, file.get()) >= 0) found = line(text);
+  free(text);
+  return found;
+}
+
+// Which mount the file was opened through; what /proc/self/fdinfo shows of any file.
+std::optional<int> mount_of(int fd) {
+  char path[40];
+  snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
+  int id = 0;
+  const auto is_it = [&](const char* line) { return sscanf(line, "mnt_id: %d", &id) == 1; };
+  return any_line(path, is_it) ? std::optional(id) : std::nullopt;
+}
+
+// "36 35 98:0 /root /mount rw,noatime shared:1 - ext4 /dev/sda rw": proc(5). The mount itself, or another of
+// the same file system, as it is for a front end in a mount namespace of its own. What is mounted only there,
+// anything can be, and is not to be trusted.
+FileKind kind_of_mount(int fd, const struct statx& known) {
+  const std::optional<int> mount = mount_of(fd);
+  FileKind kind = FileKind::may_block;
+  any_line("/proc/self/mountinfo", [&](char* line) {
+    int id = 0;
+    unsigned major = 0, minor = 0;
+    const char* name = strstr(line, " - ");
+    if (name == nullptr || sscanf(line, "%d %*d %u:%u", &id, &major, &minor) != 3) return false;
+    const bool itself = mount == id;
+    if (!itself && (major != known.stx_dev_major || minor != known.stx_dev_minor)) return false;
+    name += 3;
+    kind = file_kind(std::string_view(name, strcspn(name, " \n")));
+    return itself;
+  });
+  return kind;
+}
+
+}  // namespace
+
+FileKind file_kind(long magic) {
+  constexpr uint32_t kFuse = 0x65735546, kCeph = 0x00c36400, kCifs = 0xff534d42, kSmb2 = 0xfe534d42;
+  switch (static_cast<uint32_t>(magic)) {
+    case kFuse:
+    case NFS_SUPER_MAGIC:
+    case SMB_SUPER_MAGIC:
+    case V9FS_MAGIC:
+    case kCeph:
+    case kCifs:
+    case kSmb2:
+      return FileKind::may_block;
+    case TMPFS_MAGIC:  // memfd too
+    case HUGETLBFS_MAGIC:
+    case RAMFS_MAGIC:
+      return FileKind::memory;
+    default:
+      return FileKind::disk;
+  }
+}
+
+FileKind file_kind(std::string_view name) {
+  for (const std::string_view own : {"tmpfs", "hugetlbfs", "ramfs", "devtmpfs"})
+    if (name == own) return FileKind::memory;
+  // `fuse.sshfs`, `fuseblk`; `nfs4`; `smb3`.
+  for (const std::string_view far : {"fuse", "nfs", "smb", "cifs", "9p", "ceph", "virtiofs", "afs", "lustre"})
+    if (name.starts_with(far)) return FileKind::may_block;
+  return FileKind::disk;
+}
+
+Reason look_at(const Fd& fd, FileFacts* out) {
+  if (!fd) return Reason::fd_type;
+  const int flags = fcntl(fd.get(), F_GETFL);
+  if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // O_PATH names a file, and can't be mapped
+  // Files of tmpfs, which memfds are, and of hugetlbfs have seals, or the want of them; no other file has.
+  // All else is asked for what the kernel knows by itself.
+  if (fcntl(fd.get(), F_GET_SEALS) < 0) {
+    struct statx known {};
+    if (statx(fd.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &known) != 0 ||
+        !S_ISREG(known.stx_mode))
+      return Reason::fd_type;
+    if (kind_of_mount(fd.get(), known) == FileKind::may_block) return Reason::mem_fs_type;
+  }
+  struct stat file {};
+  struct statfs system {};
+  if (fstat(fd.get(), &file) != 0 || !S_ISREG(file.st_mode)) return Reason::fd_type;
+  if (fstatfs(fd.get(), &system) != 0) return Reason::fd_type;
+  const FileKind kind = file_kind(static_cast<long>(system.f_type));
+  if (kind == FileKind::may_block) return Reason::mem_fs_type;
+  constexpr uint64_t kPage = 4096;
+  const bool huge = system.f_type == HUGETLBFS_MAGIC;
+  *out = {static_cast<uint64_t>(file.st_size), huge ? static_cast<uint64_t>(file.st_blksize) : kPage,
+          kind == FileKind::disk};
+  return Reason::none;
+}
+
+}  // namespace rxvhost
