@@ -11,6 +11,8 @@ namespace {
 constexpr uint32_t kSlotBytes[2] = {kSmallSlot, kLargeSlot};
 constexpr uint32_t kSlab[2] = {kSmallSlab, kLargeSlab};
 constexpr uint32_t kUnpark = 32;
+constexpr size_t kHugePage = size_t{2} << 20;
+
 constexpr size_t page_up(size_t n) { return (n + 4095) & ~size_t{4095}; }
 }  // namespace
 
@@ -29,13 +31,16 @@ bool Pool::open(uint64_t bytes) {
                           page_up(kMaxAccounts * sizeof(Account)),
                           page_up(kExchangeWords * sizeof(uint32_t))};
   for (size_t size : sizes) mapping_size_ += size;
+  mapping_size_ += kHugePage;
   void* got = mmap(nullptr, mapping_size_, PROT_READ | PROT_WRITE,
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED) return false;
-  // Fewer misses of the address cache; where the system offers none, small pages do.
-  madvise(got, page_up(bytes_size_), MADV_HUGEPAGE);
   mapping_ = static_cast<uint8_t*>(got);
-  uint8_t* at = mapping_;
+  // The slots begin on a huge page: those that go round are the first, and a kernel gives a huge page only
+  // where one fits.
+  uint8_t* at = mapping_ + (-reinterpret_cast<uintptr_t>(got) & (kHugePage - 1));
+  // Fewer misses of the address cache; where the system offers none, small pages do.
+  madvise(at, page_up(bytes_size_), MADV_HUGEPAGE);
   auto next = [&, i = 0]() mutable {
     uint8_t* area = at;
     at += sizes[i++];
