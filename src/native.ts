@@ -117,6 +117,10 @@ interface AddonQueues {
   /** 0 = a kick will come, 1 = something is there already: do not sleep, 2 = the ring has no kick: poll it. */
   arm(handle: number): number
   suppress(handle: number): void
+  /** Waits for the guest to make something available, two microseconds at most, and dequeues. */
+  linger(handle: number, max: number, at: number): number
+  /** Nanoseconds that this env has waited so. */
+  lingered(): number
   queueFault(handle: number): number
   /** The ring looks as if nobody had ever written it. */
   queueReadsZero(handle: number): boolean

@@ -1,5 +1,5 @@
-// The data plane's calls: arguments → core, nothing else. dequeue, enqueue, arm and suppress run once a
-// burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass through
+// The data plane's calls: arguments → core, nothing else. dequeue, linger, enqueue, arm and suppress run once
+// a burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass through
 // the shared exchange array.
 #include "addon/queues.h"
 
@@ -127,6 +127,43 @@ napi_value suppress(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// How long linger() may wait: about as long as it takes to dequeue a burst of short packets, so that a core
+// which waits disturbs the guest's no more often than one that works. Little beside a turn of the event loop.
+constexpr std::chrono::nanoseconds kLinger{2000};
+constexpr int kLooksAtOnce = 8;  // between two looks at the clock, which take longer
+
+// Tells the core that this loop waits: its sibling, and its power, are for others meanwhile.
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("isb");
+#endif
+}
+
+// Looks at an empty ring until there is something, or for kLinger; how long.
+std::chrono::nanoseconds wait_for_guest(Virtqueue& queue) {
+  using Clock = std::chrono::steady_clock;
+  std::chrono::nanoseconds waited{0};
+  const Virtqueue::Use use(queue);
+  if (!use || !queue.ring().idle()) return waited;
+  const Clock::time_point began = Clock::now();
+  do {
+    for (int looks = 0; looks < kLooksAtOnce && queue.ring().idle(); looks++) relax();
+    waited = Clock::now() - began;
+  } while (queue.ring().idle() && waited < kLinger);
+  return waited;
+}
+
+napi_value linger(napi_env env, napi_callback_info info) {
+  const Hot call(env, info);
+  if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
+  Virtqueue& ring = *call.queue->ring;
+  call.table->lingered += wait_for_guest(ring);
+  return hot_result(env, dequeue_burst(ring, *call.table->pool, call.queue->account, call.count, call.slots,
+                                       call.queue->counters.get()));
+}
+
 // --- calls of set-up ---
 
 // queueOpen(device, ring, account): handle, or a negative reason
@@ -191,6 +228,12 @@ Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area a
   return Napi::Uint32Array::New(env, area.size / sizeof(uint32_t), show(env, pool, area), 0);
 }
 
+// lingered(): nanoseconds that this env has spent in linger(), at empty rings
+Napi::Value lingered(const Napi::CallbackInfo& info) {
+  const AddonEnv& env = env_of(info.Env());
+  return Napi::Number::New(info.Env(), env.queues ? static_cast<double>(env.queues->lingered.count()) : 0);
+}
+
 // poolOpen(bytes): the arrays of src/data/pool.ts. One pool per env: a second call gives undefined.
 Napi::Value pool_open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
@@ -219,6 +262,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   hot_function(env, exports, "enqueue", enqueue);
   hot_function(env, exports, "arm", arm);
   hot_function(env, exports, "suppress", suppress);
+  hot_function(env, exports, "linger", linger);
   exports.Set("queueOpen", Napi::Function::New(env, queue_open));
   exports.Set("queueClose", Napi::Function::New(env, queue_close));
   exports.Set("queueWatch", Napi::Function::New(env, queue_watch));
@@ -226,6 +270,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   exports.Set("queueFault", Napi::Function::New(env, queue_fault));
   exports.Set("queueReadsZero", Napi::Function::New(env, queue_reads_zero));
   exports.Set("queueCounters", Napi::Function::New(env, queue_counters));
+  exports.Set("lingered", Napi::Function::New(env, lingered));
   exports.Set("poolOpen", Napi::Function::New(env, pool_open));
 }
 

@@ -4,6 +4,7 @@
 
 #include <napi.h>
 
+#include <chrono>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -44,6 +45,8 @@ class QueueTable {
 
   /// Devices of this env, destroyed with it.
   std::vector<uint32_t> devices;
+  /// Spent waiting at empty rings.
+  std::chrono::nanoseconds lingered{0};
   // Shared with the array buffers that show it to JavaScript, which may be collected after the env's own
   // data.
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();

@@ -76,6 +76,8 @@ export class ReplayPort implements QueuePort {
     this.#input.close()
   }
 
+  readonly linger = (max: number, at: number): number => this.dequeue(max, at)
+
   dequeue(max: number, at: number): number {
     let count = 0
     let why = 0

@@ -40,6 +40,8 @@ export interface QueuePort {
   enqueue(count: number, at: number): number
   /** Asks for the guest's next kick. True: there is something already, so do not sleep. */
   arm(): boolean
+  /** Waits for the guest to show something, two microseconds at most, and dequeues. */
+  linger(max: number, at: number): number
   /** Asks the guest not to kick. */
   suppress(): void
   /** Deaf to the guest's kicks, for a guest that kicks without work. */

@@ -88,17 +88,15 @@ export class RingPort implements QueuePort {
   }
 
   dequeue(max: number, at: number): number {
-    const result = this.#addon.dequeue(this.#handle, max, at)
-    if (result & COUNT) this.#shared = true
-    if (result & FAULT) this.#fault()
-    return result
+    return this.#heed(this.#addon.dequeue(this.#handle, max, at))
+  }
+
+  linger(max: number, at: number): number {
+    return this.#heed(this.#addon.linger(this.#handle, max, at))
   }
 
   enqueue(count: number, at: number): number {
-    const result = this.#addon.enqueue(this.#handle, count, at)
-    if (result & COUNT) this.#shared = true
-    if (result & FAULT) this.#fault()
-    return result
+    return this.#heed(this.#addon.enqueue(this.#handle, count, at))
   }
 
   arm(): boolean {
@@ -127,6 +125,12 @@ export class RingPort implements QueuePort {
 
   get notifications(): number {
     return this.#counters[NOTIFICATIONS]
+  }
+
+  #heed(result: number): number {
+    if (result & COUNT) this.#shared = true
+    if (result & FAULT) this.#fault()
+    return result
   }
 
   // Without its kicks the ring would wait for ever, so it is a fault.

@@ -70,6 +70,11 @@ export class Scheduler {
     this.#schedule()
   }
 
+  /** Does nobody else wait for a visit? Who is visited may then wait a little in its place. */
+  get alone(): boolean {
+    return this.#visiting.length === 0 && this.#ready.length === 0
+  }
+
   /** Is this turn's time used up? */
   expired(): boolean {
     this.#time = this.now()

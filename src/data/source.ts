@@ -61,6 +61,8 @@ export class SourceQueue implements Task, PortEvents {
   #epoch = 0
   #armed = false
   #pollUntil = 0
+  /** The last look found nothing, and the next is to come at once. */
+  #spinning = false
 
   constructor(plane: DataPlane, options: SourceOptions = {}) {
     this.#plane = plane
@@ -239,6 +241,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#epoch++
     this.#armed = false
     this.#kickedAt = NO_KICK
+    this.#spinning = false
     this.#port?.suppress()
     this.#stall.stop()
     this.#options.onStop?.()
@@ -255,7 +258,10 @@ export class SourceQueue implements Task, PortEvents {
     if (port === null) return STOPPED
     if (this.#kickedAt !== NO_KICK) this.#answerKick()
     const { ids, at } = core
-    const result = port.dequeue(max, at === PRIVATE ? 0 : at)
+    const to = at === PRIVATE ? 0 : at
+    // An empty ring is waited at, a little, while nobody else wants a visit: that leaves its lines to the guest.
+    const result =
+      this.#spinning && this.#plane.scheduler.alone ? port.linger(max, to) : port.dequeue(max, to)
     const count = result & COUNT
     if (count === 0) return result
     if (at === PRIVATE) for (let i = 0; i < count; i++) ids[i] = port.exchange[i]
@@ -263,6 +269,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#options.onBurst?.(core)
     this.#kicks.worked()
     this.#pollUntil = 0
+    this.#spinning = false
     return result
   }
 
@@ -289,13 +296,15 @@ export class SourceQueue implements Task, PortEvents {
       return this.deficit > 0 ? MORE_NOW : LATER
     }
     if (result & (FAULT | STOPPED) && !port.running) return LEAVE
-    if (this.#poll === 'busy') return SPIN
+    this.#spinning = this.#poll === 'busy'
     if (this.#poll === 'adaptive') {
       const now = scheduler.now()
       if (this.#pollUntil === 0) this.#pollUntil = now + POLL_MS
-      if (now < this.#pollUntil) return now < this.#pollUntil - POLL_MS + SPIN_MS ? SPIN : LATER
-      this.#pollUntil = 0
+      this.#spinning = now < this.#pollUntil - POLL_MS + SPIN_MS
+      if (!this.#spinning && now < this.#pollUntil) return LATER
     }
+    if (this.#spinning) return SPIN
+    this.#pollUntil = 0
     this.#armed = true
     return port.arm() ? LATER : LEAVE
   }

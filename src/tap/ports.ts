@@ -34,6 +34,11 @@ abstract class TapPortEnd implements QueuePort {
     return STOPPED
   }
 
+  /** The kernel has no index to watch. */
+  linger(max: number, at: number): number {
+    return this.dequeue(max, at)
+  }
+
   enqueue(_count: number, _at: number): number {
     return STOPPED
   }

@@ -34,7 +34,7 @@ export class FakePort implements QueuePort {
   /** Told when the guest's last waiting frame was dequeued. */
   onDrained: (() => void) | null = null
   /** Native calls so far. */
-  readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0 }
+  readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0, linger: 0 }
   /** Entries of the ring. */
   readonly size: number
   readonly #pool: Pool
@@ -102,7 +102,6 @@ export class FakePort implements QueuePort {
   }
 
   // What the queue asks.
-
   open(account: number, events: PortEvents): void {
     this.#account = account
     this.#events = events
@@ -164,6 +163,11 @@ export class FakePort implements QueuePort {
     this.calls.arm++
     this.armed = true
     return this.#room > 0 || this.waiting > 0
+  }
+
+  linger(max: number, at: number): number {
+    this.calls.linger++
+    return this.dequeue(max, at)
   }
 
   suppress(): void {

@@ -123,6 +123,23 @@ for (const poll of ['adaptive', 'interrupt', 'busy'] as const) {
   })
 }
 
+test('a busy queue waits at its empty ring only while no other queue wants a visit', t => {
+  const { plane, queue, port } = bench({ poll: 'busy' })
+  const other = fakeFromGuest(plane, { poll: 'busy' })
+  const first = queue.subscribe()
+  for (let i = 0; i < 3; i++) plane.loop.turn()
+  t.true(port.calls.linger > 0)
+  const second = other.queue.subscribe()
+  plane.loop.turn()
+  const { linger } = port.calls
+  for (let i = 0; i < 5; i++) plane.loop.turn()
+  t.deepEqual([port.calls.linger, other.port.calls.linger], [linger, 0])
+  second.unsubscribe()
+  for (let i = 0; i < 3; i++) plane.loop.turn()
+  t.true(port.calls.linger > linger)
+  first.unsubscribe()
+})
+
 test('what comes between the last look and arming is not missed', t => {
   const { plane, queue, port } = bench({ poll: 'interrupt' })
   queue.subscribe()
