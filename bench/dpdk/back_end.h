@@ -21,12 +21,15 @@
 
 struct counters {
   uint64_t dequeued, enqueued, dequeues, idle_dequeues, enqueues, idle_enqueues;
+  uint64_t lingered;  // cycles spent waiting, behind polls that found nothing
 };
 
 struct back_end {
   int ports;
   char path[MAX_PORTS][200];
   atomic_int vid[MAX_PORTS];  // -1: nobody is connected
+  const uint16_t* made;  // what the guest of port 0 has made available to us, and how much of that we took:
+  uint16_t taken;        // indexes of its ring
   struct rte_mempool* pool;
   struct counters now;
   // A burst in hand: what leads on, and how far each way out has taken it.

@@ -8,10 +8,10 @@
 #include "back_end.h"
 
 #define STEPS 16  // between two looks at the clock
-// After a poll without work, some 600 ns, which is what a turn of an event loop costs the other side: the
-// ring's cache lines are left to the front end, which an interrupt has held up as often as not, and both
-// sides' empty polls mean the same.
-#define PAUSES 64
+// Who found nothing waits, at most so long, for the guest to show something: as the other side does, so that
+// both sides' empty polls mean the same, and the ring's cache lines are left to a front end which an
+// interrupt has held up as often as not.
+#define LINGER_NS 2000
 #define PATIENCE_MS 1000  // without a packet, for those that `stop` says are still to come
 
 static uint64_t now_ns(void) {
@@ -25,6 +25,7 @@ static uint16_t dequeue(struct rte_mbuf** burst) {
   be.now.dequeues++;
   be.now.idle_dequeues += count == 0;
   be.now.dequeued += count;
+  be.taken += count;
   return count;
 }
 
@@ -149,10 +150,11 @@ struct run {
 void print_counters(const struct counters* from) {
   printf(
       "\"dequeued\":%lu,\"enqueued\":%lu,\"dequeues\":%lu,\"idleDequeues\":%lu,\"enqueues\":%lu,"
-      "\"idleEnqueues\":%lu",
+      "\"idleEnqueues\":%lu,\"lingeredNs\":%.0f",
       be.now.dequeued - from->dequeued, be.now.enqueued - from->enqueued, be.now.dequeues - from->dequeues,
       be.now.idle_dequeues - from->idle_dequeues, be.now.enqueues - from->enqueues,
-      be.now.idle_enqueues - from->idle_enqueues);
+      be.now.idle_enqueues - from->idle_enqueues,
+      (double)(be.now.lingered - from->lingered) * 1e9 / (double)rte_get_tsc_hz());
 }
 
 // Between two rounds of work, a millisecond apart or when a phase ends. False: the run is over.
@@ -185,12 +187,22 @@ static bool look_around(struct run* run, uint64_t tsc) {
   return tsc - run->moved_at < PATIENCE_MS * ms;
 }
 
+static void linger(void) {
+  const uint64_t began = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * LINGER_NS / 1000000;
+  uint64_t waited = 0;
+  // Who waits for room in a ring has nothing to see at the guest's other one.
+  while (waited < most && (be.held > 0 || __atomic_load_n(be.made, __ATOMIC_RELAXED) == be.taken)) {
+    rte_pause();
+    waited = rte_rdtsc() - began;
+  }
+  be.now.lingered += waited;
+}
+
 // `step` is a constant in each use, so that the compiler makes a loop of each.
 static inline __attribute__((always_inline)) void serve(struct run* run, bool (*step)(void)) {
   for (;;) {
     for (int i = 0; i < STEPS; i++)
-      if (!step())
-        for (int n = 0; n < PAUSES; n++) rte_pause();
+      if (!step()) linger();
     const uint64_t tsc = rte_rdtsc();
     if (tsc < run->next_look && !(run->phase == MEASURING && tsc >= run->end)) continue;
     if (!look_around(run, tsc)) return;
@@ -232,8 +244,12 @@ void run_job(int job, uint64_t warm_ms, uint64_t measured_ms) {
 void seed(uint32_t count) {
   if (be.seeds > 0) rte_pktmbuf_free_bulk(be.seed, be.seeds);
   be.seeds = be.next_seed = 0;
-  while (be.seeds < count && !control_waiting())
-    be.seeds += rte_vhost_dequeue_burst(be.vid[0], GUEST_TRANSMITS, be.pool, be.seed + be.seeds,
-                                        count - be.seeds < BURST ? count - be.seeds : BURST);
+  while (be.seeds < count && !control_waiting()) {
+    const uint32_t left = count - be.seeds;
+    const uint16_t got = rte_vhost_dequeue_burst(be.vid[0], GUEST_TRANSMITS, be.pool, be.seed + be.seeds,
+                                                 left < BURST ? (uint16_t)left : BURST);
+    be.seeds += got;
+    be.taken += got;
+  }
   printf("{\"seeds\":%u}\n", be.seeds);
 }

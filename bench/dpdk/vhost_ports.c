@@ -21,6 +21,12 @@ static int new_device(int vid) {
   if (port < 0) return -1;
   rte_vhost_enable_guest_notification(vid, GUEST_RECEIVES, 0);
   rte_vhost_enable_guest_notification(vid, GUEST_TRANSMITS, 0);
+  struct rte_vhost_vring ring;
+  if (port == 0) {
+    if (rte_vhost_get_vhost_vring(vid, GUEST_TRANSMITS, &ring) != 0) return -1;
+    be.made = &ring.avail->idx;
+    be.taken = *be.made;
+  }
   be.vid[port] = vid;
   return 0;
 }

@@ -12,6 +12,8 @@ export interface Counters {
   idleDequeues: number
   enqueues: number
   idleEnqueues: number
+  /** Spent waiting behind polls that found nothing. */
+  lingeredNs: number
 }
 
 export interface Sample extends Counters {
@@ -42,7 +44,10 @@ export class Meter {
   }
 
   counters(): Counters {
-    const sums = { dequeued: 0, enqueued: 0, dequeues: 0, idleDequeues: 0, enqueues: 0, idleEnqueues: 0 }
+    const sums = {
+      ...{ dequeued: 0, enqueued: 0, dequeues: 0, idleDequeues: 0, enqueues: 0, idleEnqueues: 0 },
+      lingeredNs: native().lingered(),
+    }
     for (const { stats } of this.#ports.from) {
       sums.dequeued += stats.good_packets
       sums.dequeues += stats.bursts

@@ -6,20 +6,17 @@ import { type Rig, type Side, sides } from '../support/rig.js'
 import { type Summary, summarize } from '../support/statistics.js'
 import { runIdle, runSlice, type Slice, type Work } from './slice.js'
 
-/**
- * Of the polls of a slice that counts, so many may have found nothing; or more, if they took no more of its time than
- * this. An interrupt on the front end's core empties the ring, and a poll of an empty ring takes a hundredth of one that
- * finds a burst of long frames: by count alone the cheapest poll would be discarded the most.
- */
+/** Of the polls of a slice that counts, so many may have found nothing. */
 const MOST_IDLE = 0.05
-const MOST_IDLE_TIME = 0.01
 /** Of all slices, so many may be discarded. */
 export const MOST_DISCARDED = 0.2
 
-/** Of its time, so much another process may have had its core. */
-const MOST_WAITED = 0.02
+/** Of its time, so much another process may have had its core. That is taken off, but not what it left in the caches. */
+const MOST_WAITED = 0.1
 
-const IDLE_MS = 60
+/** The least of some short tries: what another process took is no cost of a poll. */
+const IDLE_TRIES = 3
+const IDLE_MS = 20
 const CHECK_MS = 60
 const WARM_MS = 40
 
@@ -33,7 +30,7 @@ export interface Judged extends Slice {
   /** How far apart the cores were, before and after, in nanoseconds. */
   crossing: [number, number]
   class: string
-  /** Nanoseconds per packet, empty polls taken off. */
+  /** Nanoseconds per packet, taken off what empty polls took, and other processes. */
   cost: number
   idleShare: number
   /** Of the time, what those polls took. */
@@ -76,7 +73,11 @@ export async function measureRow(rig: Rig, work: Work, options: RowOptions): Pro
   const { reference, ours } = rig.masks
   row.void = reference === ours ? await checkAll(rig, work, row) : `masks differ: ${reference} and ${ours}`
   if (row.void) return row
-  for (const side of sides) row.idleCost[side] = await runIdle(rig, side, work, IDLE_MS)
+  for (const side of sides) {
+    const costs: number[] = []
+    for (let n = 0; n < IDLE_TRIES; n++) costs.push(await runIdle(rig, side, work, IDLE_MS))
+    row.idleCost[side] = Math.min(...costs)
+  }
   const pairs = await measurePairs(rig, work, options, row)
   row.discarded = row.slices.filter(({ discarded }) => discarded).length
   row.void ??= await checkAll(rig, work, row)
@@ -123,24 +124,22 @@ async function measurePairs(rig: Rig, work: Work, { pairs, ms }: RowOptions, row
 }
 
 function judge(slice: Slice, crossing: [number, number], idleCost: number, { job }: Work): Judged {
-  const { dequeues, enqueues, idleDequeues, idleEnqueues, packets } = slice
-  // Only the polls that a job begins with: waiting for room behind them is part of the work.
-  const idle = job === 'source' ? idleEnqueues : idleDequeues
-  const busy = job === 'source' ? enqueues - idle : dequeues - idle
+  const { dequeues, enqueues, idleDequeues, idleEnqueues, lingeredNs, packets } = slice
+  const idle = idleDequeues + idleEnqueues
+  const idleNs = idle * idleCost + lingeredNs
+  const busy = job === 'source' ? enqueues - idleEnqueues : dequeues - idleDequeues
   const [first, last] = crossing.map(classOf)
-  // Waiting for room counts here, although it is not taken off.
-  const idleTime = ((idleDequeues + idleEnqueues) * idleCost) / slice.ns
   const judged: Judged = {
     ...slice,
     crossing,
     class: first,
-    cost: (slice.ns - idle * idleCost) / packets,
-    idleShare: (idleDequeues + idleEnqueues) / (dequeues + enqueues),
-    idleTimeShare: idleTime,
+    cost: (slice.ns * (1 - slice.waitedShare) - idleNs) / packets,
+    idleShare: idle / (dequeues + enqueues),
+    idleTimeShare: idleNs / slice.ns,
     fill: packets / busy,
   }
   if (judged.waitedShare > MOST_WAITED) judged.discarded = 'not alone on its core'
-  else if (judged.idleShare > MOST_IDLE && idleTime > MOST_IDLE_TIME) judged.discarded = 'not the bottleneck'
+  else if (judged.idleShare > MOST_IDLE) judged.discarded = 'not the bottleneck'
   else if (first !== last) judged.discarded = 'the cores moved'
   return judged
 }

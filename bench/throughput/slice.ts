@@ -43,7 +43,8 @@ export interface Slice extends Sample {
   moved: number
   usage: Usage
   cpuShare: number
-  /** The share of the time in which the back end was ready to run, and another process had its core. */
+  /** Milliseconds in which the back end was ready to run, and another process had its core; and their share. */
+  waitedMs: number
   waitedShare: number
   /** What was wrong with the traffic; empty: nothing. */
   faults: string[]
@@ -68,6 +69,7 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
     const measured = await sample
     const usage = back.usage()
     const wallMs = performance.now() - before.at
+    const waitedMs = waitedFor(before, usage)
     // Whoever sends stops first, and what is under way arrives.
     let expected = 0
     if (job !== 'source') expected = (await rig.generator.ask<{ sent: number }>('stop')).sent
@@ -81,7 +83,8 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
       moved: packetsOf(job, totals),
       usage,
       cpuShare: (usage.cpuMs - before.cpuMs) / wallMs,
-      waitedShare: waitedFor(before, usage) / wallMs,
+      waitedMs,
+      waitedShare: waitedMs / wallMs,
       faults: faultsOf(job, totals, sent),
     }
   } finally {
@@ -105,14 +108,14 @@ async function giveSeeds(rig: Rig, side: Side, size: number): Promise<void> {
   await seeded
 }
 
-/** Cost of a round that finds nothing, in nanoseconds: the front end is silent meanwhile. */
+/** Cost of a poll that finds nothing, besides the wait behind it, in nanoseconds: the front end is silent meanwhile. */
 export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Promise<number> {
   const back = rig.back[side]
   back.wake()
   try {
     if (work.job === 'source') await giveSeeds(rig, side, work.size)
     const options = { ms, warmMs: 20, checkAll: false }
-    const { ns, idleDequeues, idleEnqueues } = await back.ask<Sample>(
+    const { ns, idleDequeues, idleEnqueues, lingeredNs } = await back.ask<Sample>(
       command(side, work, options, 'some'),
       ms,
     )
@@ -121,7 +124,7 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
     const { sent } = await rig.generator.ask<{ sent: number }>('stop')
     const { enqueued } = await back.ask<Totals>(`stop ${sent}`)
     await rig.generator.ask(`end ${enqueued}`)
-    return ns / Math.max(1, idleDequeues + idleEnqueues)
+    return (ns - lingeredNs) / Math.max(1, idleDequeues + idleEnqueues)
   } finally {
     back.rest()
   }
