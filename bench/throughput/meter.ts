@@ -2,6 +2,7 @@
 // did meanwhile.
 import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { dataPlane } from '../../src/data/env.js'
+import { native } from '../../src/native.js'
 import type { Ports } from './work-calls.js'
 
 /** The same words as the reference back end's. */
