@@ -11,11 +11,15 @@ export const STATS_INTERVAL_MS = 1000
 
 /** What happened per second of an interval. */
 export interface StatsRates {
+  /** Packets moved. */
   readonly packets: number
   /** Of frames, without what Ethernet adds on the wire. */
   readonly bits: number
+  /** Packets dropped, for whatever reason. */
   readonly drops: number
+  /** Calls: times that the guest was notified. */
   readonly notifications: number
+  /** Kicks of the guest that were noticed. */
   readonly kicks: number
 }
 
@@ -25,9 +29,11 @@ export interface StatsChange<S> {
   readonly total: S
   /** Counted in this interval only; `held` is what is held at its end, percentiles and `burstFill` are the interval's. */
   readonly change: S
+  /** `change` per second of the interval. */
   readonly perSecond: StatsRates
 }
 
+/** When an interval ended, and how long it was. */
 export interface StatsTime {
   /** By the scheduler's clock, in milliseconds. */
   readonly time: number
@@ -40,7 +46,9 @@ export interface StatsSample<S extends QueueStats> extends StatsTime, StatsChang
 
 /** An emission of `stats$()` of a device or a driver. */
 export interface DeviceStatsSample extends StatsTime {
+  /** Of all queues out of the guest, together. */
   readonly fromGuest: StatsChange<SourceStats>
+  /** Of all ways into the guest, together. */
   readonly toGuest: StatsChange<SinkStats>
 }
 

@@ -7,31 +7,43 @@ import type { Totals } from './data/totals.js'
 
 /** What librte_vhost's `rte_vhost_vring_stats_get` tells of a ring, by its names. Frames are counted without the virtio-net header. */
 export interface VringStats {
+  /** Packets that were moved. */
   readonly good_packets: number
+  /** Bytes of those packets. */
   readonly good_bytes: number
   /** To a group address, those to everyone not among them. */
   readonly multicast_packets: number
+  /** To everyone: ff:ff:ff:ff:ff:ff. */
   readonly broadcast_packets: number
   /** Shorter than 64 bytes. */
   readonly undersize_packets: number
+  /** Of 64 bytes. */
   readonly size_64_packets: number
+  /** Of 65 to 127 bytes. */
   readonly size_65_127_packets: number
+  /** Of 128 to 255 bytes. */
   readonly size_128_255_packets: number
+  /** Of 256 to 511 bytes. */
   readonly size_256_511_packets: number
+  /** Of 512 to 1,023 bytes. */
   readonly size_512_1023_packets: number
+  /** Of 1,024 to 1,518 bytes. */
   readonly size_1024_1518_packets: number
+  /** Longer than 1,518 bytes. */
   readonly size_1519_max_packets: number
   /** Calls: the guest was notified. */
   readonly guest_notifications: number
   /** Calls that the guest had asked to be spared. */
   readonly guest_notifications_suppressed: number
+  /** Calls that could not be made: the write into the call fd failed. */
   readonly guest_notifications_error: number
 }
 
 /** What both ends of a queue pair count. */
 export interface QueueStats extends VringStats {
-  /** As `good_packets` and `good_bytes`: packets and bytes that were moved, in frames without the virtio-net header. */
+  /** As `good_packets`. */
   readonly packets: number
+  /** As `good_bytes`. */
   readonly bytes: number
   /** From guest: packets under lease. To guest: packets kept for a ring without room. */
   readonly held: number
@@ -69,7 +81,9 @@ export interface SinkStats extends QueueStats {
 
 /** Of a device or a driver: all its queue pairs. */
 export interface DeviceStats {
+  /** All queues out of the guest, together. */
   readonly fromGuest: SourceStats
+  /** All ways into the guest, together. */
   readonly toGuest: SinkStats
 }
 

@@ -36,8 +36,11 @@ export class LatencyRecorder {
 
 /** One bucket of a {@link LatencyHistogram}: `count` latencies of `from` to `to` nanoseconds, both included. */
 export interface LatencyBucket {
+  /** The shortest of it, in nanoseconds. */
   readonly from: number
+  /** The longest of it, in nanoseconds. */
   readonly to: number
+  /** How many. */
   readonly count: number
 }
 
@@ -46,10 +49,15 @@ export interface LatencyBucket {
  * 12.5 % too high and never too low; 0 when there is none.
  */
 export class LatencyHistogram {
+  /** How many were noted. */
   readonly count: number
+  /** The median, in nanoseconds. */
   readonly p50: number
+  /** Nanoseconds within which 99 % were over. */
   readonly p99: number
+  /** Nanoseconds within which 99.9 % were over. */
   readonly p999: number
+  /** The longest, in nanoseconds. */
   readonly max: number
   readonly #counts: Float64Array
 

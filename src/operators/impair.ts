@@ -9,6 +9,7 @@ import { Path, type PathOptions } from './impairments.js'
 import { anySeed } from './random.js'
 import { operator } from './support.js'
 
+/** How bad the path is, and how it is simulated. */
 export interface ImpairOptions extends PathOptions {
   /** Keeps the time. Default rxjs's `asyncScheduler`, read by the monotonic clock. */
   scheduler?: SchedulerLike

@@ -46,6 +46,7 @@ class Loss {
   }
 }
 
+/** How the jitter spreads around the delay. */
 export type Distribution = 'uniform' | 'normal' | 'pareto'
 
 /** Standard deviations from the mean, beyond which there is nothing: as far as netem's tables reach. */

@@ -9,6 +9,7 @@ import { type Depth, type RateOptions, TokenBucket } from './token-bucket.js'
 /** What goes at once after a pause, unless told otherwise: in shape enough for a late timer, in police for a burst. */
 const DEPTH_MS = { shape: 10, police: 100 }
 
+/** The rates, and what becomes of what exceeds them. */
 export interface RateLimitOptions extends RateOptions {
   /** What exceeds the rate waits (`shape`, default) or is dropped (`police`). */
   mode?: 'shape' | 'police'

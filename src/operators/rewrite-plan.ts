@@ -6,16 +6,19 @@ import type { HeaderReader } from '../headers/reader.js'
 import type { HeaderWriter } from '../headers/writer.js'
 import type { WritablePacket } from '../writable-packet.js'
 
+/** A tag of IEEE 802.1Q. */
 export interface VlanTag {
   /** VLAN identifier, 0 to 4095. */
   identifier: number
   /** Priority code point, 0 to 7. Default 0. */
   priority?: number
+  /** Drop eligible indicator. Default false. */
   dropEligible?: boolean
   /** Tag protocol identifier: 0x8100 (default), 0x88a8 for the outer tag of QinQ. */
   protocol?: number
 }
 
+/** One side of a flow, as NAT changes it. */
 export interface RewriteEndpoint {
   /** IPv4 or IPv6, as text. A packet of the other version stays as it is, its port too. */
   address?: string
@@ -27,6 +30,7 @@ export interface RewriteEndpoint {
 export interface RewriteSpec {
   /** `02:00:00:00:00:01`, or a number of 48 bits. */
   sourceMac?: string | number
+  /** Likewise. */
   destinationMac?: string | number
   /** Takes the outer tag off, if there is one. Before `setVlan` and `pushVlan`. */
   popVlan?: boolean
@@ -36,7 +40,9 @@ export interface RewriteSpec {
   pushVlan?: VlanTag
   /** Takes one off IPv4's time to live or IPv6's hop limit. A packet that would have none left is dropped. */
   decrementTtl?: boolean
+  /** Where the packet comes from. */
   source?: RewriteEndpoint
+  /** Where it goes. */
   destination?: RewriteEndpoint
 }
 

@@ -8,6 +8,7 @@ import type { WritablePacket } from '../writable-packet.js'
 import { RewritePlan, type RewriteSpec } from './rewrite-plan.js'
 import { failWith, lendPacket, Output, operator, stopAt } from './support.js'
 
+/** How packets are rewritten, beside what. */
 export interface RewriteOptions {
   /**
    * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no

@@ -5,6 +5,7 @@ import type { Packet } from '../packet.js'
 import { filterPackets } from './filter-packets.js'
 import { anySeed, Random, thresholdOf } from './random.js'
 
+/** Which packets are let through. */
 export interface SampleOptions {
   /** 1 of so many passes. */
   every: number

@@ -84,14 +84,17 @@ export class FakeDevice extends Observable<DeviceEvent> {
   /** Nobody reads it here. */
   changeConfig(_bytes: Uint8Array): void {}
 
+  /** What its queues have counted, together. */
   get stats(): DeviceStats {
     return this.#meter.now()
   }
 
+  /** The same at every interval, with what changed in it. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
     return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#ended))
   }
 
+  /** `stats` begins at zero again. */
   resetStats(): void {
     this.#meter.reset()
   }

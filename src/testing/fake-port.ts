@@ -1,13 +1,10 @@
 // A ring in memory, without an addon: what a guest does with it is a few method calls. For tests of pipelines and of
 // the queues themselves. It honours accounts as the native dequeue does, and results have the same bits.
-import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters.js'
+import type { Counters } from '../data/counters.js'
 import type { Pool } from '../data/pool.js'
 import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
-
-const NOTIFICATIONS = counterAt('guest_notifications')
-const BURSTS = counterAt('bursts')
-const IDLE_BURSTS = counterAt('idle-bursts')
+import { FakeCounters } from './fake-counters.js'
 
 /** What a ring in memory can be told. */
 export interface FakePortOptions {
@@ -45,7 +42,7 @@ export class FakePort implements QueuePort {
   #same: Uint8Array | null = null
   #sameLeft = 0
   #room = 0
-  readonly #counters = newCounters()
+  readonly #counters: FakeCounters
   readonly #holdsSame: Uint8Array
 
   constructor(pool: Pool, { size = 256, record = true }: FakePortOptions = {}) {
@@ -53,6 +50,7 @@ export class FakePort implements QueuePort {
     this.size = size
     this.#pool = pool
     this.#record = record
+    this.#counters = new FakeCounters(pool)
     this.#holdsSame = new Uint8Array(pool.packets.length)
   }
 
@@ -133,7 +131,7 @@ export class FakePort implements QueuePort {
       if (this.#sameLeft > 0) this.#sameLeft--
       else this.#sent.shift()
     }
-    this.#counted(count, at)
+    this.#counters.moved(count, at)
     if (count > 0 && this.waiting === 0) this.onDrained?.()
     return count | why | (this.waiting > 0 ? MORE : 0)
   }
@@ -144,7 +142,7 @@ export class FakePort implements QueuePort {
     const taken = Math.min(count, this.#room)
     this.#room -= taken
     this.receivedCount += taken
-    this.#counted(taken, at)
+    this.#counters.moved(taken, at)
     if (this.#record && taken > 0) {
       const { meta, bytes } = this.#pool
       const frames: Buffer[] = []
@@ -180,21 +178,11 @@ export class FakePort implements QueuePort {
   }
 
   count(sums: Counters): void {
-    addCounters(sums, this.#counters)
+    this.#counters.addTo(sums)
   }
 
   get notifications(): number {
-    return this.#counters[NOTIFICATIONS]
-  }
-
-  #counted(count: number, at: number): void {
-    const { meta } = this.#pool
-    this.#counters[BURSTS]++
-    this.#counters[count === 0 ? IDLE_BURSTS : NOTIFICATIONS]++
-    for (let i = 0; i < count; i++) {
-      const base = this.exchange[at + i] << SLOT_SHIFT
-      countFrame(this.#counters, this.#pool.bytes, meta[base + SLOT_OFFSET], meta[base + SLOT_LENGTH])
-    }
+    return this.#counters.notifications
   }
 
   // A slot that still has the frame of sendSame() needs no copy: what is measured with it is the queue, not memcpy.
