@@ -128,7 +128,7 @@ const layers: Record<string, string[]> = {
   'core/virtqueue': ['core/memory', 'core/base'],
   'core/net': ['core/virtqueue', 'core/memory', 'core/base'],
   'core/bpf': ['core/base'],
-  'core/tap': ['core/net', 'core/base'],
+  'core/tap': ['core/net', 'core/virtqueue', 'core/base'],
   'core/flow': ['core/net', 'core/virtqueue', 'core/memory', 'core/base'],
   guest: ['core/base'],
   addon: [
