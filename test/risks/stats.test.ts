@@ -54,16 +54,17 @@ for (const layout of ['single', 'split', 'indirect'] as const)
     const it = scene(t)
     const [a, b] = [it.driver('a'), it.driver('b')]
     it.running(a.fromGuest().pipe(enqueue(b.toGuest())).subscribe())
-    const options = { layout, transmitBuffer: 65535, receiveBuffer: 4096, segments: 16 }
-    const [from] = [await it.guest(a, options), await it.guest(b, options)]
+    const options = { layout, transmitBuffer: 65535, receiveBuffer: 8192, segments: 16 }
+    const [from, to] = [await it.guest(a, options), await it.guest(b, options)]
+    // It reads what comes, so that it posts its buffers again: a ring of chains has few.
+    to.check()
     const sent: Buffer[] = []
     for (const [n, length] of [...EDGES, ...EDGES].entries())
       sent.push(frameTo([UNICAST, ...MULTICAST, BROADCAST][n % 7], length))
-    for (const frame of sent) {
+    for (const [n, frame] of sent.entries()) {
       t.true(from.send(frame))
-      await until(() => from.stats.fromGuestUsed === from.stats.sent)
+      await until(() => b.toGuest().stats.packets === n + 1)
     }
-    await until(() => b.toGuest().stats.packets === sent.length)
     t.like(a.fromGuest().stats, expected(sent))
     t.like(b.toGuest().stats, expected(sent))
     t.like(a.stats.fromGuest, expected(sent))
@@ -113,6 +114,12 @@ for (const eventIndex of [true, false])
       const [a, b] = [it.driver('a'), it.driver('b')]
       it.running(a.fromGuest().pipe(enqueue(b.toGuest())).subscribe())
       const [from, to] = [await it.guest(a, { eventIndex }), await it.guest(b, { eventIndex })]
+      // A sender that has room waits for no call, so it asks for none; the event index begins with asking for the first.
+      for (let n = 1; n <= 3; n++) {
+        t.true(from.send(frameTo(UNICAST, 64)))
+        await until(() => b.toGuest().stats.packets === n)
+      }
+      t.is(a.fromGuest().stats.guest_notifications_suppressed, eventIndex ? 2 : 3)
       to.check()
       const arrived = to.whenReceived(5000)
       await from.generate({ frames: 5000 })
@@ -123,10 +130,8 @@ for (const eventIndex of [true, false])
           stats.bursts - stats.idleBursts,
         )
         t.is(stats.guest_notifications_error, 0)
-        t.is(stats.burstFill, 5000 / (stats.bursts - stats.idleBursts))
+        t.is(stats.burstFill, 5003 / (stats.bursts - stats.idleBursts))
       }
-      // A sender that has room waits for no call, so it asks for none.
-      t.true(a.fromGuest().stats.guest_notifications_suppressed > 0)
       t.is(b.toGuest().stats.enqueueToCall.count, b.toGuest().stats.guest_notifications)
     },
   )
