@@ -3,6 +3,7 @@
 // Who pays. What `block` keeps stays charged to its source, whose credit so runs out: a full ring stalls its source.
 //   What the other overflows keep is charged to nobody's queue, so that it never slows its source.
 import type { Overflow } from '../sink.js'
+import { Arrivals } from './arrivals.js'
 import { SlotFifo } from './fifo.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
@@ -13,8 +14,7 @@ export class KeptPackets {
   readonly #limit: number
   /** Packets that ever left, and who waits for that count. */
   #gone = 0
-  /** Since when those are kept that came next after so many had left, the oldest first. */
-  #times: { after: number; at: number }[] = []
+  readonly #arrivals = new Arrivals()
   #waiting: { until: number; done: () => void }[] = []
 
   constructor(pool: Pool, limit: number) {
@@ -33,16 +33,12 @@ export class KeptPackets {
 
   /** Packets that are kept from here on came at this time. */
   comeAt(at: number): void {
-    const times = this.#times
-    const after = this.#gone + this.#fifo.length
-    if (times.length > 0 && times[times.length - 1].at === at) return
-    if (times.length > 0 && times[times.length - 1].after === after) times.pop()
-    times.push({ after, at })
+    this.#arrivals.begin(this.#gone + this.#fifo.length, at)
   }
 
   /** When the oldest packet came. */
   get since(): number | undefined {
-    return this.#times[0]?.at
+    return this.#arrivals.oldest
   }
 
   /** Takes a lease on the packet and keeps it. */
@@ -95,8 +91,8 @@ export class KeptPackets {
 
   #left(count: number): void {
     this.#gone += count
-    while (this.#times.length > 1 && this.#times[1].after <= this.#gone) this.#times.shift()
-    if (this.#fifo.length === 0) this.#times.length = 0
+    if (this.#fifo.length === 0) this.#arrivals.clear()
+    else this.#arrivals.left(this.#gone)
     while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) this.#waiting.shift()?.done()
   }
 }

@@ -1,0 +1,61 @@
+// When the packets of a FIFO came: one time for each run of them that came together, so that a latency can be counted
+// from it. Two arrays that go round, since a sink under load begins a run with every burst: an object for each would be
+// garbage per burst.
+
+/** Runs at first; twice as many whenever that is not enough. A power of two. */
+const RUNS = 16
+
+export class Arrivals {
+  /** Of each run: how many packets had come before its first, and when that came. */
+  #before = new Float64Array(RUNS)
+  #times = new Float64Array(RUNS)
+  #head = 0
+  #length = 0
+
+  /** What comes from here on, behind so many packets, comes at `time`. */
+  begin(before: number, time: number): void {
+    if (this.#length > 0) {
+      const last = this.#at(this.#length - 1)
+      if (this.#times[last] === time) return
+      if (this.#before[last] === before) this.#length-- // nothing came in that run
+    }
+    if (this.#length === this.#times.length) this.#grow()
+    const next = this.#at(this.#length++)
+    this.#before[next] = before
+    this.#times[next] = time
+  }
+
+  /** So many packets have left since the beginning. */
+  left(gone: number): void {
+    while (this.#length > 1 && this.#before[this.#at(1)] <= gone) {
+      this.#head = this.#at(1)
+      this.#length--
+    }
+  }
+
+  /** All have left. */
+  clear(): void {
+    this.#length = 0
+  }
+
+  /** When the oldest packet came. */
+  get oldest(): number | undefined {
+    return this.#length === 0 ? undefined : this.#times[this.#head]
+  }
+
+  #at(run: number): number {
+    return (this.#head + run) & (this.#times.length - 1)
+  }
+
+  #grow(): void {
+    const inOrder = (from: Float64Array): Float64Array<ArrayBuffer> => {
+      const to = new Float64Array(2 * from.length)
+      for (let i = 0; i < this.#length; i++) to[i] = from[this.#at(i)]
+      return to
+    }
+    const before = inOrder(this.#before)
+    this.#times = inOrder(this.#times)
+    this.#before = before
+    this.#head = 0
+  }
+}

@@ -1,0 +1,28 @@
+// When the oldest packet of a FIFO came, against a list that keeps a time for each packet.
+import test from 'ava'
+import fc from 'fast-check'
+import { Arrivals } from '../../src/data/arrivals.js'
+
+test('the oldest packet’s time is that of the run in which it came', t => {
+  const step = fc.record({ come: fc.integer({ min: 0, max: 3 }), leave: fc.integer({ min: 0, max: 2 }) })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), steps => {
+      const arrivals = new Arrivals()
+      const times: number[] = []
+      let gone = 0
+      steps.forEach(({ come, leave }, time) => {
+        arrivals.begin(gone + times.length, time)
+        for (let i = 0; i < come; i++) times.push(time)
+        const left = Math.min(leave, times.length)
+        times.splice(0, left)
+        gone += left
+        if (times.length === 0) arrivals.clear()
+        else {
+          arrivals.left(gone)
+          if (arrivals.oldest !== times[0]) throw new Error(`${arrivals.oldest}, not ${times[0]}`)
+        }
+      })
+    }),
+  )
+  t.pass()
+})
