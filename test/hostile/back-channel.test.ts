@@ -91,6 +91,37 @@ hostile('E17', 'a channel that is no socket, or an eventfd', async scene => {
 
 hostile(
   'E17',
+  'its own connection as the channel: what we say comes back to us, and is refused',
+  async scene => {
+    const front = await scene.run({}, PROTOCOL_NET)
+    front.send(REQUEST.SET_BACKEND_REQ_FD, nothing, [front.socket])
+    const device = deviceOf(scene)
+    await until('the end of the connection', () => {
+      if (scene.events('closed').length > 0) return true
+      device.changeConfig(Uint8Array.of(1))
+      return false
+    })
+    scene.t.deepEqual(
+      scene.events('refused').map(({ request, reason }) => [request, reason]),
+      [['SET_FEATURES', 'msg_size']],
+    )
+  },
+)
+
+hostile(
+  'E17',
+  'its own connection as the channel: our answers come to us, as nobody asked for',
+  async scene => {
+    const front = await scene.run({}, PROTOCOL_NET)
+    front.send(REQUEST.SET_BACKEND_REQ_FD, nothing, [front.socket])
+    for (let n = 0; n < 3; n++) front.send(REQUEST.GET_FEATURES)
+    await faultOf(scene, 'channel_answers')
+    await passesBothWays(scene.stage, front)
+  },
+)
+
+hostile(
+  'E17',
   'a channel that is never read: bounded, then closed, and the device goes on',
   scene =>
     withChannel(scene, async (front, end) => {
