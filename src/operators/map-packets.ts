@@ -28,7 +28,7 @@ export interface MapPacketsOptions {
  * **Leases.** Makes a copy of each packet, which is paid by the queue that the packet came from and goes back when the
  * `next` that it was emitted to returns, unless someone retains it. The packet itself stays as it was, and goes back with
  * its burst. With `inPlace` there is no copy and no lease. A pool without a slot for the copy costs the packet, counted
- * as `no-slot` at its queue: a burst in hand can't wait.
+ * as `no-slot` at its queue: a burst in hand can't wait. So the queue may have a burst more under lease than its credit.
  *
  * If `write` throws, that packet is dropped and counted as `pipeline-error`, those before it are emitted, then the
  * subscription fails; with `retry()` it goes on with the packet behind. After an unsubscription from inside `write` the
