@@ -70,4 +70,46 @@ for (const qemu of qemuBuilds()) {
       record(places[0]!.trace, `qemu-${qemu.version}-hot-plug`)
     })
   })
+
+  test(`QEMU ${qemu.version}: memory is taken out by device_del under ping, and can be plugged in again`, async t => {
+    await withSwitch(t, qemu, [{ hotplug: true }, {}], async ({ guests, places }) => {
+      const [guest, peer] = guests as [Guest, Guest]
+      const [{ events }] = places as [(typeof places)[0]]
+      await peer.shell.must(`ping -c 2 -w 20 ${guest.address}`)
+      const before = events.length
+      const regions = (): number =>
+        events.filter(event => event.type === 'memory').at(-1)?.regions.length ?? 0
+      const alone = regions()
+      await peer.shell.must(
+        `(ping -c 60 -i 0.2 ${guest.address} >/tmp/pings 2>&1; mv /tmp/pings /tmp/ping) &`,
+      )
+      for (const id of ['first', 'second']) {
+        const backend = { 'qom-type': 'memory-backend-memfd', id: `${id}m`, size: 128 * MiB, share: true }
+        await guest.monitor.command('object-add', backend)
+        await guest.monitor.command('device_add', { driver: 'pc-dimm', id, memdev: `${id}m` })
+        await until('the region', () => regions() === alone + 1)
+        // Movable, so that the kernel keeps nothing there that it can't give up again.
+        await guest.shell.must(
+          'for block in /sys/devices/system/memory/memory*; do grep -q offline $block/state && echo online_movable >$block/state; done; true',
+        )
+        await guest.monitor.command('device_del', { id })
+        await timed(t, `the guest gives up the ${id} DIMM`, () =>
+          until('DEVICE_DELETED', () =>
+            guest.monitor.events.some(({ event, data }) => event === 'DEVICE_DELETED' && data?.device === id),
+          ),
+        )
+        await until('REM_MEM_REG', () => regions() === alone)
+      }
+      const requests = places[0]!.trace.map(line => (JSON.parse(line) as { request: string }).request)
+      t.true(requests.includes('REM_MEM_REG'))
+      const pings = await peer.shell.must('while [ ! -e /tmp/ping ]; do usleep 50000; done; cat /tmp/ping')
+      t.regex(pings, /60 packets transmitted, 60 packets received, 0% packet loss/)
+      await transfer(t, guest, peer, 16 * MiB)
+      await transfer(t, peer, guest, 16 * MiB)
+      t.deepEqual(
+        events.slice(before).filter(event => event.type === 'ring-stopped' || event.type === 'fault'),
+        [],
+      )
+    })
+  })
 }
