@@ -41,7 +41,7 @@ export const ACCOUNT_LARGE = 5
 export const ACCOUNT_RESERVE = 6
 export const ACCOUNT_WANTED = 8
 
-export const SMALL_SLOT = 2048
+export const SMALL_SLOT = 2048 + 64
 export const LARGE_SLOT = 65536 + 2048
 export const HEADROOM = 128
 export const SMALL_SLAB = 256

@@ -58,13 +58,15 @@ class FilterSubscriber extends Subscriber<Burst | Packet> {
     const core = this.#output.take(input)
     const { out, predicate } = this
     const { ids, length } = input
+    const to = core.ids
     const verdicts = this.#verdicts.of(input)
     let at = 0
     let kept = 0
     try {
-      for (; at < length && !out.closed; at++) {
-        if (verdicts === null ? predicate(packetAt(input, at)) : verdicts[at] === 1)
-          core.ids[kept++] = ids[at]
+      if (verdicts === null) {
+        for (; at < length && !out.closed; at++) if (predicate(packetAt(input, at))) to[kept++] = ids[at]
+      } else {
+        for (; at < length; at++) if (verdicts[at] === 1) to[kept++] = ids[at]
       }
     } catch (error) {
       core.length = kept

@@ -38,8 +38,9 @@ inline constexpr uint32_t kMalformedBudget = 1024;
 inline constexpr uint32_t kTollDescriptors = 256;
 
 /// A small slot: headroom for tags pushed in front, then a frame of the usual MTU with room for two VLAN
-/// tags.
-inline constexpr uint32_t kSmallSlot = 2048;
+/// tags. A cache line more than a power of two: with 2048 bytes the frames of all slots begin in the same two
+/// of a first-level cache's 64 sets, which hold 24 of them.
+inline constexpr uint32_t kSmallSlot = 2048 + 64;
 inline constexpr uint32_t kHeadroom = 128;
 /// A large slot holds the longest frame, contiguous.
 inline constexpr uint32_t kLargeSlot = 65536 + 2048;
