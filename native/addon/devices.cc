@@ -88,8 +88,7 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
     return refused(info, Reason::fd_type);
   switch (which) {
     case 0:
-      ring->set_kick(std::move(fd));
-      return refused(info, queues(env).kick_changed(*ring));
+      return refused(info, queues(env).change_kick(*ring, std::move(fd)));
     case 1:
       ring->set_call(std::move(fd));
       break;

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "addon/args.h"
 #include "addon/env.h"
@@ -53,17 +54,20 @@ void QueueTable::close(uint32_t handle) {
   free_.push_back(handle);
 }
 
+std::shared_ptr<const Fd> QueueTable::add_watch(std::shared_ptr<const Fd> kick, uint32_t tag) {
+  if (env_.wakeup->watches(kick->get()))
+    kick = std::make_shared<const Fd>(fcntl(kick->get(), F_DUPFD_CLOEXEC, 3));
+  return env_.wakeup->watch(kick->get(), tag, WatchMode::edge_in) == 0 ? kick : nullptr;
+}
+
 Reason QueueTable::watch(Queue& queue, uint32_t tag) {
   unwatch(queue);
   queue.watching = true;
   queue.tag = tag;
-  std::shared_ptr<const Fd> kick = queue.ring->kick();
-  if (!env_.wakeup || !kick) return Reason::none;  // polled, or not set yet: kick_changed() comes back
-  if (env_.wakeup->watches(kick->get()))
-    kick = std::make_shared<const Fd>(fcntl(kick->get(), F_DUPFD_CLOEXEC, 3));
-  if (env_.wakeup->watch(kick->get(), tag, WatchMode::edge_in) != 0) return Reason::kick_watch;
-  queue.watched = std::move(kick);
-  return Reason::none;
+  const std::shared_ptr<const Fd>& kick = queue.ring->kick();
+  if (!env_.wakeup || !kick) return Reason::none;  // polled, or not set yet: change_kick() comes back
+  queue.watched = add_watch(kick, tag);
+  return queue.watched ? Reason::none : Reason::kick_watch;
 }
 
 void QueueTable::unwatch(Queue& queue) {
@@ -72,13 +76,23 @@ void QueueTable::unwatch(Queue& queue) {
   queue.watching = false;
 }
 
-Reason QueueTable::kick_changed(const Virtqueue& ring) {
-  Reason reason = Reason::none;
+// The new one is watched before the former is let go: to watch that again could fail as well.
+Reason QueueTable::change_kick(Virtqueue& ring, Fd fd) {
+  const auto kick = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr;
+  std::vector<std::pair<Queue*, std::shared_ptr<const Fd>>> moves;
   const auto [first, last] = by_ring_.equal_range(&ring);
   for (auto entry = first; entry != last; ++entry)
     if (Queue& queue = queues_[entry->second]; queue.watching)
-      if (const Reason failed = watch(queue, queue.tag); failed != Reason::none) reason = failed;
-  return reason;
+      moves.emplace_back(&queue, env_.wakeup && kick ? add_watch(kick, queue.tag) : nullptr);
+  const bool failed =
+      env_.wakeup && kick && std::ranges::any_of(moves, [](const auto& move) { return !move.second; });
+  for (auto& [queue, watched] : moves) {
+    if (!failed) std::swap(queue->watched, watched);
+    if (watched && env_.wakeup) env_.wakeup->unwatch(watched->get());
+  }
+  if (failed) return Reason::kick_watch;
+  ring.set_kick(kick);
+  return Reason::none;
 }
 
 namespace {

@@ -40,8 +40,9 @@ class QueueTable {
   /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
   Reason watch(Queue& queue, uint32_t tag);
   void unwatch(Queue& queue);
-  /// A ring got another kick fd: handles that watch it move over.
-  Reason kick_changed(const Virtqueue& ring);
+  /// Gives the ring another kick fd, or none. Handles that watch it move over, all of them, or the ring keeps
+  /// the one that it has.
+  Reason change_kick(Virtqueue& ring, Fd fd);
 
   /// Devices of this env, destroyed with it.
   std::vector<uint32_t> devices;
@@ -52,6 +53,9 @@ class QueueTable {
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 
  private:
+  /// What is watched from then on: the kick itself or a duplicate. None if that failed.
+  std::shared_ptr<const Fd> add_watch(std::shared_ptr<const Fd> kick, uint32_t tag);
+
   AddonEnv& env_;
   std::vector<Queue> queues_;
   std::unordered_multimap<const Virtqueue*, uint32_t> by_ring_;  // handles

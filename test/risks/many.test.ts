@@ -65,6 +65,18 @@ test('a ring whose kicks can not be watched is told as a fault, with what to do'
   t.regex(String(fault.fix), /ulimit -n/)
 })
 
+test('a kick that can not be watched is refused, and the former one is heard as before', async t => {
+  const child = fixture(t, 'kick-not-watched', [])
+  t.deepEqual(await child.value('kicks'), {
+    before: [1, 1],
+    another: 'kick_watch, and closed',
+    itsFirst: 'kick_watch, and closed',
+    kept: [1, 1],
+    again: 'taken',
+    moved: [1, 1],
+  })
+})
+
 test('SIGTERM leaves none of two thousand socket files', async t => {
   const home = folder(t)
   const child = fixture(t, 'many-listeners', [home, '2000'])

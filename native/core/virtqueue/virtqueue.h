@@ -54,7 +54,7 @@ class Virtqueue {
   bool fits(const DirtyLog& log);
   /// The guest's MTU, 0 = none, and the longest frame that is within it whatever it holds.
   void set_mtu(uint32_t mtu, uint32_t within);
-  void set_kick(Fd fd) { kick_ = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr; }
+  void set_kick(std::shared_ptr<const Fd> kick) { kick_ = std::move(kick); }
   /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
   void set_call(Fd fd);
   void set_error(Fd fd);
