@@ -80,6 +80,8 @@ for (const qemu of qemuBuilds()) {
       const regions = (): number =>
         events.filter(event => event.type === 'memory').at(-1)?.regions.length ?? 0
       const alone = regions()
+      const countBlocks = 'ls -d /sys/devices/system/memory/memory* | wc -l'
+      const blocks = Number(await guest.shell.must(countBlocks))
       await peer.shell.must(
         `(ping -c 60 -i 0.2 ${guest.address} >/tmp/pings 2>&1; mv /tmp/pings /tmp/ping) &`,
       )
@@ -90,8 +92,10 @@ for (const qemu of qemuBuilds()) {
         await until('the region', () => regions() === alone + 1)
         // Movable, so that the kernel keeps nothing there that it can't give up again.
         await guest.shell.must(
-          'for block in /sys/devices/system/memory/memory*; do grep -q offline $block/state && echo online_movable >$block/state; done; true',
+          `while [ $(${countBlocks}) -le ${blocks} ]; do usleep 50000; done; for block in /sys/devices/system/memory/memory*; do grep -q offline $block/state && echo online_movable >$block/state; done; true`,
         )
+        const used = await guest.shell.must('grep -l online /sys/devices/system/memory/memory*/state | wc -l')
+        t.is(Number(used), blocks + 1, 'the guest uses it')
         await guest.monitor.command('device_del', { id })
         await timed(t, `the guest gives up the ${id} DIMM`, () =>
           until('DEVICE_DELETED', () =>
@@ -99,6 +103,7 @@ for (const qemu of qemuBuilds()) {
           ),
         )
         await until('REM_MEM_REG', () => regions() === alone)
+        t.is(Number(await guest.shell.must(countBlocks)), blocks, 'the guest has lost it')
       }
       const requests = places[0]!.trace.map(line => (JSON.parse(line) as { request: string }).request)
       t.true(requests.includes('REM_MEM_REG'))
