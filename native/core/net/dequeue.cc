@@ -138,9 +138,11 @@ class Dequeuer {
     }
     const int32_t slot = slots_.take(length);
     if (slot < 0) return kNoSlot;
-    uint8_t* frame = slots_.data(slot);
+    SlotMeta& meta = slots_.meta(slot);
+    uint8_t* frame = slots_.data(meta);
     guest_copy_in(frame, buffer + header_length_, length);
-    return received(slot, frame, length, header);
+    meta.header = header;
+    return received(slot, frame, length);
   }
 
   // Any other chain: walked to its end.
@@ -164,13 +166,14 @@ class Dequeuer {
       return drop(stat_of(why));
     const int32_t slot = slots_.take(n);
     if (slot < 0) return kNoSlot;
-    uint8_t* frame = slots_.data(slot);
+    SlotMeta& meta = slots_.meta(slot);
+    uint8_t* frame = slots_.data(meta);
     copy_from(chain_, header_length_, n, frame);
-    return received(slot, frame, n, header);
+    meta.header = header;
+    return received(slot, frame, n);
   }
 
-  int32_t received(int32_t slot, const uint8_t* frame, uint32_t length, const NetHeader& header) {
-    slots_.meta(slot).header = header;
+  int32_t received(int32_t slot, const uint8_t* frame, uint32_t length) {
     count_frame(stats_, frame, length);
     queue_.well_formed();
     return slot;

@@ -70,8 +70,7 @@ class Enqueuer {
   enum class Outcome { delivered, dropped, no_room, fault };
 
   /// `left`: packets of the burst that are not delivered yet, this one among them.
-  Outcome one(uint32_t slot, uint32_t left) {
-    const SlotMeta& meta = pool_.meta(slot);
+  Outcome one(uint32_t slot, const SlotMeta& meta, uint32_t left) {
     const uint32_t length = meta.length;
     if (ahead_.empty()) {
       if (!publish_some()) return Outcome::fault;
@@ -90,7 +89,7 @@ class Enqueuer {
       guest_store_unaligned<uint32_t>(entry.plain + 8, uint32_t{1} << 16);
     else
       guest_store_unaligned<uint16_t>(entry.plain + 8, 0);
-    const uint8_t* frame = pool_.data(slot);
+    const uint8_t* frame = pool_.data(meta);
     guest_copy_out(entry.plain + header_length_, frame, length);
     count_frame(stats_, frame, length);
     ring_.complete(entry.head, need);
@@ -314,9 +313,7 @@ class Enqueuer {
 };
 
 // A packet's metadata is written by JavaScript too: what does not hold together is dropped, not trusted.
-bool sound(Pool& pool, uint32_t slot) {
-  if (!pool.holds(slot)) return false;
-  const SlotMeta& m = pool.meta(slot);
+bool sound(const SlotMeta& m) {
   if (m.length < kMinPacket) return false;
   return !(m.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
          uint32_t{m.header.csum_start} + m.header.csum_offset + 2 <= m.length;
@@ -334,21 +331,26 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
   const FramesBefore before(stats);
   const bool wiped = queue.ring().wiped();
   const uint32_t most = wiped ? 0 : std::min(count, kMaxBurst);
-  uint32_t taken = 0, delivered = 0, result = wiped ? uint32_t{kBurstMore} : 0;
+  uint32_t taken = 0, dropped = 0, result = wiped ? uint32_t{kBurstMore} : 0;
   uint64_t bytes = 0;
   for (; taken < most; taken++) {
     const uint32_t slot = slots[taken];
-    if (!sound(pool, slot)) {
+    const SlotMeta* meta = pool.held(slot);
+    if (meta == nullptr || !sound(*meta)) {
       stats[drop_runt]++;
+      dropped++;
       continue;
     }
-    const Queue::Outcome outcome = enqueuer.one(slot, most - taken);
+    const Queue::Outcome outcome = enqueuer.one(slot, *meta, most - taken);
+    if (__builtin_expect(outcome == Queue::Outcome::delivered, 1)) {
+      bytes += meta->length;
+      continue;
+    }
     if (outcome == Queue::Outcome::no_room) result = kBurstMore;
     if (outcome == Queue::Outcome::no_room || outcome == Queue::Outcome::fault) break;
-    if (outcome == Queue::Outcome::dropped) continue;
-    bytes += pool.meta(slot).length;
-    delivered++;
+    dropped++;
   }
+  const uint32_t delivered = taken - dropped;
   if (queue.revoked()) {
     before.restore();
     stats[drop_revoked] += delivered;

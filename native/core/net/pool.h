@@ -72,7 +72,8 @@ class Pool {
   /// Gives back a slot that nobody saw.
   void give_back(uint32_t slot);
 
-  uint8_t* data(uint32_t slot) { return bytes_ + meta_[slot].offset; }
+  uint8_t* data(const SlotMeta& meta) { return bytes_ + meta.offset; }
+  uint8_t* data(uint32_t slot) { return data(meta_[slot]); }
   SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
   Account& account(uint32_t id) { return accounts_[id]; }
   /// Where slot ids cross the border: the list of `count` at `at`, or nullptr if it is not inside
@@ -82,12 +83,13 @@ class Pool {
   }
   uint32_t slots() const { return count_[small] + count_[large]; }
 
-  /// Is the slot's metadata, which JavaScript can write, inside the pool?
-  bool holds(uint32_t slot) const {
-    if (slot >= slots()) return false;
+  /// The slot's metadata, which JavaScript can write, if it is inside the pool; or nullptr.
+  const SlotMeta* held(uint32_t slot) const {
+    if (slot >= slots()) return nullptr;
     const SlotMeta& m = meta_[slot];
-    return m.length <= kMaxPacket && uint64_t{m.offset} + m.length <= bytes_size_;
+    return m.length <= kMaxPacket && uint64_t{m.offset} + m.length <= bytes_size_ ? &m : nullptr;
   }
+  bool holds(uint32_t slot) const { return held(slot) != nullptr; }
 
   // For the addon, which shows them to JavaScript as array buffers.
   struct Area {
@@ -149,7 +151,7 @@ class SlotTaker {
     return static_cast<int32_t>(slot);
   }
   SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
-  uint8_t* data(uint32_t slot) { return bytes_of_pool_ + meta_[slot].offset; }
+  uint8_t* data(const SlotMeta& meta) { return bytes_of_pool_ + meta.offset; }
   /// Bytes of all that were taken.
   uint32_t bytes() const { return bytes_ - first_bytes_; }
 

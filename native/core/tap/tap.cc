@@ -147,7 +147,7 @@ uint32_t Tap::read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* s
       result = kBurstNoSlot;
       break;
     }
-    std::memcpy(taker.data(slot), frame_.get(), waiting_);
+    std::memcpy(taker.data(taker.meta(slot)), frame_.get(), waiting_);
     taker.meta(slot).header = header_;
     stats[stat_packets]++;
     stats[stat_bytes] += waiting_;

@@ -143,9 +143,13 @@ void Virtqueue::set_error(Fd fd) {
 
 Virtqueue::Use::Use(Virtqueue& queue, Counters* into) {
   if (queue.stopping_.load(std::memory_order_acquire) || !queue.running()) return;
-  lock_ = std::unique_lock(queue.mutex_, std::try_to_lock);
-  if (lock_ && (!queue.running() || queue.fault() != Reason::none)) lock_ = {};
-  if (lock_) queue.counters_ = into != nullptr ? into : &queue.own_;
+  if (!queue.mutex_.try_lock()) return;
+  if (!queue.running() || queue.fault() != Reason::none) {
+    queue.mutex_.unlock();
+    return;
+  }
+  locked_ = &queue.mutex_;
+  queue.counters_ = into != nullptr ? into : &queue.own_;
 }
 
 void Virtqueue::latch(Reason reason) {

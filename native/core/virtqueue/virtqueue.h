@@ -69,10 +69,15 @@ class Virtqueue {
   class Use {
    public:
     explicit Use(Virtqueue& queue, Counters* into = nullptr);
-    explicit operator bool() const { return lock_.owns_lock(); }
+    ~Use() {
+      if (locked_ != nullptr) locked_->unlock();
+    }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    explicit operator bool() const { return locked_ != nullptr; }
 
    private:
-    std::unique_lock<std::mutex> lock_;
+    std::mutex* locked_ = nullptr;
   };
   /// Stops the ring for good after a guest's fault: signals its error fd, keeps the first reason.
   void latch(Reason reason);
