@@ -2,6 +2,8 @@
 // from it. Two arrays that go round, since a sink under load begins a run with every burst: an object for each would be
 // garbage per burst.
 
+import type { LatencyRecorder } from './latency.js'
+
 /** Runs at first; twice as many whenever that is not enough. A power of two. */
 const RUNS = 16
 
@@ -12,17 +14,17 @@ export class Arrivals {
   #head = 0
   #length = 0
 
-  /** What comes from here on, behind so many packets, comes at `time`. */
-  begin(before: number, time: number): void {
+  /** What comes from here on, behind so many packets, comes at `clock[0]`. */
+  begin(before: number, clock: Float64Array): void {
     if (this.#length > 0) {
       const last = this.#at(this.#length - 1)
-      if (this.#times[last] === time) return
+      if (this.#times[last] === clock[0]) return
       if (this.#before[last] === before) this.#length-- // nothing came in that run
     }
     if (this.#length === this.#times.length) this.#grow()
     const next = this.#at(this.#length++)
     this.#before[next] = before
-    this.#times[next] = time
+    this.#times[next] = clock[0]
   }
 
   /** So many packets have left since the beginning. */
@@ -38,9 +40,10 @@ export class Arrivals {
     this.#length = 0
   }
 
-  /** When the oldest packet came. */
-  get oldest(): number | undefined {
-    return this.#length === 0 ? undefined : this.#times[this.#head]
+  /** Has the recorder note how long the oldest packet has waited at `clock[0]`; nothing that waits took no time. */
+  record(recorder: LatencyRecorder, clock: Float64Array): void {
+    if (this.#length === 0) recorder.recordNone()
+    else recorder.recordSince(this.#times, this.#head, clock)
   }
 
   #at(run: number): number {

@@ -5,6 +5,7 @@
 import type { Overflow } from '../sink.js'
 import { Arrivals } from './arrivals.js'
 import { SlotFifo } from './fifo.js'
+import type { LatencyRecorder } from './latency.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
 
@@ -31,14 +32,14 @@ export class KeptPackets {
     return this.#fifo.length < this.#limit
   }
 
-  /** Packets that are kept from here on came at this time. */
-  comeAt(at: number): void {
-    this.#arrivals.begin(this.#gone + this.#fifo.length, at)
+  /** Packets that are kept from here on came at `clock[0]`. */
+  comeAt(clock: Float64Array): void {
+    this.#arrivals.begin(this.#gone + this.#fifo.length, clock)
   }
 
-  /** When the oldest packet came. */
-  get since(): number | undefined {
-    return this.#arrivals.oldest
+  /** Has the recorder note how long the oldest packet was kept. */
+  record(recorder: LatencyRecorder, clock: Float64Array): void {
+    this.#arrivals.record(recorder, clock)
   }
 
   /** Takes a lease on the packet and keeps it. */

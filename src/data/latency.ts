@@ -27,10 +27,20 @@ export function bucketFrom(bucket: number): number {
 export class LatencyRecorder {
   counts: Float64Array | null = null
 
-  /** `ms`: how long it took, in milliseconds. */
-  record(ms: number): void {
+  /** What began at `times[at]` is over at `clock[0]`, both in milliseconds. */
+  recordSince(times: Float64Array, at: number, clock: Float64Array): void {
+    const ns = (clock[0] - times[at]) * 1e6
+    this.#count(ns < 2 ** 31 ? bucketOf(ns | 0) : bucketOf(ns))
+  }
+
+  /** What took no time. */
+  recordNone(): void {
+    this.#count(0)
+  }
+
+  #count(bucket: number): void {
     this.counts ??= new Float64Array(LATENCY_BUCKETS)
-    this.counts[bucketOf(ms * 1e6)]++
+    this.counts[bucket]++
   }
 }
 

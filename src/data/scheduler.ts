@@ -54,7 +54,7 @@ export class Scheduler {
   #running = false
   #deadline = 0
   /** What the clock said when this turn last looked. */
-  #time = 0
+  readonly #clock = new Float64Array(1)
 
   constructor({ now = () => performance.now(), defer = setImmediate, spin = true }: SchedulerOptions = {}) {
     this.now = now
@@ -77,21 +77,25 @@ export class Scheduler {
 
   /** Is this turn's time used up? */
   expired(): boolean {
-    this.#time = this.now()
-    return this.#time >= this.#deadline
+    this.#clock[0] = this.now()
+    return this.#clock[0] >= this.#deadline
   }
 
-  /** The time, for what need not be exact to the burst: within a turn that of its last look at the clock, which is free. */
-  time(): number {
-    return this.#running ? this.#time : this.now()
+  /**
+   * The time, as its only element, for what need not be exact to the burst: within a turn that of its last look at the
+   * clock, which is free. An array, since a double that is handed on may be an object for each burst.
+   */
+  get clock(): Float64Array {
+    if (!this.#running) this.#clock[0] = this.now()
+    return this.#clock
   }
 
   #run(): void {
     this.#scheduled = false
     this.#running = true
     this.turns++
-    this.#time = this.now()
-    this.#deadline = this.#time + TURN_MS
+    this.#clock[0] = this.now()
+    this.#deadline = this.#clock[0] + TURN_MS
     const visiting = this.#ready
     this.#ready = this.#visiting
     this.#visiting = visiting

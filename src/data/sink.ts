@@ -249,12 +249,14 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return this.#enqueue(port, count, 0)
   }
 
-  // One native call. `since`: when the first of the packets was kept; what is not kept is there at once.
-  #enqueue(port: QueuePort, count: number, at: number, since?: number): number {
+  // One native call. `waited`: the packets were kept, the oldest first; what is not is there at once.
+  #enqueue(port: QueuePort, count: number, at: number, waited = false): number {
     const before = port.notifications
     const result = port.enqueue(count, at)
-    if (port.notifications !== before)
-      this.#enqueueToCall.record(since === undefined ? 0 : this.#plane.scheduler.time() - since)
+    if (port.notifications !== before) {
+      if (waited) this.#kept.record(this.#enqueueToCall, this.#plane.scheduler.clock)
+      else this.#enqueueToCall.recordNone()
+    }
     if ((result & COUNT) === 0) return result
     this.#kicks.worked()
     this.#fruitless = 0
@@ -265,7 +267,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   #keep(ids: Uint32Array, from: number, to: number, overflow: Overflow): boolean {
     const kept = this.#kept
     // Of single packets that come in one turn, the first.
-    if (this.#waiting || !this.#gathering) kept.comeAt(this.#plane.scheduler.time())
+    if (this.#waiting || !this.#gathering) kept.comeAt(this.#plane.scheduler.clock)
     for (let i = from; i < to; i++) {
       // What was gathered in this turn may not have been tried yet.
       if (overflow !== 'block' && !kept.hasRoom && this.#gathering) this.flush()
@@ -287,7 +289,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const port = this.#port
     if (port === null || !port.running) return this.#notRunning()
     const count = this.#kept.peek(port.exchange)
-    const result = this.#enqueue(port, count, 0, this.#kept.since)
+    const result = this.#enqueue(port, count, 0, true)
     const taken = result & COUNT
     this.#kept.letGo(taken)
     if (result & (STOPPED | FAULT)) return taken + this.#notRunning()

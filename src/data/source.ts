@@ -30,8 +30,6 @@ export const POLL_MS = 0.05
 const SPIN_MS = 0.01
 const KICKS = counterAt('kicks')
 const STALLS = counterAt('stalls')
-/** There is no kick that waits for its dequeue. */
-const NO_KICK = -1
 /** Large slots kept back for each queue, besides one burst of small ones: a few segmentation-offload frames. */
 const LARGE_RESERVE = 4
 
@@ -50,7 +48,9 @@ export class SourceQueue implements Task, PortEvents {
   /** The queue's own, and those of rings that it followed before. */
   readonly #counters = newCounters()
   readonly #kickToDequeue = new LatencyRecorder()
-  #kickedAt = NO_KICK
+  /** When the kick came that is not answered yet. */
+  readonly #kickedAt = new Float64Array(1)
+  #kicked = false
   /** Opened when it is needed first. While the queue rests it is closed, or will be when its last packet is back. */
   #account = NO_ACCOUNT
   #resting = false
@@ -91,7 +91,7 @@ export class SourceQueue implements Task, PortEvents {
     if (port === null) return
     this.#port = null
     this.#kicks.reset(port)
-    this.#kickedAt = NO_KICK
+    this.#kicked = false
     port.count(this.#counters)
     port.close()
   }
@@ -175,7 +175,8 @@ export class SourceQueue implements Task, PortEvents {
 
   kick(): void {
     this.#counters[KICKS]++
-    if (this.#started && this.#kickedAt === NO_KICK) this.#kickedAt = this.#plane.scheduler.time()
+    if (this.#started && !this.#kicked) this.#kickedAt[0] = this.#plane.scheduler.clock[0]
+    this.#kicked ||= this.#started
     this.wake()
   }
 
@@ -240,7 +241,7 @@ export class SourceQueue implements Task, PortEvents {
     this.#started = false
     this.#epoch++
     this.#armed = false
-    this.#kickedAt = NO_KICK
+    this.#kicked = false
     this.#spinning = false
     this.#port?.suppress()
     this.#stall.stop()
@@ -256,7 +257,7 @@ export class SourceQueue implements Task, PortEvents {
     const port = this.#port
     core.length = 0
     if (port === null) return STOPPED
-    if (this.#kickedAt !== NO_KICK) this.#answerKick()
+    if (this.#kicked) this.#answerKick()
     const { ids, at } = core
     const to = at === PRIVATE ? 0 : at
     // An empty ring is waited at, a little, while nobody else wants a visit: that leaves its lines to the guest.
@@ -274,8 +275,8 @@ export class SourceQueue implements Task, PortEvents {
   }
 
   #answerKick(): void {
-    this.#kickToDequeue.record(this.#plane.scheduler.time() - this.#kickedAt)
-    this.#kickedAt = NO_KICK
+    this.#kickToDequeue.recordSince(this.#kickedAt, 0, this.#plane.scheduler.clock)
+    this.#kicked = false
   }
 
   // The ring gave nothing: how to wait for what comes.

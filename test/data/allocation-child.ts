@@ -193,8 +193,8 @@ const observer = new PerformanceObserver(list => {
 observer.observe({ entryTypes: ['gc'] })
 pipeline.subscribe()
 // In rounds: on a busy machine the compiler's thread is behind, and what it has made is taken up between them.
-for (let round = 0; round < 6; round++) {
-  await run(250_000)
+for (let round = 0; round < 4; round++) {
+  await run(500_000)
   await later(20)
 }
 globalThis.gc?.()

@@ -2,6 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import { Arrivals } from '../../src/data/arrivals.js'
+import { bucketOf, LatencyRecorder } from '../../src/data/latency.js'
 
 test('the oldest packet’s time is that of the run in which it came', t => {
   const step = fc.record({ come: fc.integer({ min: 0, max: 3 }), leave: fc.integer({ min: 0, max: 2 }) })
@@ -11,7 +12,7 @@ test('the oldest packet’s time is that of the run in which it came', t => {
       const times: number[] = []
       let gone = 0
       steps.forEach(({ come, leave }, time) => {
-        arrivals.begin(gone + times.length, time)
+        arrivals.begin(gone + times.length, Float64Array.of(time))
         for (let i = 0; i < come; i++) times.push(time)
         const left = Math.min(leave, times.length)
         times.splice(0, left)
@@ -19,7 +20,10 @@ test('the oldest packet’s time is that of the run in which it came', t => {
         if (times.length === 0) arrivals.clear()
         else {
           arrivals.left(gone)
-          if (arrivals.oldest !== times[0]) throw new Error(`${arrivals.oldest}, not ${times[0]}`)
+          const recorder = new LatencyRecorder()
+          arrivals.record(recorder, Float64Array.of(1000))
+          const bucket = recorder.counts?.indexOf(1)
+          if (bucket !== bucketOf((1000 - times[0]) * 1e6)) throw new Error(`${bucket} for ${times[0]}`)
         }
       })
     }),
