@@ -40,7 +40,7 @@ export interface ToGuest {
 }
 
 /** A pool, a scheduler and an event loop of their own. `bytes`: of the pool. */
-export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
+export function fakePlane({ strict = true, bytes = 5 << 20 } = {}): FakePlane {
   const loop = new FakeLoop()
   return {
     loop,
@@ -52,7 +52,7 @@ export function fakePlane({ strict = true, bytes = 4 << 20 } = {}): FakePlane {
 }
 
 // Room for the credit of a few queues: it is the credit that should govern. Untouched memory costs nothing.
-const VIRTUAL_POOL = 16 << 20
+const VIRTUAL_POOL = 20 << 20
 
 /** The same in virtual time, always strict. */
 export function virtualPlane(time: VirtualTime): DataPlane {
