@@ -1,7 +1,7 @@
 // `npm run bench -- latency`: the round trip of one frame through rx-vhost in each way of polling, beside librte_vhost in
 // a polling loop and a C program that sleeps on the same kick; and what each costs while nothing comes.
 //
-//   npm run bench -- latency [--quick] [--poll=busy,adaptive,interrupt] [--repeats=7] [--name=latency]
+//   npm run bench -- latency [--quick] [--poll=busy,adaptive,interrupt] [--gaps=10,400] [--repeats=7] [--name=latency]
 import { parseArgs } from 'node:util'
 import { dpdkVersion } from '../support/c-program.js'
 import { classOf } from '../support/crossing-class.js'
@@ -15,6 +15,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     poll: { type: 'string', default: 'busy,adaptive,interrupt' },
+    gaps: { type: 'string', default: '10,400' },
     repeats: { type: 'string' },
     name: { type: 'string', default: 'latency' },
   },
@@ -23,10 +24,7 @@ const repeats = Number(values.repeats ?? (values.quick ? 5 : 9))
 const IDLE_SECONDS = values.quick ? 1 : 4
 
 /** The time between two round trips: too short to fall asleep for one that polls on, or long enough for all. */
-const gaps = [
-  { us: 10, rounds: 10_000 },
-  { us: 400, rounds: 1000 },
-]
+const gaps = values.gaps.split(',').map(us => ({ us: Number(us), rounds: Number(us) < 100 ? 10_000 : 1000 }))
 
 interface Row {
   contender: string

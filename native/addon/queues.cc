@@ -17,6 +17,7 @@
 #include "addon/wakeup.h"
 #include "core/net/dequeue.h"
 #include "core/net/enqueue.h"
+#include "core/net/linger.h"
 
 namespace rxvhost::addon {
 
@@ -52,6 +53,13 @@ void QueueTable::close(uint32_t handle) {
   by_ring_.erase(std::find_if(first, last, [handle](const auto& entry) { return entry.second == handle; }));
   *queue = Queue();
   free_.push_back(handle);
+}
+
+std::span<Virtqueue* const> QueueTable::recent_sinks() {
+  uint32_t count = 0;
+  for (uint32_t handle : recent_)
+    if (Queue* queue = find(handle)) sinks_[count++] = queue->ring;
+  return {sinks_.data(), count};
 }
 
 std::shared_ptr<const Fd> QueueTable::add_watch(std::shared_ptr<const Fd> kick, uint32_t tag) {
@@ -123,6 +131,7 @@ napi_value dequeue(napi_env env, napi_callback_info info) {
 napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
+  call.table->given(call.numbers[0]);
   return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count,
                                        call.queue->counters.get()));
 }
@@ -141,39 +150,12 @@ napi_value suppress(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// How long linger() may wait: about as long as it takes to dequeue a burst of short packets, so that a core
-// which waits disturbs the guest's no more often than one that works. Little beside a turn of the event loop.
-constexpr std::chrono::nanoseconds kLinger{2000};
-constexpr int kLooksAtOnce = 8;  // between two looks at the clock, which take longer
-
-// Tells the core that this loop waits: its sibling, and its power, are for others meanwhile.
-void relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("isb");
-#endif
-}
-
-// Looks at an empty ring until there is something, or for kLinger; how long.
-std::chrono::nanoseconds wait_for_guest(Virtqueue& queue) {
-  using Clock = std::chrono::steady_clock;
-  std::chrono::nanoseconds waited{0};
-  const Virtqueue::Use use(queue);
-  if (!use || !queue.ring().idle()) return waited;
-  const Clock::time_point began = Clock::now();
-  do {
-    for (int looks = 0; looks < kLooksAtOnce && queue.ring().idle(); looks++) relax();
-    waited = Clock::now() - began;
-  } while (queue.ring().idle() && waited < kLinger);
-  return waited;
-}
-
 napi_value linger(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   Virtqueue& ring = *call.queue->ring;
-  call.table->lingered += wait_for_guest(ring);
+  QueueTable& table = *call.table;
+  table.lingered += rxvhost::linger(ring, *table.pool, table.recent_sinks());
   return hot_result(env, dequeue_burst(ring, *call.table->pool, call.queue->account, call.count, call.slots,
                                        call.queue->counters.get()));
 }

@@ -4,8 +4,10 @@
 
 #include <napi.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -46,6 +48,13 @@ class QueueTable {
 
   /// Devices of this env, destroyed with it.
   std::vector<uint32_t> devices;
+  /// Packets are given to this handle's ring.
+  void given(uint32_t handle) {
+    if (recent_[last_] != handle) recent_[last_ = (last_ + 1) % recent_.size()] = handle;
+  }
+  /// Rings that packets were given to lately, and so will be again; until the next call.
+  std::span<Virtqueue* const> recent_sinks();
+
   /// Spent waiting at empty rings.
   std::chrono::nanoseconds lingered{0};
   // Shared with the array buffers that show it to JavaScript, which may be collected after the env's own
@@ -56,8 +65,13 @@ class QueueTable {
   /// What is watched from then on: the kick itself or a duplicate. None if that failed.
   std::shared_ptr<const Fd> add_watch(std::shared_ptr<const Fd> kick, uint32_t tag);
 
+  static constexpr uint32_t kRecent = 4;  // a mirror to three ports; of more, the latest
+
   AddonEnv& env_;
   std::vector<Queue> queues_;
+  std::array<uint32_t, kRecent> recent_ = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};  // handles
+  uint32_t last_ = 0;                                                                        // of recent_
+  std::array<Virtqueue*, kRecent> sinks_{};
   std::unordered_multimap<const Virtqueue*, uint32_t> by_ring_;  // handles
   std::vector<uint32_t> free_;
 };

@@ -5,6 +5,8 @@
 
 #include <sys/mman.h>
 
+#include "core/base/copy.h"
+
 namespace rxvhost {
 
 namespace {
@@ -156,6 +158,15 @@ int32_t SlotTaker::take_elsewhere(uint32_t length) {
   const int32_t slot = pool_.take(length, account_id_);
   begin();
   return slot;
+}
+
+void Pool::prefetch_next() const {
+  if (!is_open()) return;
+  const uint32_t slot = free_[small][cursors_->free[small].head & mask_[small]];
+  if (slot >= count_[small]) return;  // JavaScript can write the list
+  prefetch_to_write(meta_ + slot);
+  const uint8_t* frame = bytes_ + slot * kSmallSlot + kHeadroom;
+  for (uint32_t at = 0; at < 2 * kCacheLine; at += kCacheLine) prefetch_to_write(frame + at);
 }
 
 void Pool::give_back(uint32_t slot) {

@@ -69,6 +69,8 @@ class Pool {
 
   /// A slot for `length` bytes, charged to the account; -1 if the class is empty but for others' reserves.
   int32_t take(uint32_t length, uint32_t account);
+  /// The next small packet will get this slot: its metadata and the beginning of its bytes are asked for.
+  void prefetch_next() const;
   /// Gives back a slot that nobody saw.
   void give_back(uint32_t slot);
 

@@ -90,6 +90,8 @@ class SplitRing {
   uint16_t base() const { return static_cast<uint16_t>(taken_); }
   uint32_t size() const { return size_; }
   const vring_desc* table() const { return parts_.desc; }
+  /// Where the next head is, or will be, in the available ring.
+  const uint16_t* next_entry() const { return &parts_.avail->ring[taken_ & mask_]; }
   /// More was available when the driver's index was last read.
   bool more() const { return base() != seen_avail_; }
   /// Nothing new since peek() looked last: what an empty poll is spared with.
