@@ -43,10 +43,12 @@ function hashOf(files, extra = '') {
   return hash.digest('hex')
 }
 
-/** Runs `work` when `hash` differs from the one noted under `name` at the last success. */
-function whenChanged(name, hash, what, work) {
+/** Runs `work` when `hash` differs from the one noted under `name` at the last success, or what it makes is gone. */
+function whenChanged(name, hash, made, what, work) {
   const stamp = join(stampDir, name)
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return false
+  const isNoted = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
+  // Stamps outlive `rm -rf dist`, and come along with a copied node_modules.
+  if (isNoted && existsSync(join(root, made))) return false
   say(what)
   work()
   mkdirSync(stampDir, { recursive: true })
@@ -57,8 +59,12 @@ function whenChanged(name, hash, what, work) {
 const bin = name => join(root, 'node_modules', '.bin', name)
 
 function install() {
-  return whenChanged('install', hashOf(['package-lock.json']), 'installing packages (npm ci)', () =>
-    mustRun('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
+  return whenChanged(
+    'install',
+    hashOf(['package-lock.json']),
+    'node_modules',
+    'installing packages (npm ci)',
+    () => mustRun('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']),
   )
 }
 
@@ -77,6 +83,7 @@ function buildNative() {
       filesUnder('native', /^(build|node_modules$|(bench|test|stress|fuzz)$)/),
       process.version.split('.')[0] + GYP_FLAGS.join(' '),
     ),
+    'native/build/Release/rx_vhost.node',
     'building the addon (native/build)',
     () => {
       needTool('g++', 'build-essential')
@@ -99,6 +106,7 @@ function compile() {
   return whenChanged(
     'typescript',
     hashOf([...sources, 'tsconfig.json']),
+    'dist/.tsbuildinfo',
     'compiling TypeScript (tsc -b)',
     () => mustRun(bin('tsc'), ['-b']),
   )
