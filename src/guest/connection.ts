@@ -1,5 +1,5 @@
 // A front end's connection to a back end: sends requests with fds over a Unix socket, matches replies to them in
-// order. Between native sockets and guest.ts. Knows framing (vhost-user, "Header"); what a request means is its
+// order. Between native sockets and life.ts. Knows framing (vhost-user, "Header"); what a request means is its
 // caller's business.
 import { VhostError } from '../errors.js'
 import { errnoName, FDS_EXHAUSTED, native } from '../native.js'

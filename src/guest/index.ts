@@ -1,5 +1,6 @@
 // `rx-vhost/guest`: the front end in-process. For tests, demos and benchmarks without a VM.
-export { type ConnectOptions, GuestPort } from './guest.js'
+export { GuestPort } from './guest.js'
+export type { ConnectOptions } from './life.js'
 export type { GuestLayout, GuestOptions } from './options.js'
 export type { GuestPair, WaitOptions } from './pair.js'
 export type { ReceivedFrame, Report, SourceReport } from './receiver.js'

@@ -107,8 +107,8 @@ export function wantedFeatures(options: ResolvedOptions): bigint {
     when(options.mergeable, FEATURE.MRG_RXBUF) |
     when(options.indirect, FEATURE.INDIRECT_DESC) |
     when(options.eventIndex, FEATURE.EVENT_IDX) |
-    // A legacy driver may put header and data in one descriptor only with ANY_LAYOUT; VERSION_1 implies it.
     when(options.pairs > 1, FEATURE.MQ) |
+    // A legacy driver may put header and data in one descriptor only with ANY_LAYOUT; VERSION_1 implies it.
     when(options.modern, FEATURE.VERSION_1) |
     when(!options.modern, FEATURE.ANY_LAYOUT)
   )

@@ -1,5 +1,5 @@
 // The messages by which a front end brings a device up, stops it and starts it again, in the order of DPDK's
-// virtio-user. Between guest.ts and connection.ts. Holds no state: what was agreed is returned to the caller.
+// virtio-user. Between life.ts and connection.ts. Holds no state: what was agreed is returned to the caller.
 import { VhostError } from '../errors.js'
 import type { Connection } from './connection.js'
 import {

@@ -1,0 +1,40 @@
+// The dirty log of a guest's memory, from the front end's side: a file with a bit a page, which the back end sets as it
+// writes (vhost-user, "Migration"). Between life.ts and the messages of session.ts; knows no ring.
+import { VhostError } from '../errors.js'
+import { errnoName, native } from '../native.js'
+import type { Connection } from './connection.js'
+import { type Agreement, type SharedMemory, startLog } from './session.js'
+import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
+
+/** Pages that one native call tells of. */
+const PAGES_A_CALL = 1024
+
+/** Hands the back end an empty log; from the last answer on, it marks what it writes. `handle`: the guest's. */
+export async function startDirtyLog(
+  handle: number,
+  connection: Connection,
+  agreed: Agreement,
+  shared: SharedMemory,
+): Promise<void> {
+  if (!(agreed.protocolFeatures & PROTOCOL_LOG_SHMFD) || !(agreed.offered & F_LOG_ALL))
+    throw new VhostError('ERR_VHOST_PROTOCOL', 'startLog: the back end offers no dirty log')
+  const size = new Float64Array(1)
+  const token = native().guestLogOpen(handle, size)
+  if (token < 0) throw new VhostError('ERR_VHOST_PROTOCOL', `no dirty log (${errnoName(token)})`)
+  try {
+    await startLog(connection, agreed, shared, { token, size: BigInt(size[0]) })
+  } finally {
+    native().closeFd(token)
+  }
+}
+
+/** Clears what is marked, and tells the pages' numbers. */
+export function takeDirtyPages(handle: number): number[] {
+  const some = new Uint32Array(PAGES_A_CALL)
+  const all: number[] = []
+  for (let count = -1; count !== 0; ) {
+    count = native().guestLogTake(handle, some)
+    all.push(...some.subarray(0, count))
+  }
+  return all
+}
