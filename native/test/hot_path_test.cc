@@ -95,6 +95,44 @@ void long_good_chains(bool to_guest) {
   check(moved == kMaxBurst, "all are moved");
 }
 
+// Many chains that are each a little too short to be called long. Those without a byte are given back as
+// malformed, as many in a row as the budget allows; those with one tiny buffer never hold a large packet.
+void many_middling_chains(bool with_bytes) {
+  constexpr uint32_t kRing = 32768, kMiddling = kTollDescriptors - 2, kGoodEvery = kMalformedBudget - 1;
+  HandRing ring(kRing, kModern | feature(VIRTIO_NET_F_MRG_RXBUF));
+  const uint64_t table = HandRing::kBuffers, bytes = table + 8192;
+  for (uint16_t i = 0; i < kMiddling; i++)
+    ring.table(table)[i] = {0, 0, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, static_cast<uint16_t>(i + 1)};
+  ring.table(table)[kMiddling - 1] = {kGuest + bytes, with_bytes ? 12u : 0u, VRING_DESC_F_WRITE, 0};
+  for (uint32_t i = 0; i < kRing; i++) {
+    const bool good = !with_bytes && i % kGoodEvery == kGoodEvery - 1;
+    ring.table()[i] = good ? vring_desc{kGuest + bytes, 4096, VRING_DESC_F_WRITE, 0}
+                           : vring_desc{kGuest + table, 16 * kMiddling, VRING_DESC_F_INDIRECT, 0};
+    ring.offer(static_cast<uint16_t>(i));
+  }
+  constexpr uint32_t kPackets = 16;
+  uint32_t slots[kPackets];
+  for (uint32_t& slot : slots) {
+    slot = static_cast<uint32_t>(ring.pool.take(with_bytes ? 65000 : 100, 1));
+    ring.pool.meta(slot).header = {};
+  }
+  // What 256 chains of 256 descriptors are, and the packet in hand when it gets there.
+  constexpr uint64_t kMost = 16 * uint64_t{kMaxBurst + kMaxSpans + 1} * kTollDescriptors;
+  uint32_t moved = 0, bursts = 0;
+  while (moved < kPackets && bursts++ < kPackets * kMaxBurst) {
+    loaded = 0;
+    probe_guest_load = count_loads;
+    const uint32_t result = enqueue_burst(ring.queue, ring.pool, slots + moved, kPackets - moved);
+    probe_guest_load = nullptr;
+    moved += result & kBurstCount;
+    check(!(result & kBurstFault), "it is no fault");
+    check(loaded < kMost, "the work of a burst is bounded");
+    if (moved < kPackets) check(ring.queue.arm_kick(), "and must not sleep on what is left");
+  }
+  check(moved == kPackets, "all are moved");
+  check(ring.queue.stats()[stat_packets] == (with_bytes ? 0 : kPackets), "those that fit arrive");
+}
+
 void publish_after_revocation(bool to_guest) {
   HandRing ring(256);
   const uint16_t flags = to_guest ? VRING_DESC_F_WRITE : 0;
@@ -143,6 +181,9 @@ const Register f31(
     many_small_buffers);
 const Register f13("hostile F13: long chains that end well are moved, a few in a burst", [] {
   for (bool to_guest : {false, true}) long_good_chains(to_guest);
+});
+const Register f13_middling("hostile F13: no number of chains that are nearly long holds up a burst", [] {
+  for (bool with_bytes : {false, true}) many_middling_chains(with_bytes);
 });
 const Register c7_publish("hostile C7: of memory that was taken away nothing is published, early or late",
                           [] {

@@ -33,9 +33,12 @@ inline constexpr uint32_t kPublishEvery = 32;
 inline constexpr uint32_t kMalformedBudget = 1024;
 /// For every so many descriptors a chain pays once more from that budget, until a good packet refills it:
 /// DPDK accepts no longer chains at all. Without this toll 256 chains of 32,768 empty descriptors held up a
-/// turn for 90 ms. A burst has the same toll of its own, which nothing refills: past kMaxBurst of it the rest
-/// is for the next burst.
+/// turn for 90 ms.
 inline constexpr uint32_t kTollDescriptors = 256;
+/// Descriptors that a burst walks: what its longest chains without a toll come to. Nothing refills it; what
+/// is beyond is for the next burst. A to-guest burst takes as many buffers as the guest makes malformed or
+/// tiny, so without it 32,768 chains of 255 descriptors, none of which is long, held up a turn for 30 ms.
+inline constexpr uint32_t kWalkBudget = kMaxBurst * kTollDescriptors;
 
 /// A small slot: headroom for tags pushed in front, then a frame of the usual MTU with room for two VLAN
 /// tags. A cache line more than a power of two: with 2048 bytes the frames of all slots begin in the same two

@@ -152,7 +152,7 @@ class Dequeuer {
     if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
     // Good packets refill that budget, so the burst has its own.
-    if ((tolls_ += walker_.toll()) >= kMaxBurst) *stop = Stop::tired;
+    if ((walked_ += walker_.walked()) >= kWalkBudget) *stop = Stop::tired;
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
     if (chain_.total < header_length_) return drop(drop_short);
     if (chain_.total == header_length_) return drop(drop_empty);
@@ -185,7 +185,7 @@ class Dequeuer {
   const uint64_t features_;
   const uint32_t header_length_;
   uint32_t dropped_ = 0;
-  uint32_t tolls_ = 0;  // a chain counts once more for every kTollDescriptors
+  uint32_t walked_ = 0;  // descriptors, of all chains that were walked
   Lookahead<R, Access::read> ahead_;
   SlotTaker slots_;
   ChainWalker walker_;

@@ -102,10 +102,7 @@ class Enqueuer {
   // A packet with offloads, one that may be longer than the MTU, or buffers that are chains or too small for
   // it alone; and every packet while a migration runs.
   __attribute__((noinline)) Outcome any(uint32_t slot) {
-    if (tolls_ >= kMaxBurst) {  // long chains: the rest is for another burst
-      queue_.leave_unfinished();
-      return Outcome::no_room;
-    }
+    if (tired()) return Outcome::no_room;
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
     if (beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu())) return drop(drop_mtu);
@@ -114,8 +111,10 @@ class Enqueuer {
     const uint64_t need = uint64_t{header_length_} + meta.length;
     for (;;) {
       const Outcome outcome = mergeable_ ? collect(need) : single(need);
-      if (outcome == Outcome::dropped && retry_)
+      if (outcome == Outcome::dropped && retry_) {
+        if (tired()) return Outcome::no_room;
         continue;  // a malformed buffer was returned: try the next ones
+      }
       if (outcome != Outcome::delivered) return outcome;
       break;
     }
@@ -129,13 +128,21 @@ class Enqueuer {
     return publish_some() ? Outcome::delivered : Outcome::fault;
   }
 
+  // Enough descriptors were walked: the rest is for another burst. Good packets refill the ring's budget of
+  // malformed chains, and a chain of less than kTollDescriptors pays it nothing, so the burst counts for
+  // itself.
+  bool tired() {
+    if (walked_ < kWalkBudget) return false;
+    queue_.leave_unfinished();
+    return true;
+  }
+
   // Chains are looked at up to here only, so that a burst of plain ones need not ask. False: the memory was
   // taken away.
   bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(); }
 
-  // A buffer taken for the packet in hand. Its spans are walked again when it is filled: a chain is read once
-  // per walk, and only what fits one chain is kept, so the packet's buffers are bounded by spans and not by
-  // heads.
+  // A buffer taken for the packet in hand, its spans from `first` on in spans_: the chain itself is not read
+  // again. Each has a span at least, so the packet's buffers are bounded by spans.
   struct Buffer {
     uint16_t head;
     uint32_t first;  // of spans_
@@ -165,7 +172,7 @@ class Enqueuer {
     walker_.template walk<Access::write>(ahead_.table(), entry.first, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
     if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
-    tolls_ += walker_.toll();  // good packets refill that budget, so the burst has its own
+    walked_ += walker_.walked();
     if (chain_.drop != ChainDrop::none || chain_.total < header_length_) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
       ring_.complete(head_, 0);
@@ -300,8 +307,8 @@ class Enqueuer {
   const bool mergeable_;
   const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
   bool retry_ = false;
-  uint16_t head_ = 0;   // of the chain in hand
-  uint32_t tolls_ = 0;  // a chain counts once more for every kTollDescriptors
+  uint16_t head_ = 0;    // of the chain in hand
+  uint32_t walked_ = 0;  // descriptors, of all chains in this burst
   Lookahead<R, Access::write> ahead_;
   ChainWalker walker_;
   uint32_t buffers_count_ = 0;

@@ -99,6 +99,8 @@ class ChainWalker {
     }
   }
 
+  /// Descriptors of the last chain.
+  uint32_t walked() const { return walked_; }
   /// What the last chain costs its ring's budget of malformed chains for its mere length.
   uint32_t toll() const { return walked_ / kTollDescriptors; }
 
