@@ -7,6 +7,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "addon/hot.h"
 #include "core/net/pool.h"
 
@@ -75,7 +76,7 @@ Napi::Value bpf_compile(const Napi::CallbackInfo& info) {
   if (!program) return Napi::String::New(info.Env(), error);
   AddonEnv& self = env_of(info.Env());
   if (!self.filters) self.filters = std::make_unique<FilterTable>();
-  return Napi::Number::New(info.Env(), self.filters->add(std::move(program)));
+  return number(info, self.filters->add(std::move(program)));
 }
 
 // bpfMatches(program, frame: Uint8Array)
@@ -100,18 +101,18 @@ Napi::Value bpf_free(const Napi::CallbackInfo& info) {
 // bpfCount(): programs of this env, for leak tests
 Napi::Value bpf_count(const Napi::CallbackInfo& info) {
   AddonEnv& self = env_of(info.Env());
-  return Napi::Number::New(info.Env(), self.filters ? static_cast<double>(self.filters->size()) : 0);
+  return number(info, self.filters ? static_cast<double>(self.filters->size()) : 0);
 }
 
 }  // namespace
 
 void register_bpf(Napi::Env env, Napi::Object exports) {
   hot_function(env, exports, "bpfFilter", bpf_filter);
-  exports["bpfLoad"] = Napi::Function::New(env, bpf_load, "bpfLoad");
-  exports["bpfCompile"] = Napi::Function::New(env, bpf_compile, "bpfCompile");
-  exports["bpfMatches"] = Napi::Function::New(env, bpf_matches, "bpfMatches");
-  exports["bpfFree"] = Napi::Function::New(env, bpf_free, "bpfFree");
-  exports["bpfCount"] = Napi::Function::New(env, bpf_count, "bpfCount");
+  add_function(env, exports, "bpfLoad", bpf_load);
+  add_function(env, exports, "bpfCompile", bpf_compile);
+  add_function(env, exports, "bpfMatches", bpf_matches);
+  add_function(env, exports, "bpfFree", bpf_free);
+  add_function(env, exports, "bpfCount", bpf_count);
 }
 
 }  // namespace rxvhost::addon

@@ -2,12 +2,11 @@
 // reason numbers (core/base/result.h); file descriptors arrive as tokens and are consumed whatever happens.
 #include <napi.h>
 
-#include <fcntl.h>
-
 #include <algorithm>
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "addon/queues.h"
 #include "core/base/eventfd.h"
 #include "core/net/device.h"
@@ -15,13 +14,6 @@
 namespace rxvhost::addon {
 
 namespace {
-
-Napi::Value number(const Napi::CallbackInfo& info, double value) {
-  return Napi::Number::New(info.Env(), value);
-}
-Napi::Value refused(const Napi::CallbackInfo& info, Reason reason) {
-  return number(info, -static_cast<int>(reason));
-}
 
 QueueTable& queues(AddonEnv& env) {
   if (!env.queues) env.queues = std::make_unique<QueueTable>(env);
@@ -65,11 +57,7 @@ Napi::Value device_map(const Napi::CallbackInfo& info) {
     specs.push_back({regions[i], regions[i + 1], regions[i + 2], regions[i + 3]});
   std::vector<uint32_t> lost;
   const Reason reason = device->map(specs, std::move(fds), &lost);
-  if (!lost_out.empty()) {
-    const size_t n = std::min(lost.size(), lost_out.size() - 1);
-    lost_out[0] = static_cast<uint32_t>(n);
-    std::copy_n(lost.begin(), n, lost_out.begin() + 1);
-  }
+  fill_list(lost_out, lost);
   return reason == Reason::none ? number(info, device->regions_on_disk()) : refused(info, reason);
 }
 
@@ -79,13 +67,12 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   const uint32_t id = args.u32(0), index = args.u32(1), which = args.u32(2), token = args.u32(3);
   if (!args.ok()) return info.Env().Undefined();
   AddonEnv& env = env_of(info.Env());
-  Fd fd = token != 0 ? env.fds.take(token) : Fd();
+  Fd fd = env.fds.take(token);
   auto device = Registry::get().find(id);
   if (!device) return refused(info, Reason::device_gone);
   Virtqueue* ring = device->ring(index);
   if (ring == nullptr) return refused(info, Reason::vq_index);
-  if (token != 0 && !(is_eventfd(fd.get()) && fcntl(fd.get(), F_SETFL, O_RDWR | O_NONBLOCK) == 0))
-    return refused(info, Reason::fd_type);
+  if (token != 0 && !take_notifier(fd.get())) return refused(info, Reason::fd_type);
   switch (which) {
     case 0:
       return refused(info, queues(env).change_kick(*ring, std::move(fd)));
@@ -143,14 +130,14 @@ Napi::Value reason_names(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_devices(Napi::Env env, Napi::Object exports) {
-  exports.Set("deviceCreate", Napi::Function::New(env, device_create));
-  exports.Set("deviceDestroy", Napi::Function::New(env, device_destroy));
-  exports.Set("deviceMap", Napi::Function::New(env, device_map));
-  exports.Set("ringFd", Napi::Function::New(env, ring_fd));
-  exports.Set("ringStart", Napi::Function::New(env, ring_start));
-  exports.Set("ringStop", Napi::Function::New(env, ring_stop));
-  exports.Set("deviceCount", Napi::Function::New(env, device_count));
-  exports.Set("reasonNames", Napi::Function::New(env, reason_names));
+  add_function(env, exports, "deviceCreate", device_create);
+  add_function(env, exports, "deviceDestroy", device_destroy);
+  add_function(env, exports, "deviceMap", device_map);
+  add_function(env, exports, "ringFd", ring_fd);
+  add_function(env, exports, "ringStart", ring_start);
+  add_function(env, exports, "ringStop", ring_stop);
+  add_function(env, exports, "deviceCount", device_count);
+  add_function(env, exports, "reasonNames", reason_names);
 }
 
 }  // namespace rxvhost::addon

@@ -3,6 +3,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "addon/wakeup.h"
 #include "core/base/eventfd.h"
 
@@ -67,7 +68,7 @@ Napi::Value close_fd(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value fd_count(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(env_of(info.Env()).fds.size()));
+  return number(info, static_cast<double>(env_of(info.Env()).fds.size()));
 }
 
 Napi::Value fd_kind(const Napi::CallbackInfo& info) {
@@ -75,15 +76,15 @@ Napi::Value fd_kind(const Napi::CallbackInfo& info) {
   const FdToken token = args.u32(0);
   if (!args.ok()) return info.Env().Undefined();
   const int fd = env_of(info.Env()).fds.get(token);
-  return Napi::Number::New(info.Env(), fd >= 0 && is_eventfd(fd) ? 1 : 0);
+  return number(info, fd >= 0 && is_eventfd(fd) ? 1 : 0);
 }
 
 }  // namespace
 
 void register_fds(Napi::Env env, Napi::Object exports) {
-  exports["closeFd"] = Napi::Function::New(env, close_fd, "closeFd");
-  exports["fdCount"] = Napi::Function::New(env, fd_count, "fdCount");
-  exports["fdKind"] = Napi::Function::New(env, fd_kind, "fdKind");
+  add_function(env, exports, "closeFd", close_fd);
+  add_function(env, exports, "fdCount", fd_count);
+  add_function(env, exports, "fdKind", fd_kind);
 }
 
 }  // namespace rxvhost::addon

@@ -10,6 +10,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 
 namespace rxvhost::addon {
 
@@ -22,10 +23,6 @@ constexpr uint32_t kMore =
     1u << 16;  // receive, check: there may be more; send, generate: the ring has no room
 constexpr uint32_t kBroken = 1u << 17;  // the back end broke the rules of the ring
 constexpr uint32_t kMaxBurst = 0xffff;
-
-Napi::Value number(const Napi::CallbackInfo& info, double value) {
-  return Napi::Number::New(info.Env(), value);
-}
 
 Napi::Value burst(const Napi::CallbackInfo& info, const BurstResult& result) {
   if (result.count == 0 && result.error) return number(info, -result.error);
@@ -117,10 +114,9 @@ Napi::Value layout(const Napi::CallbackInfo& info) {
 
 Napi::Value start(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
-    if (!info[1].IsBigInt()) args.fail("a bigint was expected");
+    const uint64_t features = args.u64(1);
     if (!args.ok()) return number(info, -EINVAL);
-    bool lossless = false;
-    return number(info, -port.start(info[1].As<Napi::BigInt>().Uint64Value(&lossless)));
+    return number(info, -port.start(features));
   });
 }
 
@@ -292,32 +288,29 @@ Napi::Value truncate_memory(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_guest(Napi::Env env, Napi::Object exports) {
-  const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
-      {"guestCreate", create},
-      {"guestCreateBeside", create_beside},
-      {"guestClose", close},
-      {"guestMemoryToken", memory_token},
-      {"guestRingToken", ring_token},
-      {"guestLayout", layout},
-      {"guestStart", start},
-      {"guestSend", send},
-      {"guestReceive", receive},
-      {"guestPostReceive", post_receive},
-      {"guestAutoPost", auto_post},
-      {"guestGenerator", set_generator},
-      {"guestGenerate", generate},
-      {"guestCheck", check},
-      {"guestCheckReset", check_reset},
-      {"guestReport", report},
-      {"guestStats", stats},
-      {"guestKickNow", kick_now},
-      {"guestLogOpen", open_log},
-      {"guestLogTake", take_dirty},
-      {"guestWrite", write_memory},
-      {"guestRead", read_memory},
-      {"guestTruncate", truncate_memory},
-  };
-  for (const auto& [name, function] : functions) exports[name] = Napi::Function::New(env, function, name);
+  add_function(env, exports, "guestCreate", create);
+  add_function(env, exports, "guestCreateBeside", create_beside);
+  add_function(env, exports, "guestClose", close);
+  add_function(env, exports, "guestMemoryToken", memory_token);
+  add_function(env, exports, "guestRingToken", ring_token);
+  add_function(env, exports, "guestLayout", layout);
+  add_function(env, exports, "guestStart", start);
+  add_function(env, exports, "guestSend", send);
+  add_function(env, exports, "guestReceive", receive);
+  add_function(env, exports, "guestPostReceive", post_receive);
+  add_function(env, exports, "guestAutoPost", auto_post);
+  add_function(env, exports, "guestGenerator", set_generator);
+  add_function(env, exports, "guestGenerate", generate);
+  add_function(env, exports, "guestCheck", check);
+  add_function(env, exports, "guestCheckReset", check_reset);
+  add_function(env, exports, "guestReport", report);
+  add_function(env, exports, "guestStats", stats);
+  add_function(env, exports, "guestKickNow", kick_now);
+  add_function(env, exports, "guestLogOpen", open_log);
+  add_function(env, exports, "guestLogTake", take_dirty);
+  add_function(env, exports, "guestWrite", write_memory);
+  add_function(env, exports, "guestRead", read_memory);
+  add_function(env, exports, "guestTruncate", truncate_memory);
 }
 
 }  // namespace rxvhost::addon

@@ -12,14 +12,11 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 
 namespace rxvhost::addon {
 
 namespace {
-
-Napi::Value number(const Napi::CallbackInfo& info, double value) {
-  return Napi::Number::New(info.Env(), value);
-}
 
 Napi::Value token(const Napi::CallbackInfo& info, Fd fd) {
   if (!fd) return number(info, -errno);
@@ -74,12 +71,12 @@ Napi::Value raw_blocking(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_raw_fds(Napi::Env env, Napi::Object exports) {
-  exports["rawMemory"] = Napi::Function::New(env, raw_memory, "rawMemory");
-  exports["rawEventfd"] = Napi::Function::New(env, raw_eventfd, "rawEventfd");
-  exports["rawTimerfd"] = Napi::Function::New(env, raw_timerfd, "rawTimerfd");
-  exports["rawAdopt"] = Napi::Function::New(env, raw_adopt, "rawAdopt");
-  exports["rawNumber"] = Napi::Function::New(env, raw_number, "rawNumber");
-  exports["rawBlocking"] = Napi::Function::New(env, raw_blocking, "rawBlocking");
+  add_function(env, exports, "rawMemory", raw_memory);
+  add_function(env, exports, "rawEventfd", raw_eventfd);
+  add_function(env, exports, "rawTimerfd", raw_timerfd);
+  add_function(env, exports, "rawAdopt", raw_adopt);
+  add_function(env, exports, "rawNumber", raw_number);
+  add_function(env, exports, "rawBlocking", raw_blocking);
 }
 
 }  // namespace rxvhost::addon

@@ -6,6 +6,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "core/base/socket.h"
 
 namespace rxvhost::addon {
@@ -15,10 +16,6 @@ namespace {
 // What socketReceive writes in fds[0] instead of a count when fds were lost on the way.
 constexpr uint32_t kFdsTruncated = 0xffffffff;
 constexpr uint32_t kFdsExhausted = 0xfffffffe;
-
-Napi::Value number(const Napi::CallbackInfo& info, double value) {
-  return Napi::Number::New(info.Env(), value);
-}
 
 /// A token for an fd that was just made, or -EMFILE when the table is full.
 Napi::Value token_or_error(const Napi::CallbackInfo& info, int error, Fd fd) {
@@ -149,15 +146,15 @@ Napi::Value socket_send(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_sockets(Napi::Env env, Napi::Object exports) {
-  exports["socketListen"] = Napi::Function::New(env, socket_listen, "socketListen");
-  exports["socketUnlink"] = Napi::Function::New(env, socket_unlink, "socketUnlink");
-  exports["socketAdopt"] = Napi::Function::New(env, socket_adopt, "socketAdopt");
-  exports["socketCheck"] = Napi::Function::New(env, socket_check, "socketCheck");
-  exports["socketAccept"] = Napi::Function::New(env, socket_accept, "socketAccept");
-  exports["socketConnect"] = Napi::Function::New(env, socket_connect, "socketConnect");
-  exports["socketPeer"] = Napi::Function::New(env, socket_peer, "socketPeer");
-  exports["socketReceive"] = Napi::Function::New(env, socket_receive, "socketReceive");
-  exports["socketSend"] = Napi::Function::New(env, socket_send, "socketSend");
+  add_function(env, exports, "socketListen", socket_listen);
+  add_function(env, exports, "socketUnlink", socket_unlink);
+  add_function(env, exports, "socketAdopt", socket_adopt);
+  add_function(env, exports, "socketCheck", socket_check);
+  add_function(env, exports, "socketAccept", socket_accept);
+  add_function(env, exports, "socketConnect", socket_connect);
+  add_function(env, exports, "socketPeer", socket_peer);
+  add_function(env, exports, "socketReceive", socket_receive);
+  add_function(env, exports, "socketSend", socket_send);
 }
 
 }  // namespace rxvhost::addon

@@ -4,6 +4,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "addon/hot.h"
 #include "addon/queues.h"
 #include "addon/show.h"
@@ -63,10 +64,6 @@ Tap* tap_arg(const Napi::CallbackInfo& info, Args& args) {
   const uint32_t handle = args.u32(0);
   AddonEnv& env = env_of(info.Env());
   return args.ok() && env.taps ? env.taps->get(handle) : nullptr;
-}
-
-Napi::Value number(const Napi::CallbackInfo& info, double value) {
-  return Napi::Number::New(info.Env(), value);
 }
 
 // tapOpen(name, fd): a handle, or a negative errno. With an fd of 0 or more that one is taken over.
@@ -151,15 +148,15 @@ Napi::Value tap_counters(const Napi::CallbackInfo& info) {
 void register_tap(Napi::Env env, Napi::Object exports) {
   hot_function(env, exports, "tapRead", tap_read);
   hot_function(env, exports, "tapWrite", tap_write);
-  exports["tapOpen"] = Napi::Function::New(env, tap_open, "tapOpen");
-  exports["tapClose"] = Napi::Function::New(env, tap_close, "tapClose");
-  exports["tapName"] = Napi::Function::New(env, tap_name, "tapName");
-  exports["tapSetUp"] = Napi::Function::New(env, tap_set_up, "tapSetUp");
-  exports["tapOffloads"] = Napi::Function::New(env, tap_offloads, "tapOffloads");
-  exports["tapArm"] = Napi::Function::New(env, tap_arm, "tapArm");
-  exports["tapSuppress"] = Napi::Function::New(env, tap_suppress, "tapSuppress");
-  exports["tapError"] = Napi::Function::New(env, tap_error, "tapError");
-  exports["tapCounters"] = Napi::Function::New(env, tap_counters, "tapCounters");
+  add_function(env, exports, "tapOpen", tap_open);
+  add_function(env, exports, "tapClose", tap_close);
+  add_function(env, exports, "tapName", tap_name);
+  add_function(env, exports, "tapSetUp", tap_set_up);
+  add_function(env, exports, "tapOffloads", tap_offloads);
+  add_function(env, exports, "tapArm", tap_arm);
+  add_function(env, exports, "tapSuppress", tap_suppress);
+  add_function(env, exports, "tapError", tap_error);
+  add_function(env, exports, "tapCounters", tap_counters);
 }
 
 }  // namespace rxvhost::addon

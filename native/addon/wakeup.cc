@@ -8,6 +8,8 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
+#include "addon/hot.h"
 
 namespace rxvhost::addon {
 
@@ -216,7 +218,7 @@ Napi::Value wakeup_open(const Napi::CallbackInfo& info) {
   if (!self.wakeup) self.wakeup = std::make_unique<Wakeup>();
   const int error =
       self.wakeup->open(info.Env(), info[0].As<Napi::TypedArray>(), info[1].As<Napi::Function>());
-  return Napi::Number::New(info.Env(), error);
+  return number(info, error);
 }
 
 Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
@@ -228,7 +230,7 @@ Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
   const int error = wakeup ? wakeup->open_turns(info.Env(), info[0].As<Napi::TypedArray>(),
                                                 info[1].As<Napi::TypedArray>(), info[2].As<Napi::Function>())
                            : -ENXIO;
-  return Napi::Number::New(info.Env(), error);
+  return number(info, error);
 }
 
 // Several times a turn, so without the C++ wrapper.
@@ -260,7 +262,7 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
   AddonEnv& self = env_of(info.Env());
   const int fd = self.fds.get(token);
   const int result = self.wakeup ? self.wakeup->watch(fd, tag, static_cast<WatchMode>(mode)) : -ENXIO;
-  return Napi::Number::New(info.Env(), result);
+  return number(info, result);
 }
 
 Napi::Value unwatch(const Napi::CallbackInfo& info) {
@@ -275,15 +277,13 @@ Napi::Value unwatch(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void register_wakeup(Napi::Env env, Napi::Object exports) {
-  exports["wakeupOpen"] = Napi::Function::New(env, wakeup_open, "wakeupOpen");
-  exports["wakeupTurns"] = Napi::Function::New(env, wakeup_turns, "wakeupTurns");
-  exports["wakeupAskTurn"] = Napi::Function::New(env, wakeup_ask_turn, "wakeupAskTurn");
-  napi_value clock = nullptr;
-  napi_create_function(env, "readClock", NAPI_AUTO_LENGTH, read_clock, &env_of(env), &clock);
-  exports["readClock"] = Napi::Value(env, clock);
-  exports["wakeupHold"] = Napi::Function::New(env, wakeup_hold, "wakeupHold");
-  exports["watch"] = Napi::Function::New(env, watch, "watch");
-  exports["unwatch"] = Napi::Function::New(env, unwatch, "unwatch");
+  add_function(env, exports, "wakeupOpen", wakeup_open);
+  add_function(env, exports, "wakeupTurns", wakeup_turns);
+  add_function(env, exports, "wakeupAskTurn", wakeup_ask_turn);
+  hot_function(env, exports, "readClock", read_clock);
+  add_function(env, exports, "wakeupHold", wakeup_hold);
+  add_function(env, exports, "watch", watch);
+  add_function(env, exports, "unwatch", unwatch);
 }
 
 }  // namespace rxvhost::addon

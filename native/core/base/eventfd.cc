@@ -1,5 +1,6 @@
 #include "core/base/eventfd.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +15,8 @@ bool is_eventfd(int fd) {
   constexpr char kExpected[] = "anon_inode:[eventfd]";
   return length == sizeof kExpected - 1 && memcmp(target, kExpected, length) == 0;
 }
+
+bool take_notifier(int fd) { return is_eventfd(fd) && ::fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) == 0; }
 
 Fd make_eventfd() { return Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 

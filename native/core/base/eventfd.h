@@ -8,6 +8,8 @@
 namespace rxvhost {
 
 bool is_eventfd(int fd);
+/// An eventfd of a front end's, made non-blocking for all who share it; false for any other file.
+bool take_notifier(int fd);
 /// A new eventfd, non-blocking and close-on-exec, with count 0; empty when the process is out of fds.
 Fd make_eventfd();
 
