@@ -130,7 +130,7 @@ interface AddonQueues {
   poolOpen(bytes: number): AddonPool | undefined
 }
 
-/** The shared memory of an env's pool; src/data/pool.ts gives its words names. */
+/** The shared memory of an env's pool; src/data/pool-arrays.ts says what is in it. */
 export interface AddonPool {
   bytes: ArrayBuffer
   meta: Uint32Array

@@ -1,20 +1,15 @@
 // The layout of the pool's shared arrays (native/core/net/pool.h and limits.h), and plain ones for tests and for
 // `rx-vhost/testing`, which load no addon.
+import type { AddonPool } from '../native.js'
 
-export interface PoolArrays {
-  /** All slots: the small ones, then the large ones. */
-  bytes: ArrayBuffer
-  /** SLOT_WORDS words per slot (src/packet.ts). */
-  meta: Uint32Array
-  /** Free lists: rings of slot ids, first in first out, a power of two long. */
-  freeSmall: Uint32Array
-  freeLarge: Uint32Array
-  cursors: Uint32Array
-  /** ACCOUNT_WORDS words per account; account 0 pays for what belongs to no queue. */
-  accounts: Uint32Array
-  /** Where slot ids cross to the addon and back: MAX_BURST words to copy through, then the lists of bursts. */
-  exchange: Uint32Array
-}
+/** The addon's, or plain ones. */
+export type PoolArrays = AddonPool
+
+// bytes      all slots: the small ones, then the large ones
+// meta       SLOT_WORDS words per slot (src/packet.ts)
+// free…      the free lists: rings of slot ids, first in first out, a power of two long
+// accounts   ACCOUNT_WORDS words per account; account 0 pays for what belongs to no queue
+// exchange   where slot ids cross to the addon and back: MAX_BURST words to copy through, then the lists of bursts
 
 // A free list goes round first in, first out, so that a late use of a packet is noticed for long; but over no more slots
 // than one slab, which stay in the processor's cache. Those beyond are parked, last in, first out: each names the next in

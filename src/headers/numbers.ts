@@ -36,5 +36,14 @@ export const IpProtocol = {
   SHIM6: 140,
 } as const
 
+/** Protocols whose header begins with two ports. */
+export const WITH_PORTS: readonly number[] = [
+  IpProtocol.TCP,
+  IpProtocol.UDP,
+  IpProtocol.SCTP,
+  IpProtocol.DCCP,
+  IpProtocol.UDP_LITE,
+]
+
 /** The UDP port of VXLAN (RFC 7348 §5). */
 export const VXLAN_PORT = 4789

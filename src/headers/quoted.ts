@@ -13,7 +13,7 @@ import {
   KEY_SOURCE6,
 } from './flow.js'
 import type { Layout } from './layout.js'
-import { IpProtocol } from './numbers.js'
+import { IpProtocol, WITH_PORTS } from './numbers.js'
 
 /** Destination unreachable, time exceeded, parameter problem. A redirect is none: it changes routes. */
 const isError4 = (type: number): boolean => type === 3 || type === 11 || type === 12
@@ -61,21 +61,12 @@ function quoted6(words: Int32Array, view: DataView, at: number, end: number): bo
 
 function upper(words: Int32Array, view: DataView, at: number, family: number, protocol: number): boolean {
   words[KEY_KIND] = (family << FAMILY_SHIFT) | protocol | KEY_HAS_PORTS
-  switch (protocol) {
-    case IpProtocol.TCP:
-    case IpProtocol.UDP:
-    case IpProtocol.SCTP:
-    case IpProtocol.DCCP:
-    case IpProtocol.UDP_LITE:
-      words[KEY_PORTS] = view.getInt32(at)
-      return true
-    case IpProtocol.ICMP:
-    case IpProtocol.ICMPV6: {
-      const identifier = view.getUint16(at + 4)
-      words[KEY_PORTS] = (identifier << 16) | identifier
-      return true
-    }
-    default:
-      return false
+  if (WITH_PORTS.includes(protocol)) {
+    words[KEY_PORTS] = view.getInt32(at)
+    return true
   }
+  if (protocol !== IpProtocol.ICMP && protocol !== IpProtocol.ICMPV6) return false
+  const identifier = view.getUint16(at + 4)
+  words[KEY_PORTS] = (identifier << 16) | identifier
+  return true
 }

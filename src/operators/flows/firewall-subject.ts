@@ -19,14 +19,8 @@ import {
 import type { FlowKeyReader } from '../../headers/index.js'
 import { EtherType, IpProtocol, TcpFlag } from '../../headers/index.js'
 import { type Layout, NOTHING } from '../../headers/layout.js'
+import { WITH_PORTS } from '../../headers/numbers.js'
 
-const WITH_PORTS: readonly number[] = [
-  IpProtocol.TCP,
-  IpProtocol.UDP,
-  IpProtocol.SCTP,
-  IpProtocol.DCCP,
-  IpProtocol.UDP_LITE,
-]
 const TAGS: readonly number[] = [EtherType.VLAN, EtherType.SERVICE_VLAN, EtherType.OLD_SERVICE_VLAN]
 
 export class Subject {
