@@ -14,7 +14,6 @@ export type VhostErrorCode =
   | 'ERR_VHOST_QUEUE_INVALID'
   | 'ERR_VHOST_LEASE_ENDED'
   | 'ERR_VHOST_LEASE_RELEASED'
-  | 'ERR_VHOST_NOT_WRITABLE'
   | 'ERR_VHOST_OVERFLOW'
   | 'ERR_VHOST_POOL_EXHAUSTED'
   | 'ERR_VHOST_MEMORY_NOT_SHARED'
@@ -28,6 +27,14 @@ export type VhostErrorCode =
   | 'ERR_VHOST_LIBPCAP_MISSING'
   | 'ERR_VHOST_FILTER_INVALID'
   | 'ERR_VHOST_INVALID_ARGUMENT'
+
+/** What to do about those whose fix is the same wherever they happen. */
+const usualFixes: Partial<Record<VhostErrorCode, string>> = {
+  ERR_VHOST_DEVICE_GONE:
+    'subscribe to the driver, which gives the next device; its fromGuest() and toGuest() follow it by themselves',
+  ERR_VHOST_LEASE_RELEASED: 'release it once; retain() gives a second owner a lease of its own',
+  ERR_VHOST_OVERFLOW: `use 'block', 'drop-newest' or 'drop-oldest', or make the receiver faster`,
+}
 
 /** Where an error happened and what to do about it; every member is optional. */
 export interface VhostErrorDetail {
@@ -65,8 +72,9 @@ export class VhostError extends Error {
   readonly reason?: string
 
   constructor(code: VhostErrorCode, message: string, detail: VhostErrorDetail = {}) {
+    const fix = detail.fix ?? usualFixes[code]
     super(
-      detail.fix ? `${message}: ${detail.fix}` : message,
+      fix ? `${message}: ${fix}` : message,
       detail.cause === undefined ? undefined : { cause: detail.cause },
     )
     this.name = 'VhostError'
@@ -75,7 +83,7 @@ export class VhostError extends Error {
     this.device = detail.device
     this.ring = detail.ring
     this.request = detail.request
-    this.fix = detail.fix
+    this.fix = fix
     this.reason = detail.reason
   }
 }

@@ -111,5 +111,6 @@ function told(error: unknown, file: string | Uint8Array): unknown {
     path: file,
     reason,
     cause: error,
+    fix: 'check the path, and that this process may read it',
   })
 }

@@ -31,6 +31,12 @@ export interface ConnectOptions extends WaitOptions {
   resume?: boolean
 }
 
+const fixes: Record<string, string> = {
+  connect: 'await the connect() that is under way, or disconnect() and await `closed` first',
+  start: 'it is for a guest that was stopped: stop() goes before it',
+}
+const FIRST_CONNECT = 'await connect(), and start() after a stop()'
+
 export class GuestLife {
   readonly #path: string
   readonly #options: ResolvedOptions
@@ -180,6 +186,7 @@ export class GuestLife {
   #wrongState(what: string): VhostError {
     return new VhostError('ERR_VHOST_DEVICE_GONE', `${what}: the guest is ${this.#state}`, {
       path: this.#path,
+      fix: this.#state === 'closed' ? 'make another GuestPort' : (fixes[what] ?? FIRST_CONNECT),
     })
   }
 }

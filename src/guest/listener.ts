@@ -19,6 +19,7 @@ export class FrontEndListener {
     if (token < 0)
       throw new VhostError('ERR_VHOST_LISTEN_FAILED', `cannot listen at ${path} (${errnoName(token)})`, {
         path,
+        fix: 'check that its folder exists, may be written to, and that nobody listens at the path (`ss -xlp`)',
       })
     this.#path = path
     this.#token = token
@@ -39,6 +40,7 @@ export class FrontEndListener {
       if (token < 0)
         throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest was closed while it waited for a back end', {
           path: this.#path,
+          fix: 'make another GuestPort',
         })
       return new Connection(token, this.#path, timeout)
     } finally {

@@ -162,6 +162,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     if (pair !== 0)
       throw new VhostError('ERR_VHOST_QUEUE_INVALID', `device ${this.id} has no queue pair ${pair}`, {
         device: this.id,
+        fix: 'use 0: a fake device has one pair',
       })
   }
 }

@@ -9,6 +9,7 @@ import { type Observable, of, retry, Subject, switchMap } from 'rxjs'
 import { GuestPort } from '../../src/guest/index.js'
 import { VhostDriver, VhostError, type VhostErrorCode } from '../../src/index.js'
 import { enqueue, mirror } from '../../src/operators/index.js'
+import { marbles } from '../../src/testing/index.js'
 import { fixture } from './support/child.js'
 import { folder, scene, turns } from './support/scene.js'
 
@@ -123,6 +124,29 @@ test('switchMap() to another driver, or the same, on the same path listens in th
     await turns(2)
   }
   t.is(devices.length, 5)
+})
+
+test('a mistake says what to do about it, also where its fix is the usual one', async t => {
+  const port = new GuestPort(join(folder(t), 'v.sock'))
+  const mistakes = [await t.throwsAsync(port.stop()), await t.throwsAsync(port.start())]
+  port.close()
+  mistakes.push(await t.throwsAsync(port.connect()))
+  marbles(h => {
+    const { queue } = h.fakeQueue('1')
+    h.clock.schedule(() => {
+      const burst = queue.dequeueBurst(1)
+      burst.release()
+      mistakes.push(t.throws(() => burst.release()))
+    }, 1)
+  })
+  t.deepEqual(
+    mistakes.map(error => (error as VhostError).code.replace('ERR_VHOST_', '')),
+    ['DEVICE_GONE', 'DEVICE_GONE', 'DEVICE_GONE', 'LEASE_RELEASED'],
+  )
+  for (const error of mistakes as VhostError[]) {
+    t.truthy(error.fix, error.message)
+    t.true(error.message.includes(error.fix as string))
+  }
 })
 
 test('without its addon the package says how to get one; operators and testing work', async t => {
