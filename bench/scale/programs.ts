@@ -67,7 +67,11 @@ export class FrontEnds {
   #count = 0
 
   constructor() {
-    const path = buildC({ name: 'front-ends', sources: ['scale/front-ends.cc'], native: ['guest'] })
+    const path = buildC({
+      name: 'front-ends',
+      sources: ['scale/front-ends.cc'],
+      native: ['guest', 'core/base'],
+    })
     this.#program = new Program(path, [], { name: 'the front ends', core: 1 })
   }
 

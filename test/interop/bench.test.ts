@@ -46,6 +46,17 @@ test('each job moves numbered frames through both back ends, and all of them arr
   }
 })
 
+test('the costs of 1 to 100 devices are told, with front ends in another process', t => {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(root, 'dist/bench/scale/scale.js'), '--quick', '--only=devices'],
+    { encoding: 'utf8' },
+  )
+  t.log(stdout, stderr)
+  t.is(status, 0)
+  t.regex(stdout, /^devices, each with a pipeline +100 /m)
+})
+
 for (const [fault, says] of [
   ['lose', /received at port 1/],
   ['alter', /corrupted at port 1/],
