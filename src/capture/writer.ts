@@ -129,7 +129,12 @@ export class PcapngWriter {
     const error = new VhostError(
       'ERR_VHOST_CAPTURE_FAILED',
       `the capture ${path === undefined ? 'stream' : path} failed (${cause.message})`,
-      { path, reason, cause, fix: 'packets go on, and are not captured' },
+      {
+        path,
+        reason,
+        cause,
+        fix: 'mend that, or capture to another place; packets go on meanwhile, and are not captured',
+      },
     )
     if (!this.#events.observed) process.emitWarning(error)
     this.#tell({ type: 'failed', path, error })
