@@ -63,6 +63,6 @@ inline constexpr uint32_t kCallDeadlineMs = 100;
 /// beyond these, what else comes that is neither memory nor a notifier stays open until one of them is free.
 inline constexpr uint32_t kClosers = 16;
 /// How long one without work stays for more.
-inline constexpr std::chrono::seconds kCloserStays{1};
+inline constexpr std::chrono::seconds kBlockingThreadStays{1};
 
 }  // namespace rxvhost
