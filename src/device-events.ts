@@ -39,9 +39,17 @@ export function deviceEvent(event: SessionEvent, of: { path: string; id: number 
       removed: featureNames(event.before & ~event.features),
     }
   if (event.type !== 'fault') return event
-  const { code, message, ring, request, fix, reason } = event
+  const { code, message, ring, request, fix, reason, detail } = event
   const { path, id: device } = of
-  const error = new VhostError(code, `${message} (${reason})`, { path, device, ring, request, fix, reason })
+  const error = new VhostError(code, `${message} (${reason})`, {
+    path,
+    device,
+    ring,
+    request,
+    fix,
+    reason,
+    detail,
+  })
   return { type: 'fault', error, ring }
 }
 

@@ -2,20 +2,18 @@
 // code, their results go back in, and its events come out. It owns the native device and the ports of its rings. It
 // knows no rxjs and no driver.
 
-import { encodeMessage, VERSION } from './control/codec.js'
 import type { SessionEvent } from './control/events.js'
 import { initialState, isAsk, step } from './control/session.js'
-import type { Ask, Effect, Input, SessionOptions, State } from './control/types.js'
+import type { Effect, Input, SessionOptions, State } from './control/types.js'
 import type { RingPort } from './data/ring-port.js'
 import { RingPorts } from './data/ring-ports.js'
 import { debugFor } from './debug.js'
+import { DeviceAsks } from './device-asks.js'
 import { deviceEvent, RateLimit } from './device-events.js'
 import { DeviceTrace, type TraceWatcher } from './device-trace.js'
-import { type AskResult, perform } from './effects.js'
+import { detailOf } from './effects.js'
 import type { DeviceEvent, PeerCredentials } from './events.js'
 import { native } from './native.js'
-import { reasonNumber } from './reasons.js'
-import { BackChannel } from './transport/back-channel.js'
 import type { Connection } from './transport/connection.js'
 
 const debug = debugFor('device')
@@ -29,6 +27,8 @@ export interface DeviceHandlers {
   ring(ring: number, runs: boolean): void
   /** Who wants to see each message. */
   trace?: TraceWatcher
+  /** Number of the driver; 0 = there is none. */
+  driver?: number
   /** Last call. The connection is closed, the native device gone, nothing of the guest is touched any more. */
   closed(): void
 }
@@ -46,7 +46,7 @@ export class DeviceSession {
   readonly #handlers: DeviceHandlers
   readonly #trace: DeviceTrace
   readonly #ports = new RingPorts()
-  readonly #channel = new BackChannel(reason => this.#feed({ kind: 'channel-lost', reason }))
+  readonly #asks: DeviceAsks
   readonly #rarps = new RateLimit(RARPS_A_SECOND)
   #state: State
   #inputs: Input[] = []
@@ -60,7 +60,8 @@ export class DeviceSession {
     this.#connection = connection
     this.#handlers = handlers
     this.#state = initialState(options)
-    this.id = native().deviceCreate()
+    this.id = native().deviceCreate(handlers.driver ?? 0)
+    this.#asks = new DeviceAsks(this.id, connection, later => this.#feed(later))
     this.#trace = new DeviceTrace(this.id, handlers.trace)
   }
 
@@ -98,7 +99,7 @@ export class DeviceSession {
   port(ring: number): RingPort {
     const running = this.#state.rings[ring]?.running ?? false
     return this.#ports.open(this.id, ring, running, reason =>
-      this.#feed({ kind: 'ring-fault', ring, reason }),
+      this.#feed({ kind: 'ring-fault', ring, reason, detail: detailOf(this.id, reason) }),
     )
   }
 
@@ -132,18 +133,12 @@ export class DeviceSession {
       for (const effect of effects) {
         if (!isAsk(effect)) this.#run(effect)
         else {
-          next = this.#perform(effect)
+          next = this.#asks.perform(effect)
           if (effect.kind === 'ring-fd' && effect.which === 0 && effect.fd === 0)
             this.#ports.kickLost(effect.ring)
         }
       }
     }
-  }
-
-  #perform(ask: Ask): AskResult {
-    if (ask.kind !== 'channel') return perform(this.id, ask)
-    if (this.#channel.open(ask.fd)) return { kind: 'result', value: 0 }
-    return { kind: 'result', value: -reasonNumber('fd_type'), reason: 'fd_type' }
   }
 
   #run(effect: Effect): void {
@@ -165,7 +160,7 @@ export class DeviceSession {
         break
       case 'tell-front-end':
         this.#trace.told(effect.request)
-        this.#channel.send(encodeMessage(effect.request, VERSION, new Uint8Array()))
+        this.#asks.tellFrontEnd(effect.request)
         break
       case 'close':
         this.#end(effect.code)
@@ -190,7 +185,7 @@ export class DeviceSession {
     this.#closed = true
     clearTimeout(this.#deadline)
     this.#connection.close()
-    this.#channel.close()
+    this.#asks.close()
     native().deviceDestroy(this.id)
     this.#handlers.event({ type: 'closed', reason })
     this.#handlers.closed()

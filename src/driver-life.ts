@@ -139,8 +139,7 @@ export class DriverLife {
     const wanted = this.#keepAlive && this.#isOpen
     if (wanted === this.#holding) return
     this.#holding = wanted
-    if (wanted) hold()
-    else letGo()
+    ;(wanted ? hold : letGo)()
   }
 
   #accept(connection: Connection): void {
@@ -162,6 +161,7 @@ export class DriverLife {
           this.events.next({ type: 'resource-pressure', path: this.#path, reason: event.reason })
       },
       closed: () => this.#leave(device, events),
+      driver: this.#origins.number,
       trace: this.trace,
       ring: (ring: number, runs: boolean) => connected.pairs.ringState(ring, runs),
     }

@@ -1,6 +1,7 @@
 // Where a driver's connections come from, by its options: it opens the origin anew for each first user. It knows no devices.
 import type { VhostDriverOptions } from './driver-options.js'
 import { VhostError } from './errors.js'
+import { native } from './native.js'
 import { groupId } from './transport/access.js'
 import { type Origin, type OriginHandlers, openOrigin } from './transport/origin.js'
 
@@ -9,11 +10,18 @@ export class DriverOrigins {
   readonly #options: VhostDriverOptions
   readonly #handlers: OriginHandlers
   #fdTaken = false
+  #number: number | undefined
 
   constructor(path: string, options: VhostDriverOptions, handlers: OriginHandlers) {
     this.#path = path
     this.#options = options
     this.#handlers = handlers
+  }
+
+  /** What its devices have in common for native code. */
+  get number(): number {
+    this.#number ??= native().driverNumber()
+    return this.#number
   }
 
   /** Listens, connects, or takes the socket that it was handed. */

@@ -1,5 +1,6 @@
 // Runs what a session asks of native code. Between device.ts, which feeds the results back, and the addon. It knows
 // what an effect means, not why it was asked.
+import type { MemoryAsk } from './control/asks.js'
 import type { Ask } from './control/types.js'
 import { native } from './native.js'
 import { reasonWord } from './reasons.js'
@@ -9,34 +10,27 @@ export interface AskResult {
   value: number
   lost?: number[]
   reason?: string
+  /** More about the reason, if it is known. */
+  detail?: string
 }
 
-/** Rings of one table that can be lost: all that a device may have. */
-const MAX_RINGS = 256
+/** Of a device; all can be lost by one change of its memory. */
+export const MAX_RINGS = 256
 
-const failedOr = (value: number): AskResult =>
+export const failedOr = (value: number): AskResult =>
   value < 0 ? { kind: 'result', value, reason: reasonWord(-value) } : { kind: 'result', value }
 
-function withLost(call: (lost: Uint32Array) => number): AskResult {
-  const lost = new Uint32Array(MAX_RINGS + 1)
-  const value = call(lost)
-  return { ...failedOr(value), lost: [...lost.subarray(1, 1 + lost[0])] }
-}
+/** core/memory/backing.h: Loss. */
+const losses = [undefined, 'truncated', 'no_backing']
 
-/** All but `channel`, which is a socket and no matter of the device's. */
-export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' }>): AskResult {
+/** Why the guest's memory is `memory_revoked`; for any other reason there is no more to know. */
+export const detailOf = (device: number, reason: string | undefined): string | undefined =>
+  reason === 'memory_revoked' ? losses[native().deviceLoss(device)] : undefined
+
+/** All but `channel`, which is a socket and no matter of the device's, and what waits for memory. */
+export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | MemoryAsk>): AskResult {
   const addon = native()
   switch (ask.kind) {
-    case 'map':
-      return withLost(lost =>
-        addon.deviceMap(device, BigUint64Array.from(ask.regions), Uint32Array.from(ask.fds), lost),
-      )
-    case 'add-region':
-      return failedOr(addon.deviceAddRegion(device, BigUint64Array.from(ask.region), ask.fd))
-    case 'remove-region':
-      return withLost(lost => addon.deviceRemoveRegion(device, BigUint64Array.from(ask.region), lost))
-    case 'set-log':
-      return failedOr(addon.deviceLog(device, BigUint64Array.of(ask.size, ask.offset), ask.fd))
     case 'log-call':
       return failedOr(addon.deviceLogCall(device, ask.fd))
     case 'log-buffers':
@@ -50,9 +44,9 @@ export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' }>):
     case 'start-ring': {
       const config = Uint32Array.of(ask.size, ask.base, ask.flags)
       // Native order: descriptors, used, available, log.
-      return failedOr(
-        addon.ringStart(device, ask.ring, config, BigUint64Array.from(ask.addresses), ask.features),
-      )
+      const addresses = BigUint64Array.from(ask.addresses)
+      const result = failedOr(addon.ringStart(device, ask.ring, config, addresses, ask.features))
+      return { ...result, detail: detailOf(device, result.reason) }
     }
     case 'stop-ring':
       // -1 is an answer (it was not running), not a reason.

@@ -50,6 +50,8 @@ export interface VhostErrorDetail {
   fix?: string
   /** Short stable word for the cause, for instance `head_range` or `mem_map`. */
   reason?: string
+  /** More about the reason, where it is known: of `memory_revoked`, `truncated` or `no_backing`. */
+  detail?: string
   /** The error beneath, if one was caught. */
   cause?: unknown
 }
@@ -70,6 +72,8 @@ export class VhostError extends Error {
   readonly fix?: string
   /** Short stable word for the cause. */
   readonly reason?: string
+  /** More about the reason, where it is known. */
+  readonly detail?: string
 
   constructor(code: VhostErrorCode, message: string, detail: VhostErrorDetail = {}) {
     const fix = detail.fix ?? usualFixes[code]
@@ -85,5 +89,6 @@ export class VhostError extends Error {
     this.request = detail.request
     this.fix = fix
     this.reason = detail.reason
+    this.detail = detail.detail
   }
 }

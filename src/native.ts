@@ -13,6 +13,7 @@ import { addonFix, findAddon } from './addon-path.js'
 import type { AddonBpf } from './bpf/native-bpf.js'
 import { VhostError } from './errors.js'
 import type { AddonGuest, AddonRawFds } from './guest/native-guest.js'
+import type { AddonMemory } from './native-memory.js'
 import type { AddonTap } from './tap/native-tap.js'
 
 export type FdToken = number
@@ -66,18 +67,11 @@ interface AddonWakeup {
 
 /** Devices, their memory and rings. Negative results are reasons. */
 interface AddonDevices {
-  deviceCreate(): number
+  /** One that no other driver of the process has. */
+  driverNumber(): number
+  /** `driver`: devices of one share the threads that map their memory. */
+  deviceCreate(driver: number): number
   deviceDestroy(device: number): void
-  /**
-   * `regions`: guest address, size, user address, mmap offset of each. `lost[0]` = count of rings that stopped. Returns
-   * how many regions of the device lie in files on a disk.
-   */
-  deviceMap(device: number, regions: BigUint64Array, tokens: Uint32Array, lost: Uint32Array): number
-  /** `region` as in `regions`, once; returns what deviceMap does. */
-  deviceAddRegion(device: number, region: BigUint64Array, token: FdToken): number
-  deviceRemoveRegion(device: number, region: BigUint64Array, lost: Uint32Array): number
-  /** `place`: the dirty log's size and offset in its file. */
-  deviceLog(device: number, place: BigUint64Array, token: FdToken): number
   deviceLogCall(device: number, token: FdToken): number
   deviceLogBuffers(device: number, on: boolean): number
   /** `address`: guest-physical, of the used ring. */
@@ -145,6 +139,7 @@ export interface Addon
   extends AddonSockets,
     AddonWakeup,
     AddonDevices,
+    AddonMemory,
     AddonQueues,
     AddonGuest,
     AddonRawFds,

@@ -5,6 +5,7 @@
 #include "addon/bpf.h"
 #include "addon/env.h"
 #include "addon/guest.h"
+#include "addon/memory_changes.h"
 #include "addon/queues.h"
 #include "addon/tap.h"
 #include "addon/wakeup.h"
@@ -23,6 +24,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   register_wakeup(env, exports);
   register_devices(env, exports);
   register_device_memory(env, exports);
+  register_memory_changes(env, exports);
   register_queues(env, exports);
   register_guest(env, exports);
   register_raw_fds(env, exports);

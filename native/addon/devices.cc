@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <algorithm>
+#include <atomic>
 
 #include "addon/args.h"
 #include "addon/env.h"
@@ -20,9 +21,18 @@ QueueTable& queues(AddonEnv& env) {
   return *env.queues;
 }
 
-// deviceCreate(): id
+// driverNumber(): one that no other driver of this process has
+Napi::Value driver_number(const Napi::CallbackInfo& info) {
+  static std::atomic<uint32_t> last = 0;
+  return number(info, ++last);
+}
+
+// deviceCreate(driver): id
 Napi::Value device_create(const Napi::CallbackInfo& info) {
-  auto device = Registry::get().create();
+  Args args(info);
+  const uint32_t driver = args.u32(0);
+  if (!args.ok()) return info.Env().Undefined();
+  auto device = Registry::get().create(driver);
   queues(env_of(info.Env())).devices.push_back(device->id());
   return number(info, device->id());
 }
@@ -36,29 +46,6 @@ void device_destroy(const Napi::CallbackInfo& info) {
   if (it == mine.end()) return;
   mine.erase(it);
   Registry::get().destroy(id);
-}
-
-// deviceMap(id, regions: BigUint64Array of [gpa, size, uaddr, offset]…, tokens: Uint32Array, lost:
-// Uint32Array): regions on a disk, or a negative reason
-Napi::Value device_map(const Napi::CallbackInfo& info) {
-  Args args(info);
-  const uint32_t id = args.u32(0);
-  const auto regions = args.array<uint64_t>(1, napi_biguint64_array);
-  const auto tokens = args.words(2);
-  const auto lost_out = args.words(3);
-  if (!args.ok()) return info.Env().Undefined();
-  AddonEnv& env = env_of(info.Env());
-  std::vector<Fd> fds;
-  for (const uint32_t token : tokens) fds.push_back(env.fds.take(token));
-  auto device = Registry::get().find(id);
-  if (!device) return refused(info, Reason::device_gone);
-  std::vector<RegionSpec> specs;
-  for (size_t i = 0; i + 4 <= regions.size(); i += 4)
-    specs.push_back({regions[i], regions[i + 1], regions[i + 2], regions[i + 3]});
-  std::vector<uint32_t> lost;
-  const Reason reason = device->map(specs, std::move(fds), &lost);
-  fill_list(lost_out, lost);
-  return reason == Reason::none ? number(info, device->regions_on_disk()) : refused(info, reason);
 }
 
 // ringFd(id, ring, which: 0 kick | 1 call | 2 error, token)
@@ -132,7 +119,7 @@ Napi::Value reason_names(const Napi::CallbackInfo& info) {
 void register_devices(Napi::Env env, Napi::Object exports) {
   add_function(env, exports, "deviceCreate", device_create);
   add_function(env, exports, "deviceDestroy", device_destroy);
-  add_function(env, exports, "deviceMap", device_map);
+  add_function(env, exports, "driverNumber", driver_number);
   add_function(env, exports, "ringFd", ring_fd);
   add_function(env, exports, "ringStart", ring_start);
   add_function(env, exports, "ringStop", ring_stop);

@@ -13,11 +13,12 @@
 
 namespace rxvhost::addon {
 
-class Wakeup;       // addon/wakeup.h: one epoll, nested in one uv_poll
-class QueueTable;   // addon/queues.h: handles on devices and rings, and the packet pool
-class GuestTable;   // addon/guest.h: the front end in-process
-class FilterTable;  // addon/bpf.h: compiled filter expressions
-class TapTable;     // addon/tap.h: TAP interfaces
+class Wakeup;         // addon/wakeup.h: one epoll, nested in one uv_poll
+class QueueTable;     // addon/queues.h: handles on devices and rings, and the packet pool
+class GuestTable;     // addon/guest.h: the front end in-process
+class FilterTable;    // addon/bpf.h: compiled filter expressions
+class TapTable;       // addon/tap.h: TAP interfaces
+class MemoryChanges;  // addon/memory_changes.h: under way on other threads
 
 struct AddonEnv {
   AddonEnv();
@@ -30,6 +31,7 @@ struct AddonEnv {
   std::unique_ptr<GuestTable> guests;
   std::unique_ptr<FilterTable> filters;
   std::unique_ptr<TapTable> taps;
+  std::unique_ptr<MemoryChanges> memory_changes;
 };
 
 /// The calling env's instance. Raw callbacks on the hot path get it as their data pointer instead.
@@ -41,6 +43,7 @@ void register_sockets(Napi::Env env, Napi::Object exports);
 void register_wakeup(Napi::Env env, Napi::Object exports);
 void register_devices(Napi::Env env, Napi::Object exports);
 void register_device_memory(Napi::Env env, Napi::Object exports);
+void register_memory_changes(Napi::Env env, Napi::Object exports);
 void register_queues(Napi::Env env, Napi::Object exports);
 void register_guest(Napi::Env env, Napi::Object exports);
 void register_raw_fds(Napi::Env env, Napi::Object exports);

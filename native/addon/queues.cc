@@ -12,6 +12,7 @@
 
 #include "addon/args.h"
 #include "addon/env.h"
+#include "addon/functions.h"
 #include "addon/hot.h"
 #include "addon/show.h"
 #include "addon/wakeup.h"
@@ -170,9 +171,9 @@ Napi::Value queue_open(const Napi::CallbackInfo& info) {
   const uint32_t index = args.u32(1), account = args.u32(2);
   if (!args.ok()) return info.Env().Undefined();
   Reason reason = !device ? Reason::device_gone : index >= kMaxRings ? Reason::vq_index : Reason::none;
-  if (reason != Reason::none) return Napi::Number::New(info.Env(), -static_cast<int>(reason));
+  if (reason != Reason::none) return refused(info, reason);
   if (!env.queues) env.queues = std::make_unique<QueueTable>(env);
-  return Napi::Number::New(info.Env(), env.queues->open(std::move(device), index, account));
+  return number(info, env.queues->open(std::move(device), index, account));
 }
 
 QueueTable::Queue* queue_arg(const Napi::CallbackInfo& info) {
@@ -194,13 +195,13 @@ Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   AddonEnv& env = env_of(info.Env());
   const Reason reason = queue ? env.queues->watch(*queue, Args(info).u32(1)) : Reason::device_gone;
-  return Napi::Number::New(info.Env(), -static_cast<int>(reason));
+  return refused(info, reason);
 }
 
 // queueFault(handle): reason of the latch, 0 = none
 Napi::Value queue_fault(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
-  return Napi::Number::New(info.Env(), queue ? static_cast<int>(queue->ring->fault()) : 0);
+  return number(info, queue ? static_cast<int>(queue->ring->fault()) : 0);
 }
 
 // queueReadsZero(handle): the ring looks as if nobody ever wrote it
@@ -227,7 +228,7 @@ Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area a
 // lingered(): nanoseconds that this env has spent in linger(), at empty rings
 Napi::Value lingered(const Napi::CallbackInfo& info) {
   const AddonEnv& env = env_of(info.Env());
-  return Napi::Number::New(info.Env(), env.queues ? static_cast<double>(env.queues->lingered.count()) : 0);
+  return number(info, env.queues ? static_cast<double>(env.queues->lingered.count()) : 0);
 }
 
 // poolOpen(bytes): the arrays of src/data/pool.ts. One pool per env: a second call gives undefined.
@@ -259,15 +260,15 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   hot_function(env, exports, "arm", arm);
   hot_function(env, exports, "suppress", suppress);
   hot_function(env, exports, "linger", linger);
-  exports.Set("queueOpen", Napi::Function::New(env, queue_open));
-  exports.Set("queueClose", Napi::Function::New(env, queue_close));
-  exports.Set("queueWatch", Napi::Function::New(env, queue_watch));
-  exports.Set("queueUnwatch", Napi::Function::New(env, queue_unwatch));
-  exports.Set("queueFault", Napi::Function::New(env, queue_fault));
-  exports.Set("queueReadsZero", Napi::Function::New(env, queue_reads_zero));
-  exports.Set("queueCounters", Napi::Function::New(env, queue_counters));
-  exports.Set("lingered", Napi::Function::New(env, lingered));
-  exports.Set("poolOpen", Napi::Function::New(env, pool_open));
+  add_function(env, exports, "queueOpen", queue_open);
+  add_function(env, exports, "queueClose", queue_close);
+  add_function(env, exports, "queueWatch", queue_watch);
+  add_function(env, exports, "queueUnwatch", queue_unwatch);
+  add_function(env, exports, "queueFault", queue_fault);
+  add_function(env, exports, "queueReadsZero", queue_reads_zero);
+  add_function(env, exports, "queueCounters", queue_counters);
+  add_function(env, exports, "lingered", lingered);
+  add_function(env, exports, "poolOpen", pool_open);
 }
 
 }  // namespace rxvhost::addon

@@ -90,7 +90,7 @@ class Ours final : public BackEnd {
   }
 
   Pool pool_;
-  Device device_{1};
+  Device device_{1, 0};
   Virtqueue* to_guest_ = nullptr;
   Virtqueue* from_guest_ = nullptr;
   uint32_t slots_[kMaxBurstMeasured];

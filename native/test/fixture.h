@@ -30,6 +30,15 @@ inline std::shared_ptr<const MemorySnapshot> share(int memfd, uint64_t guest, ui
   return memory;
 }
 
+/// ADD_MEM_REG.
+inline Reason add(const std::shared_ptr<const MemorySnapshot>& memory, const RegionSpec& spec, Fd fd,
+                  std::shared_ptr<const MemorySnapshot>* out) {
+  Backings files = memory->backings();
+  Region region{};
+  const Reason reason = open_region(spec, std::move(fd), &files, &region);
+  return reason == Reason::none ? memory->add(region, out) : reason;
+}
+
 inline RingConfig config_of(const guest::RingPlace& place, uint32_t size, uint64_t features) {
   return {size, 0, kUser + place.descriptors, kUser + place.used, kUser + place.available, features};
 }

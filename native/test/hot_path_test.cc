@@ -162,8 +162,9 @@ void moved_onto_poison() {
   Fd file(memfd_create("later", MFD_CLOEXEC));
   check(ftruncate(file.get(), 4096) == 0, "the file has its size");
   std::shared_ptr<const MemorySnapshot> next;
-  check(ring.queue.memory().add({0x4000'0000, 4096, 4 * kUser, 0}, Fd(fcntl(file.get(), F_DUPFD_CLOEXEC, 3)),
-                                &next) == Reason::none,
+  const auto now = std::make_shared<const MemorySnapshot>(ring.queue.memory());
+  check(add(now, {0x4000'0000, 4096, 4 * kUser, 0}, Fd(fcntl(file.get(), F_DUPFD_CLOEXEC, 3)), &next) ==
+            Reason::none,
         "a region is added");
   check(ftruncate(file.get(), 0) == 0, "its file is truncated");
   *const_cast<volatile uint8_t*>(next->regions().back().host) = 1;

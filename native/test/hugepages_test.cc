@@ -67,7 +67,7 @@ void odd_region() {
   const RegionSpec spec{0x1000'0000, kHuge + 37, kUser, 100};
   {
     auto memory = std::make_shared<const MemorySnapshot>();
-    check(memory->add(spec, Fd(dup(file.get())), &memory) == Reason::none, "C6: mapped");
+    check(add(memory, spec, Fd(dup(file.get())), &memory) == Reason::none, "C6: mapped");
     const Region* last = nullptr;
     const auto at = [&](uint64_t offset) {
       return memory->translate<Access::write>(spec.guest + offset, 8, &last);
@@ -99,12 +99,13 @@ void pool_runs_dry() {
   }
   const RegionSpec spec{0x1000'0000, pages * kHuge, kUser, 0};
   auto memory = std::make_shared<const MemorySnapshot>();
-  check(memory->add(spec, huge_file(pages), &memory) == Reason::none,
+  check(add(memory, spec, huge_file(pages), &memory) == Reason::none,
         "C8: nothing is reserved, so it is mapped");
   const Region* last = nullptr;
   for (uint64_t page = 0; page < pages; page++)
     *memory->translate<Access::write>(spec.guest + page * kHuge, 8, &last).data = 1;
   check(memory->poisoned(), "C8: the page that is not there is memory that was taken away");
+  check(memory->loss() == Loss::no_backing, "C8: and not by a file that was truncated");
   *memory->translate<Access::write>(spec.guest, 8, &last).data = 1;
 }
 

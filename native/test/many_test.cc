@@ -1,5 +1,6 @@
 // What there may be thousands of: mapped ranges under the SIGBUS guard. The table that the handler reads
 // grows in chunks while it may be read.
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <memory>
@@ -14,13 +15,16 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr size_t kMany = 1000;  // several chunks
 
+Backings files;  // of all: so few stay open
+
 struct Shared {
   Fd file;
   std::shared_ptr<const Mapping> mapping;
 
   Shared() : file(memfd_create("many", MFD_CLOEXEC)) {
     check(ftruncate(file.get(), kPage) == 0, "the file has its size");
-    check(Mapping::open(file, 0, kPage, &mapping) == Reason::none, "it maps");
+    Fd shared(fcntl(file.get(), F_DUPFD_CLOEXEC, 3));
+    check(Mapping::open(std::move(shared), 0, kPage, &files, &mapping) == Reason::none, "it maps");
   }
   void revoke() { check(ftruncate(file.get(), 0) == 0, "the file is cut"); }
   uint8_t touch() const { return *static_cast<volatile uint8_t*>(mapping->base()); }

@@ -43,14 +43,14 @@ void file_systems() {
 
 void sealed() {
   Snapshot memory = std::make_shared<MemorySnapshot>();
-  check(memory->add(kTwoPages, two_pages(F_SEAL_SHRINK | F_SEAL_GROW), &memory) == Reason::none,
+  check(add(memory, kTwoPages, two_pages(F_SEAL_SHRINK | F_SEAL_GROW), &memory) == Reason::none,
         "seals of the size are welcome");
   const Snapshot before = memory;
   RegionSpec other = kTwoPages;
   other.guest += 16 * kPage;
   other.user += 16 * kPage;
   for (const int seal : {F_SEAL_WRITE, F_SEAL_FUTURE_WRITE}) {
-    check(memory->add(other, two_pages(seal), &memory) == Reason::mem_map, "C12: refused");
+    check(add(memory, other, two_pages(seal), &memory) == Reason::mem_map, "C12: refused");
     check(memory == before, "C12: the table is the one before");
     std::vector<Fd> fds;
     fds.push_back(two_pages(seal));
@@ -63,11 +63,11 @@ void only_a_name() {
   const Fd file = two_pages(0);
   const std::string path = "/proc/self/fd/" + std::to_string(file.get());
   Snapshot memory = std::make_shared<MemorySnapshot>();
-  check(memory->add(kTwoPages, Fd(open(path.c_str(), O_PATH | O_CLOEXEC)), &memory) == Reason::fd_type,
+  check(add(memory, kTwoPages, Fd(open(path.c_str(), O_PATH | O_CLOEXEC)), &memory) == Reason::fd_type,
         "C11: O_PATH");
-  check(memory->add(kTwoPages, Fd(open("/dev", O_DIRECTORY | O_CLOEXEC)), &memory) == Reason::fd_type,
+  check(add(memory, kTwoPages, Fd(open("/dev", O_DIRECTORY | O_CLOEXEC)), &memory) == Reason::fd_type,
         "C11: a folder");
-  check(memory->add(kTwoPages, Fd(open("/dev/zero", O_RDWR | O_CLOEXEC)), &memory) == Reason::fd_type,
+  check(add(memory, kTwoPages, Fd(open("/dev/zero", O_RDWR | O_CLOEXEC)), &memory) == Reason::fd_type,
         "C11: a device");
   check(memory->regions().empty(), "nothing is mapped");
 }
@@ -76,10 +76,10 @@ void last_address() {
   RegionSpec top = kTwoPages;
   top.guest = top.user = 0 - top.size;
   Snapshot memory = std::make_shared<MemorySnapshot>();
-  check(memory->add(top, two_pages(0), &memory) == Reason::none, "the last two pages of all");
+  check(add(memory, top, two_pages(0), &memory) == Reason::none, "the last two pages of all");
   RegionSpec above = kTwoPages;
   above.guest = above.user = top.guest - kPage;
-  check(memory->add(above, two_pages(0), &memory) == Reason::mem_overlap, "C4: at the top too");
+  check(add(memory, above, two_pages(0), &memory) == Reason::mem_overlap, "C4: at the top too");
   const Region* last = nullptr;
   // Both ways to look: by the table, and by the region that was hit before.
   for (int look = 0; look < 2; look++) {

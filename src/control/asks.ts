@@ -3,7 +3,7 @@
 /** Names an fd that native code owns; 0 is none. */
 export type FdToken = number
 
-/** At most one a step, and always the last effect: its result is fed back before anything else happens. */
+/** At most one a step, and always the last effect: nothing but an end of the session is served before its result is fed back. */
 export type Ask =
   | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
   /** fd 0: none, the former one is dropped. */
@@ -48,6 +48,12 @@ const asks: Record<Ask['kind'], true> = {
 }
 
 export const isAsk = (effect: { kind: string }): effect is Ask => effect.kind in asks
+
+/** Carried out by threads that may wait, since the file of a front end can keep them for long: the result comes later. */
+export type MemoryAsk = Extract<Ask, { kind: 'map' | 'add-region' | 'remove-region' | 'set-log' }>
+
+export const isMemoryAsk = (ask: Ask): ask is MemoryAsk =>
+  ask.kind === 'map' || ask.kind === 'add-region' || ask.kind === 'remove-region' || ask.kind === 'set-log'
 
 /** The fds that an ask hands over; 0 names none. */
 export function fdsOf(ask: Ask): FdToken[] {

@@ -31,7 +31,12 @@ export class Draft {
     this.effects.push({ kind: 'event', event })
   }
 
-  fault(code: FaultCode, reason: string, message: string, more: { ring?: number; fix?: string } = {}): void {
+  fault(
+    code: FaultCode,
+    reason: string,
+    message: string,
+    more: { ring?: number; fix?: string; detail?: string } = {},
+  ): void {
     this.tell({ type: 'fault', code, reason, message, ...more })
   }
 
@@ -44,15 +49,21 @@ export class Draft {
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
 
-  /** The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. */
-  revoke(starting?: number): void {
+  /**
+   * The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. `detail`: `truncated`, or
+   * `no_backing` if the front end is not to blame; undefined if nobody knows.
+   */
+  revoke(detail?: string, starting?: number): void {
     const { state } = this
     for (const [i, ring] of state.rings.entries())
       if (ring.running || i === starting) ring.latched = 'memory_revoked'
     this.latches++
     if (state.revoked) return
     state.revoked = true
-    this.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'the front end took its memory away')
+    const used = detail === 'no_backing'
+    const what = used ? 'there was no page left for memory' : 'the front end took its memory away'
+    const fix = used ? 'give its tmpfs or its pool of huge pages more room, or QEMU prealloc=on' : undefined
+    this.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', what, { detail, fix })
   }
 
   /** A front end without share=on shows itself in several ways; it is told once a connection. */

@@ -48,6 +48,8 @@ export type SessionEvent =
       reason: string
       ring?: number
       request?: string
+      /** More about the reason. */
+      detail?: string
       message: string
       fix?: string
     }

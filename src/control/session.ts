@@ -26,7 +26,8 @@ export const isPending = (state: State): boolean => state.pending !== null
 export function step(from: State, input: Input): Step {
   const draft = new Draft(from)
   const { state } = draft
-  if (state.pending && input.kind !== 'result') state.backlog.push(input)
+  if (state.pending && input.kind === 'hang-up') abandon(draft, input.reason)
+  else if (state.pending && input.kind !== 'result') state.backlog.push(input)
   else {
     accept(draft, input)
     while (!state.pending && state.backlog.length > 0) accept(draft, state.backlog.shift() as Input)
@@ -40,8 +41,8 @@ function accept(draft: Draft, input: Input): void {
     if (input.kind === 'message') closeFds(draft, input.message.fds)
   } else if (input.kind === 'message') begin(draft, input.message)
   else if (input.kind === 'result') resume(draft, input)
-  else if (input.kind === 'ring-fault') ringFault(draft, input.ring, input.reason)
-  else if (input.kind === 'memory-fault') memoryFault(draft)
+  else if (input.kind === 'ring-fault') ringFault(draft, input)
+  else if (input.kind === 'memory-fault') memoryFault(draft, input.detail)
   else if (input.kind === 'hang-up') close(draft, input.reason)
   else if (input.kind === 'config') changeConfig(draft, input.bytes)
   else if (input.kind === 'channel-lost') channelLost(draft, input.reason)
@@ -101,7 +102,7 @@ function ask(draft: Draft, pending: Pending): void {
   draft.effects.push(pending.asks[0])
 }
 
-function resume(draft: Draft, { value, lost, reason }: Input & { kind: 'result' }): void {
+function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: 'result' }): void {
   const { pending } = draft.state
   if (!pending) return
   draft.state.pending = null
@@ -113,7 +114,7 @@ function resume(draft: Draft, { value, lost, reason }: Input & { kind: 'result' 
   }
   const why = reason ?? `reason ${-value}`
   if (asked.kind === 'start-ring') {
-    if (why === 'memory_revoked') draft.revoke(asked.ring)
+    if (why === 'memory_revoked') draft.revoke(detail, asked.ring)
     else draft.latch(asked.ring, why)
     proceed(draft, { ...pending, asks })
   } else {
@@ -155,9 +156,9 @@ const noMessage: Pending = {
   reply: null,
 }
 
-function ringFault(draft: Draft, ring: number, reason: string): void {
+function ringFault(draft: Draft, { ring, reason, detail }: Input & { kind: 'ring-fault' }): void {
   if (reason === 'mem_not_shared') draft.notShared(ring)
-  else if (reason === 'memory_revoked') memoryFault(draft)
+  else if (reason === 'memory_revoked') memoryFault(draft, detail)
   else if (draft.state.rings[ring]?.running) {
     draft.latch(ring, reason)
     proceed(draft, noMessage)
@@ -165,15 +166,24 @@ function ringFault(draft: Draft, ring: number, reason: string): void {
 }
 
 /** All rings stop; the front end can still ask for their bases. */
-function memoryFault(draft: Draft): void {
+function memoryFault(draft: Draft, detail?: string): void {
   if (draft.state.revoked || draft.state.regions.length === 0) return
-  draft.revoke()
+  draft.revoke(detail)
   proceed(draft, noMessage)
 }
 
 /** What we had to say is lost; the device needs no channel to work. */
 function channelLost(draft: Draft, reason: string): void {
   draft.fault('ERR_VHOST_PROTOCOL', reason, 'the channel to the front end was closed')
+}
+
+/** The end does not wait for what was asked: that may last for as long as the front end likes. */
+function abandon(draft: Draft, code: string): void {
+  const { pending, backlog } = draft.state
+  const unread = backlog.flatMap(input => (input.kind === 'message' ? input.message.fds : []))
+  closeFds(draft, [...(pending?.asks.slice(1).flatMap(fdsOf) ?? []), ...unread])
+  Object.assign(draft.state, { pending: null, backlog: [] })
+  close(draft, code)
 }
 
 /** Destroying the device stops its rings; nothing needs to be asked any more. */

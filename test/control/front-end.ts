@@ -52,8 +52,8 @@ export interface Reply {
   payload: Uint8Array
 }
 
-/** Answers to asks: undefined = success. */
-export type Native = (ask: Ask) => { value: number; lost?: number[]; reason?: string } | undefined
+/** Answers to asks: undefined = success; `later` = the test gives it, as an input. */
+export type Native = (ask: Ask) => { value: number; lost?: number[]; reason?: string } | 'later' | undefined
 
 export class FrontEnd {
   state: State
@@ -86,7 +86,8 @@ export class FrontEnd {
         if (i !== effects.length - 1) throw new Error('an ask must be the last effect')
         this.asks.push(effect)
         this.disposed.push(...fdsOf(effect))
-        next = { kind: 'result', ...(this.native(effect) ?? this.#success(effect, before)) }
+        const answer = this.native(effect) ?? this.#success(effect, before)
+        if (answer !== 'later') next = { kind: 'result', ...answer }
       }
     }
     return this.effects

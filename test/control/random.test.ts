@@ -132,6 +132,8 @@ const outcome = fc.record({
   lost: fc.constantFrom([], [], [], [1], [0, 7]),
   /** An input that comes before the result does. */
   interrupts: fc.integer({ min: 0, max: 9 }).map(n => n === 0),
+  /** The connection ends before the result comes. */
+  ends: fc.integer({ min: 0, max: 99 }).map(n => n === 0),
 })
 
 test('B2: random sequences of requests, faults and results', t => {
@@ -151,8 +153,8 @@ test('B2: random sequences of requests, faults and results', t => {
         const feed = (input: Input) => {
           const wasPending = isPending(session)
           const { state: next, effects } = step(session, input)
-          if (wasPending && input.kind !== 'result' && effects.length > 0)
-            throw new Error('acts while it waits')
+          const mayAct = input.kind === 'result' || input.kind === 'hang-up'
+          if (wasPending && !mayAct && effects.length > 0) throw new Error('acts while it waits')
           session = next
           const asks = effects.filter(isAsk)
           if (asks.length > 1 || (asks.length === 1 && asks[0] !== effects.at(-1)))
@@ -178,12 +180,13 @@ test('B2: random sequences of requests, faults and results', t => {
         for (const item of inputs) {
           feed(inputOf(item))
           while (isPending(session)) {
-            const { fails, lost, interrupts } = outcomes.next().value
+            const { fails, lost, interrupts, ends } = outcomes.next().value
             if (interrupts)
               feed({
                 kind: 'message',
                 message: { request: 1, flags: 1, payload: new Uint8Array(), fds: [fds++] },
               })
+            if (ends) feed({ kind: 'hang-up', reason: 'hang_up' })
             const stop = asked?.kind === 'stop-ring'
             feed(
               fails

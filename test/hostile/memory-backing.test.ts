@@ -92,8 +92,8 @@ else
       stage.feed(frameOf(9, 1000))
       await until('the fault', () => scene.faults.length > 0)
       t.deepEqual(
-        scene.faults.map(({ code, reason }) => [code, reason]),
-        [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked']],
+        scene.faults.map(({ code, reason, detail }) => [code, reason, detail]),
+        [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'no_backing']],
       )
       for (const { index } of front.rings) await front.ask(REQUEST.GET_VRING_BASE, state(index, 0))
       // The same table again, once there is room.

@@ -17,8 +17,8 @@ async function isRevoked(scene: Scene, front: HostileFrontEnd): Promise<void> {
   stage.feed(frameOf(1))
   await turns(A_WHILE)
   t.deepEqual(
-    scene.faults.map(({ code, reason }) => [code, reason]),
-    [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked']],
+    scene.faults.map(({ code, reason, detail }) => [code, reason, detail]),
+    [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'truncated']],
     'one fault',
   )
   const stopped = scene.events('ring-stopped').map(({ ring, reason }) => `${ring} ${reason}`)
@@ -120,8 +120,8 @@ hostile('C7', 'truncated between the table and the start of the rings', async sc
   scene.stage.feed(frameOf(1))
   await until('a fault', () => scene.faults.length > 0)
   await turns(A_WHILE)
-  const faults = scene.faults.map(({ code, reason }) => [code, reason])
-  scene.t.deepEqual(faults, [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked']])
+  const faults = scene.faults.map(({ code, reason, detail }) => [code, reason, detail])
+  scene.t.deepEqual(faults, [['ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', 'truncated']])
   scene.t.is(scene.events('ring-started').length, scene.events('ring-stopped').length, 'no ring runs on')
   scene.t.deepEqual(scene.events('closed'), [])
 })

@@ -10,6 +10,10 @@ namespace rxvhost {
 /// Regions of one device: KVM's number of memory slots, less those that are not RAM, which is what QEMU can
 /// use. SET_MEM_TABLE brings 8 of them at most, ADD_MEM_REG one by one.
 inline constexpr uint32_t kMaxRegions = 509;
+/// Files of one device that stay open to be asked, after a fault, why a page was missing
+/// (core/memory/backing.h): those of a whole SET_MEM_TABLE. They are the process's descriptors, and a front
+/// end can send a file for each of its regions.
+inline constexpr uint32_t kMaxBackings = 8;
 /// Rings of one device: bits 0-7 of the u64 in SET_VRING_KICK are the ring index.
 inline constexpr uint32_t kMaxRings = 256;
 /// Entries of a split ring: virtio 1.2 §2.7, "Queue Size … maximum 32768".
@@ -62,7 +66,12 @@ inline constexpr uint32_t kCallDeadlineMs = 100;
 /// Threads that close what peers sent (core/base/closer.h). Each can be stuck for as long as a peer likes;
 /// beyond these, what else comes that is neither memory nor a notifier stays open until one of them is free.
 inline constexpr uint32_t kClosers = 16;
-/// How long one without work stays for more.
+/// Threads that map and unmap guests' memory (core/memory/memory_threads.h), and how many of them the devices
+/// of one driver may have: a second one, so that what sticks with one connection does not keep the next from
+/// work. As many drivers as it takes to have all of them stuck are not one front end.
+inline constexpr uint32_t kMemoryThreads = 64;
+inline constexpr uint32_t kMemoryThreadsEach = 2;
+/// How long one of either without work stays for more.
 inline constexpr std::chrono::seconds kBlockingThreadStays{1};
 
 }  // namespace rxvhost

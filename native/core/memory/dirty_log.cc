@@ -2,10 +2,11 @@
 
 namespace rxvhost {
 
-Reason DirtyLog::open(const Fd& fd, uint64_t size, uint64_t offset, std::shared_ptr<const DirtyLog>* out) {
+Reason DirtyLog::open(Fd fd, uint64_t size, uint64_t offset, std::shared_ptr<const DirtyLog>* out) {
   if (size == 0) return Reason::log_range;
   std::shared_ptr<const Mapping> mapping;
-  const Reason reason = Mapping::open(fd, offset, size, &mapping);
+  Backings own;  // its file is no guest's memory
+  const Reason reason = Mapping::open(std::move(fd), offset, size, &own, &mapping);
   if (reason == Reason::mem_range || reason == Reason::mem_file_size) return Reason::log_range;
   if (reason != Reason::none) return reason;
   uint8_t* bits = mapping->base() + offset;  // before the mapping moves

@@ -21,7 +21,7 @@ class DirtyLog {
   static constexpr uint32_t kPageShift = 12;
 
   /// Maps `size` bytes that begin `offset` bytes into the file. log_range: empty, or more than the file has.
-  static Reason open(const Fd& fd, uint64_t size, uint64_t offset, std::shared_ptr<const DirtyLog>* out);
+  static Reason open(Fd fd, uint64_t size, uint64_t offset, std::shared_ptr<const DirtyLog>* out);
 
   DirtyLog(std::shared_ptr<const Mapping> mapping, uint8_t* bits, uint64_t bytes)
       : mapping_(std::move(mapping)), bits_(bits), bytes_(bytes) {}
@@ -47,6 +47,7 @@ class DirtyLog {
 
   /// The file was truncated: marks go nowhere any more.
   bool poisoned() const { return mapping_->poisoned(); }
+  Loss loss() const { return mapping_->loss(); }
 
  private:
   std::shared_ptr<const Mapping> mapping_;

@@ -96,7 +96,8 @@ Reason look_at(const Fd& fd, FileFacts* out) {
   if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // O_PATH names a file, and can't be mapped
   // Files of tmpfs, which memfds are, and of hugetlbfs have seals, or the want of them; no other file has.
   // All else is asked for what the kernel knows by itself.
-  if (fcntl(fd.get(), F_GET_SEALS) < 0) {
+  const int seals = fcntl(fd.get(), F_GET_SEALS);
+  if (seals < 0) {
     struct statx known {};
     if (statx(fd.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &known) != 0 ||
         !S_ISREG(known.stx_mode))
@@ -111,8 +112,12 @@ Reason look_at(const Fd& fd, FileFacts* out) {
   if (kind == FileKind::may_block) return Reason::mem_fs_type;
   constexpr uint64_t kPage = 4096;
   const bool huge = system.f_type == HUGETLBFS_MAGIC;
-  *out = {static_cast<uint64_t>(file.st_size), huge ? static_cast<uint64_t>(file.st_blksize) : kPage,
-          kind == FileKind::disk};
+  *out = {static_cast<uint64_t>(file.st_size),
+          huge ? static_cast<uint64_t>(file.st_blksize) : kPage,
+          kind == FileKind::disk,
+          seals >= 0 && seals & F_SEAL_SHRINK,
+          file.st_dev,
+          file.st_ino};
   return Reason::none;
 }
 

@@ -25,6 +25,8 @@ struct FileFacts {
   uint64_t size;   // bytes
   uint64_t block;  // bytes that are mapped at a time
   bool on_disk;
+  bool keeps_size;  // sealed against being shortened
+  uint64_t device, inode;
 };
 
 /// fd_type: no regular file. mem_fs_type: one whose pages may block, or of a file system that this process

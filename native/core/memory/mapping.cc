@@ -6,7 +6,8 @@
 
 namespace rxvhost {
 
-Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_ptr<const Mapping>* out) {
+Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
+                     std::shared_ptr<const Mapping>* out) {
   FileFacts file{};
   if (Reason reason = look_at(fd, &file); reason != Reason::none) return reason;
   uint64_t end = 0, rounded = 0;
@@ -17,7 +18,8 @@ Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_p
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
   madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
-  *out = std::make_shared<Mapping>(static_cast<uint8_t*>(base), rounded, file.on_disk);
+  *out = std::make_shared<Mapping>(Shape{static_cast<uint8_t*>(base), rounded, end, file.on_disk},
+                                   backing_of(std::move(fd), file, known));
   return Reason::none;
 }
 
@@ -25,7 +27,7 @@ Reason Mapping::open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_p
 // same addresses from mmap and a SIGBUS of its own be taken for ours.
 Mapping::~Mapping() {
   { GuardedRange leave(std::move(range_)); }
-  munmap(base_, length_);
+  munmap(shape_.base, shape_.length);
 }
 
 }  // namespace rxvhost

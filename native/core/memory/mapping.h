@@ -7,6 +7,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/result.h"
+#include "core/memory/backing.h"
 #include "core/memory/sigbus_guard.h"
 
 namespace rxvhost {
@@ -15,23 +16,34 @@ class Mapping {
  public:
   /// Maps `fd` from its start to `offset + size`, rounded up to the file's block size: hugetlbfs maps and
   /// unmaps whole huge pages only. Checked against the file's length first, since mmap is not.
-  static Reason open(const Fd& fd, uint64_t offset, uint64_t size, std::shared_ptr<const Mapping>* out);
+  /// May last (core/memory/memory_threads.h), and so may its end. `known`: files of the same table, to which
+  /// this one may be added.
+  static Reason open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
+                     std::shared_ptr<const Mapping>* out);
 
-  Mapping(uint8_t* base, size_t length, bool on_disk)
-      : base_(base), length_(length), on_disk_(on_disk), range_(base, length) {}
+  struct Shape {
+    uint8_t* base;
+    size_t length;
+    uint64_t end;  // of what is wanted of the file
+    bool on_disk;
+  };
+  Mapping(const Shape& shape, std::shared_ptr<const Backing> backing)
+      : shape_(shape), backing_(std::move(backing)), range_(shape.base, shape.length) {}
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping();
 
-  uint8_t* base() const { return base_; }
+  uint8_t* base() const { return shape_.base; }
   bool poisoned() const { return range_.poisoned(); }
+  /// Why it is.
+  Loss loss() const { return poisoned() && backing_ ? backing_->loss(shape_.end) : Loss::unknown; }
+  const std::shared_ptr<const Backing>& backing() const { return backing_; }
   /// Neither tmpfs nor hugetlbfs: the file's pages come from a disk and go back to it.
-  bool on_disk() const { return on_disk_; }
+  bool on_disk() const { return shape_.on_disk; }
 
  private:
-  uint8_t* base_;
-  size_t length_;
-  bool on_disk_;
+  Shape shape_;
+  std::shared_ptr<const Backing> backing_;  // none: nobody can tell
   GuardedRange range_;
 };
 

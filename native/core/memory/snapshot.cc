@@ -40,15 +40,6 @@ Reason check(std::span<const RegionSpec> specs) {
   return Reason::none;
 }
 
-Reason open_region(const RegionSpec& spec, const Fd& fd, std::vector<Region>* regions) {
-  std::shared_ptr<const Mapping> mapping;
-  if (Reason reason = Mapping::open(fd, spec.offset, spec.size, &mapping); reason != Reason::none)
-    return reason;
-  uint8_t* host = mapping->base() + spec.offset;
-  regions->push_back({spec.guest, spec.size, spec.user, host, std::move(mapping)});
-  return Reason::none;
-}
-
 void sort_by_guest(std::vector<Region>& regions) {
   std::sort(regions.begin(), regions.end(),
             [](const Region& a, const Region& b) { return a.guest < b.guest; });
@@ -56,30 +47,42 @@ void sort_by_guest(std::vector<Region>& regions) {
 
 }  // namespace
 
+Reason open_region(const RegionSpec& spec, Fd fd, Backings* known, Region* out) {
+  if (Reason reason = check_range(spec); reason != Reason::none) return reason;
+  std::shared_ptr<const Mapping> mapping;
+  if (Reason reason = Mapping::open(std::move(fd), spec.offset, spec.size, known, &mapping);
+      reason != Reason::none)
+    return reason;
+  uint8_t* host = mapping->base() + spec.offset;
+  *out = {spec.guest, spec.size, spec.user, host, std::move(mapping)};
+  return Reason::none;
+}
+
 Reason MemorySnapshot::map(std::span<const RegionSpec> specs, std::vector<Fd> fds,
                            std::shared_ptr<const MemorySnapshot>* out) {
   if (specs.empty() || specs.size() > kMaxRegions || fds.size() != specs.size()) return Reason::mem_count;
   if (Reason reason = check(specs); reason != Reason::none) return reason;
   auto snapshot = std::make_shared<MemorySnapshot>();
-  snapshot->regions_.reserve(specs.size());
+  snapshot->regions_.resize(specs.size());
+  Backings files;
   for (size_t i = 0; i < specs.size(); i++)
-    if (Reason reason = open_region(specs[i], fds[i], &snapshot->regions_); reason != Reason::none)
+    if (Reason reason = open_region(specs[i], std::move(fds[i]), &files, &snapshot->regions_[i]);
+        reason != Reason::none)
       return reason;
   sort_by_guest(snapshot->regions_);
   *out = std::move(snapshot);
   return Reason::none;
 }
 
-Reason MemorySnapshot::add(const RegionSpec& spec, Fd fd, std::shared_ptr<const MemorySnapshot>* out) const {
-  if (Reason reason = check_range(spec); reason != Reason::none) return reason;
+Reason MemorySnapshot::add(const Region& region, std::shared_ptr<const MemorySnapshot>* out) const {
   auto next = std::make_shared<MemorySnapshot>(*this);
   const bool there =
-      std::any_of(regions_.begin(), regions_.end(), [&](const Region& r) { return same(r, spec); });
+      std::any_of(regions_.begin(), regions_.end(), [&](const Region& r) { return same(r, region); });
   if (!there) {
     if (regions_.size() >= kMaxRegions) return Reason::mem_count;
-    for (const Region& region : regions_)
-      if (overlap(region, spec)) return Reason::mem_overlap;
-    if (Reason reason = open_region(spec, fd, &next->regions_); reason != Reason::none) return reason;
+    for (const Region& other : regions_)
+      if (overlap(other, region)) return Reason::mem_overlap;
+    next->regions_.push_back(region);
     sort_by_guest(next->regions_);
   }
   *out = std::move(next);
@@ -152,6 +155,21 @@ uint8_t* MemorySnapshot::user_range(uint64_t user, uint64_t length) const {
 uint32_t MemorySnapshot::regions_on_disk() const {
   return static_cast<uint32_t>(
       std::count_if(regions_.begin(), regions_.end(), [](const Region& r) { return r.mapping->on_disk(); }));
+}
+
+Loss MemorySnapshot::loss() const {
+  Loss found = logging_.log ? logging_.log->loss() : Loss::unknown;
+  for (const Region& region : regions_)
+    if (found == Loss::unknown) found = region.mapping->loss();
+  return found;
+}
+
+Backings MemorySnapshot::backings() const {
+  Backings files;
+  for (const Region& region : regions_)
+    if (const auto& file = region.mapping->backing(); file && file->open())
+      if (std::ranges::find(files, file) == files.end()) files.push_back(file);
+  return files;
 }
 
 bool MemorySnapshot::poisoned() const {

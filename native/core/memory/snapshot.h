@@ -42,6 +42,9 @@ struct Span {
   uint32_t size;
 };
 
+/// Maps one: what may last of a change of the memory, and knows no table but `known`, its files.
+Reason open_region(const RegionSpec& spec, Fd fd, Backings* known, Region* out);
+
 class MemorySnapshot {
  public:
   /// All or nothing. `fds` are closed in every case.
@@ -49,7 +52,7 @@ class MemorySnapshot {
                     std::shared_ptr<const MemorySnapshot>* out);
   /// The same and one region more; the same again if it is there already, since QEMU before 8.0 adds each
   /// region once per queue pair.
-  Reason add(const RegionSpec& spec, Fd fd, std::shared_ptr<const MemorySnapshot>* out) const;
+  Reason add(const Region& region, std::shared_ptr<const MemorySnapshot>* out) const;
   /// The same without the region that has these addresses and this size; the same again if nothing is there.
   Reason remove(const RegionSpec& spec, std::shared_ptr<const MemorySnapshot>* out) const;
   std::shared_ptr<const MemorySnapshot> with(Logging logging) const;
@@ -82,6 +85,10 @@ class MemorySnapshot {
 
   /// The file behind a region, or behind the log, was truncated.
   bool poisoned() const;
+  /// Why: of the first such file of which it is known.
+  Loss loss() const;
+  /// The files that its regions lie in, as far as they are open.
+  Backings backings() const;
   /// How many regions lie in files on a disk.
   uint32_t regions_on_disk() const;
   std::span<const Region> regions() const { return regions_; }

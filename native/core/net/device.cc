@@ -1,5 +1,6 @@
 #include "core/net/device.h"
 
+#include "core/memory/memory_threads.h"
 #include "core/net/mtu.h"
 
 namespace rxvhost {
@@ -15,12 +16,12 @@ Virtqueue* Device::ring(uint32_t index) {
   return rings_[index].get();
 }
 
-Reason Device::map(std::span<const RegionSpec> specs, std::vector<Fd> fds, std::vector<uint32_t>* lost) {
-  std::shared_ptr<const MemorySnapshot> next;
-  if (Reason reason = MemorySnapshot::map(specs, std::move(fds), &next); reason != Reason::none)
-    return reason;
+Reason Device::set_table(const std::shared_ptr<const MemorySnapshot>& table, std::vector<uint32_t>* lost,
+                         FormerMemory* former) {
   std::lock_guard lock(mutex_);
-  adopt(next->with(logging_), lost);
+  if (destroyed_) return Reason::device_gone;
+  *former = in_force();
+  adopt(table->with(logging_), lost);
   return Reason::none;
 }
 
@@ -31,19 +32,23 @@ void Device::adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint3
     if (rings_[i] && rings_[i]->move(memory_) != Reason::none && lost != nullptr) lost->push_back(i);
 }
 
-Reason Device::add_region(const RegionSpec& spec, Fd fd) {
+Reason Device::add_region(const Region& region, FormerMemory* former) {
   std::lock_guard lock(mutex_);
+  if (destroyed_) return Reason::device_gone;
   const MemorySnapshot none;
   std::shared_ptr<const MemorySnapshot> next;
-  const Reason reason = (memory_ ? *memory_ : none).add(spec, std::move(fd), &next);
+  *former = in_force();
+  const Reason reason = (memory_ ? *memory_ : none).add(region, &next);
   if (reason == Reason::none) adopt(next->with(logging_), nullptr);
   return reason;
 }
 
-Reason Device::remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost) {
+Reason Device::remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost, FormerMemory* former) {
   std::lock_guard lock(mutex_);
+  if (destroyed_) return Reason::device_gone;
   if (!memory_) return Reason::none;
   std::shared_ptr<const MemorySnapshot> next;
+  *former = in_force();
   const Reason reason = memory_->remove(spec, &next);
   if (reason == Reason::none) adopt(std::move(next), lost);
   return reason;
@@ -54,16 +59,30 @@ uint32_t Device::regions_on_disk() {
   return memory_ ? memory_->regions_on_disk() : 0;
 }
 
-Reason Device::set_log(uint64_t size, uint64_t offset, Fd fd) {
-  std::shared_ptr<const DirtyLog> log;
-  if (Reason reason = DirtyLog::open(fd, size, offset, &log); reason != Reason::none) return reason;
+Backings Device::backings() {
   std::lock_guard lock(mutex_);
+  return memory_ ? memory_->backings() : Backings();
+}
+
+Loss Device::loss() {
+  std::shared_ptr<const MemorySnapshot> memory;
+  {
+    std::lock_guard lock(mutex_);
+    memory = memory_;
+  }
+  return memory ? memory->loss() : Loss::unknown;
+}
+
+Reason Device::set_log(const std::shared_ptr<const DirtyLog>& log, FormerMemory* former) {
+  std::lock_guard lock(mutex_);
+  if (destroyed_) return Reason::device_gone;
   if (memory_)
     for (const Region& region : memory_->regions())
       if (!log->covers(region.guest, region.size)) return Reason::log_range;
   for (auto& ring : rings_)
     if (ring && !ring->fits(*log)) return Reason::log_range;
-  log_with({std::move(log), logging_.call, logging_.buffers});
+  *former = in_force();
+  log_with({log, logging_.call, logging_.buffers});
   return Reason::none;
 }
 
@@ -100,12 +119,15 @@ Reason Device::start(uint32_t index, const RingConfig& config) {
   return queue->start(config, std::move(memory));
 }
 
-void Device::stop_all() {
+FormerMemory Device::stop_all() {
   std::lock_guard lock(mutex_);
+  destroyed_ = true;
   for (auto& ring : rings_)
     if (ring) ring->stop();
+  FormerMemory former = in_force();
   memory_.reset();
   logging_ = {};
+  return former;
 }
 
 // Never destroyed: an env can die after static destructors ran.
@@ -114,9 +136,9 @@ Registry& Registry::get() {
   return *registry;
 }
 
-std::shared_ptr<Device> Registry::create() {
+std::shared_ptr<Device> Registry::create(uint32_t driver) {
   std::lock_guard lock(mutex_);
-  auto device = std::make_shared<Device>(next_++);
+  auto device = std::make_shared<Device>(next_++, driver);
   devices_[device->id()] = device;
   return device;
 }
@@ -136,7 +158,7 @@ void Registry::destroy(uint32_t id) {
     device = std::move(it->second);
     devices_.erase(it);
   }
-  device->stop_all();
+  memory_threads().run(device->driver(), [former = device->stop_all()] {});
 }
 
 size_t Registry::size() {

@@ -15,23 +15,39 @@
 
 namespace rxvhost {
 
+/// What is in force no more, to be let go where that may last.
+struct FormerMemory {
+  std::shared_ptr<const MemorySnapshot> memory;
+  std::shared_ptr<const DirtyLog> log;
+};
+
 class Device {
  public:
-  explicit Device(uint32_t id) : id_(id) {}
+  Device(uint32_t id, uint32_t driver) : id_(id), driver_(driver) {}
   ~Device() { stop_all(); }
 
   uint32_t id() const { return id_; }
+  /// Any number that devices share which share threads for their memory (core/memory/memory_threads.h).
+  uint32_t driver() const { return driver_; }
   /// nullptr past kMaxRings. Rings are made when they are first named: most devices have two.
   Virtqueue* ring(uint32_t index);
-  /// Maps a new table and moves the running rings onto it; `lost` gets those that it does not hold. On
-  /// failure the old table stays in force.
-  Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds, std::vector<uint32_t>* lost);
+
+  // Memory comes mapped, and what it replaced goes to the caller (core/net/memory_change.h), since to map and
+  // to unmap may last. On failure, and once the device is destroyed, all stays as it was.
+  /// A new table, onto which the running rings move; `lost` gets those that it does not hold.
+  Reason set_table(const std::shared_ptr<const MemorySnapshot>& table, std::vector<uint32_t>* lost,
+                   FormerMemory* former);
   /// One region more (ADD_MEM_REG) or less (REM_MEM_REG), under the running rings.
-  Reason add_region(const RegionSpec& spec, Fd fd);
-  Reason remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost);
+  Reason add_region(const Region& region, FormerMemory* former);
+  Reason remove_region(const RegionSpec& spec, std::vector<uint32_t>* lost, FormerMemory* former);
   /// From here on writes are marked in another log. log_range: it is too small for the guest's memory, or for
-  /// a used ring; the former one stays in force.
-  Reason set_log(uint64_t size, uint64_t offset, Fd fd);
+  /// a used ring.
+  Reason set_log(const std::shared_ptr<const DirtyLog>& log, FormerMemory* former);
+  /// The files of the table in force.
+  Backings backings();
+  /// Why a page was missing, if the memory or its log was taken away.
+  Loss loss();
+
   /// Signalled when the log has changed; an empty Fd for nobody.
   void set_log_call(Fd fd);
   /// Are writes into buffers marked? (VHOST_F_LOG_ALL)
@@ -41,15 +57,18 @@ class Device {
   /// Of the table in force: regions whose pages come from a disk, which works and is slow.
   uint32_t regions_on_disk();
   Reason start(uint32_t index, const RingConfig& config);
-  void stop_all();
+  /// For good. What it had of its front end's memory.
+  FormerMemory stop_all();
 
  private:
+  FormerMemory in_force() const { return {memory_, logging_.log}; }
   void adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint32_t>* lost);
   void log_with(Logging logging);
 
-  const uint32_t id_;
+  const uint32_t id_, driver_;
   std::mutex mutex_;  // of the members below; never held together with a ring's lock by data
   std::shared_ptr<const MemorySnapshot> memory_;
+  bool destroyed_ = false;
   Logging logging_;   // of the table in force and of each that follows
   uint32_t mtu_ = 0;  // 0 = not told
   std::vector<std::unique_ptr<Virtqueue>> rings_;
@@ -58,7 +77,7 @@ class Device {
 class Registry {
  public:
   static Registry& get();
-  std::shared_ptr<Device> create();
+  std::shared_ptr<Device> create(uint32_t driver = 0);
   std::shared_ptr<Device> find(uint32_t id);
   void destroy(uint32_t id);
   size_t size();

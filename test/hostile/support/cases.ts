@@ -80,17 +80,18 @@ interface Census {
   guestMappings: number
 }
 
+const guestMappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('hostile-guest').length - 1
+
 function census(): Census {
-  const maps = readFileSync('/proc/self/maps', 'utf8')
   return {
     tokens: native().fdCount(),
     fds: readdirSync('/proc/self/fd').length,
     devices: native().deviceCount(),
-    guestMappings: maps.split('hostile-guest').length - 1,
+    guestMappings: guestMappings(),
   }
 }
 
-/** Some of what a peer sent is closed by a thread that may wait for it (native/core/base/closer.h). */
+/** Some of what a peer sent is unmapped and closed by threads that may wait for it (native/core/base/blocking_threads.h). */
 async function leavesNothing(t: ExecutionContext, before: Census, message: string): Promise<void> {
   await until(message, () => isDeepStrictEqual(census(), before)).catch(() => {})
   t.deepEqual(census(), before, message)
@@ -108,6 +109,7 @@ export async function worksStill(stage: Stage): Promise<void> {
   await passesBothWays(stage, front)
   front.dispose()
   await stage.idle()
+  await until('its memory to be unmapped', () => guestMappings() === 0)
 }
 
 export async function passesBothWays(stage: Stage, front: HostileFrontEnd): Promise<void> {

@@ -52,6 +52,8 @@ async function lose(request: number, payload: Uint8Array | undefined, fds: numbe
   front.dispose()
   const closed = stage.events.flatMap(event => (event.type === 'closed' ? event.reason : []))
   const refused = stage.events.filter(({ type }) => type === 'refused' || type === 'fault').length
+  // What was memory is closed by the thread that unmaps it.
+  await until('what was received to be closed', () => openFds() <= before.fds).catch(() => {})
   const leaked = { fds: openFds() - before.fds, tokens: native().fdCount() - before.tokens }
   console.log(`lost ${JSON.stringify({ closed, refused, pressure: told, leaked })}`)
 }

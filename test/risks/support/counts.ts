@@ -13,7 +13,25 @@ export interface Counts {
   leases: number
 }
 
-export function counts(): Counts {
+/** Of threads that map, unmap and close (native/core/base/blocking_threads.h), which go when they have nothing to do. */
+function waiters(): number {
+  const names = readdirSync('/proc/self/task').map(id => {
+    try {
+      return readFileSync(`/proc/self/task/${id}/comm`, 'utf8').trim()
+    } catch {
+      return '' // it has ended
+    }
+  })
+  return names.filter(name => name === 'rx-vhost-wait').length
+}
+
+/** Once nothing that ended is still being unmapped or closed. */
+export async function countsAtRest(): Promise<Counts> {
+  while (waiters() > 0) await new Promise(resolve => setImmediate(resolve))
+  return counts()
+}
+
+function counts(): Counts {
   return {
     fds: readdirSync('/proc/self/fd').length,
     tokens: native().fdCount(),

@@ -1,0 +1,91 @@
+// Changes of a device's memory, which threads of native code carry out: the session that asked waits, and so does its
+// connection, while everybody else goes on. Between device-session.ts and the addon. One at a time for a device.
+import type { MemoryAsk } from './control/asks.js'
+import { type AskResult, failedOr, MAX_RINGS } from './effects.js'
+import { errnoName, native } from './native.js'
+import { allocateTag } from './wakeup.js'
+
+/**
+ * A file that could keep us this long is none to put packets into, and nobody else can be served by this device: the
+ * connection is closed, so that a front end that comes back finds its place free.
+ */
+const MEMORY_DEADLINE_MS = 10_000
+
+/** native/core/net/memory_change.h: Kind. */
+const kinds: Record<MemoryAsk['kind'], number> = { map: 0, 'add-region': 1, 'remove-region': 2, 'set-log': 3 }
+
+type OnResult = (result: AskResult) => void
+
+const waiting = new Map<number, OnResult>()
+const result = new Int32Array(2 + MAX_RINGS)
+let opened = false
+
+function open(): void {
+  if (opened) return
+  const error = native().memoryOpen(allocateTag(takeResults))
+  if (error < 0) throw new Error(`rx-vhost: no results of memory: ${errnoName(error)}`)
+  opened = true
+}
+
+function takeResults(): void {
+  for (let device = native().memoryNext(result); device !== 0; device = native().memoryNext(result)) {
+    const onResult = waiting.get(device)
+    waiting.delete(device)
+    const it = { ...failedOr(result[0]), lost: [...result.subarray(2, 2 + result[1])] }
+    // What one of them throws is not to cost the others theirs.
+    if (onResult) queueMicrotask(() => onResult(it))
+  }
+}
+
+function wordsOf(ask: MemoryAsk): bigint[] {
+  if (ask.kind === 'map') return ask.regions
+  return ask.kind === 'set-log' ? [0n, ask.size, 0n, ask.offset] : ask.region
+}
+
+/** What is read meanwhile would have to be kept. */
+interface Reader {
+  pause(): void
+  resume(): void
+}
+
+/** The one change that a device waits for, if any. */
+export class MemoryWait {
+  readonly #device: number
+  readonly #reader: Reader
+  readonly #onResult: OnResult
+  readonly #onDeadline: () => void
+  #deadline: NodeJS.Timeout | undefined
+
+  constructor(device: number, reader: Reader, onResult: OnResult, onDeadline: () => void) {
+    this.#device = device
+    this.#reader = reader
+    this.#onResult = onResult
+    this.#onDeadline = onDeadline
+  }
+
+  /** The result comes in a later turn, unless this returns why there is nothing to wait for. */
+  begin(ask: MemoryAsk): AskResult | undefined {
+    open()
+    const fds = ask.kind === 'map' ? ask.fds : 'fd' in ask ? [ask.fd] : []
+    const [regions, tokens] = [BigUint64Array.from(wordsOf(ask)), Uint32Array.from(fds)]
+    const begun = native().memoryChange(this.#device, kinds[ask.kind], regions, tokens)
+    if (begun < 0) return failedOr(begun)
+    waiting.set(this.#device, it => {
+      if (!this.end()) return
+      this.#reader.resume()
+      this.#onResult(it)
+    })
+    this.#reader.pause()
+    this.#deadline = setTimeout(this.#onDeadline, MEMORY_DEADLINE_MS).unref()
+    return undefined
+  }
+
+  /** Waits no more: what is under way has no effect, if it has none yet. True if there was something. */
+  end(): boolean {
+    if (!this.#deadline) return false
+    clearTimeout(this.#deadline)
+    this.#deadline = undefined
+    waiting.delete(this.#device)
+    return true
+  }
+}
