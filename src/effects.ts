@@ -21,7 +21,7 @@ export const failedOr = (value: number): AskResult =>
   value < 0 ? { kind: 'result', value, reason: reasonWord(-value) } : { kind: 'result', value }
 
 /** core/memory/backing.h: Loss. */
-const losses = [undefined, 'truncated', 'no_backing']
+const losses = [undefined, 'truncated', 'no_backing', 'hardware']
 
 /** Why the guest's memory is `memory_revoked`; for any other reason there is no more to know. */
 export const detailOf = (device: number, reason: string | undefined): string | undefined =>

@@ -50,7 +50,7 @@ export interface VhostErrorDetail {
   fix?: string
   /** Short stable word for the cause, for instance `head_range` or `mem_map`. */
   reason?: string
-  /** More about the reason, where it is known: of `memory_revoked`, `truncated` or `no_backing`. */
+  /** More about the reason, where it is known: of `memory_revoked`, `truncated` or `no_backing`; of `memory_hw_error`, `hardware`. */
   detail?: string
   /** The error beneath, if one was caught. */
   cause?: unknown

@@ -1,6 +1,9 @@
 // Changes of a device's memory on their way through the threads that may block: C21, C14, B16, C8.
+#include <csignal>
+
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <mutex>
 
@@ -222,12 +225,26 @@ void why_a_page_was_missing() {
   check(memory->backings().size() == 1, "which stays open once");
 }
 
+// The kernel tells of memory that fails by a signal, which this process can send itself.
+void hardware_that_failed() {
+  File file(4);
+  const auto memory = share(file.fd.get(), 0, 4 * kPage);
+  siginfo_t info{};
+  info.si_signo = SIGBUS;
+  info.si_code = BUS_MCEERR_AO;
+  info.si_addr = memory->regions()[0].host + kPage;
+  check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "the signal is sent");
+  check(memory->poisoned() && memory->loss() == Loss::hardware, "it is told as what it is");
+  check(memory->regions()[0].host[2 * kPage] == 0, "and nothing of the range is the guest's any more");
+}
+
 const Register tests[] = {
     {"hostile C21: a change of memory is mapped, put in force, and closed", three_steps},
     {"hostile C21: a device that is destroyed meanwhile", destroyed_meanwhile},
     {"hostile C14: former memory is unmapped last, and not under the rings", former_memory_goes_last},
     {"hostile B16: memory changes under traffic", changes_under_traffic},
     {"hostile C8: why a page was missing", why_a_page_was_missing},
+    {"hostile C9: memory that failed in hardware", hardware_that_failed},
 };
 
 }  // namespace

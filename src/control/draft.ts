@@ -17,6 +17,27 @@ const fixes: Readonly<Record<string, string>> = {
   kick_watch: 'allow more open files (ulimit -n) or watches (sysctl fs.epoll.max_user_watches)',
 }
 
+/** How memory is told to be gone, by what is known of it. */
+const taken = { reason: 'memory_revoked', what: 'the front end took its memory away', fix: undefined }
+const losses = new Map<string | undefined, { reason: string; what: string; fix: string | undefined }>([
+  [
+    'no_backing',
+    {
+      reason: 'memory_revoked',
+      what: 'there was no page left for memory',
+      fix: 'give its tmpfs or its pool of huge pages more room, or QEMU prealloc=on',
+    },
+  ],
+  [
+    'hardware',
+    {
+      reason: 'memory_hw_error',
+      what: "a page of memory failed in this machine's hardware",
+      fix: "look into the kernel's log for the page, and start the guest anew",
+    },
+  ],
+])
+
 export class Draft {
   readonly state: State
   readonly effects: Effect[] = []
@@ -49,10 +70,7 @@ export class Draft {
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
 
-  /**
-   * The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. `detail`: `truncated`, or
-   * `no_backing` if the front end is not to blame; undefined if nobody knows.
-   */
+  /** The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. `detail`: if known, why. */
   revoke(detail?: string, starting?: number): void {
     const { state } = this
     for (const [i, ring] of state.rings.entries())
@@ -60,10 +78,8 @@ export class Draft {
     this.latches++
     if (state.revoked) return
     state.revoked = true
-    const used = detail === 'no_backing'
-    const what = used ? 'there was no page left for memory' : 'the front end took its memory away'
-    const fix = used ? 'give its tmpfs or its pool of huge pages more room, or QEMU prealloc=on' : undefined
-    this.fault('ERR_VHOST_MEMORY_REVOKED', 'memory_revoked', what, { detail, fix })
+    const { reason, what, fix } = losses.get(detail) ?? taken
+    this.fault('ERR_VHOST_MEMORY_REVOKED', reason, what, { detail, fix })
   }
 
   /** A front end without share=on shows itself in several ways; it is told once a connection. */

@@ -63,13 +63,14 @@ test('a table whose rings had to stop starts them again when it fails at last', 
   t.deepEqual(f.running, [0, 1])
 })
 
-test('a fault of memory says what is known of it', t => {
-  for (const detail of [undefined, 'truncated', 'no_backing']) {
+test('C7, C8, C9: a fault of memory says what is known of it', t => {
+  for (const detail of [undefined, 'truncated', 'no_backing', 'hardware']) {
     const f = FrontEnd.running()
     f.input({ kind: 'ring-fault', ring: 1, reason: 'memory_revoked', detail })
     const [fault] = f.events
-    t.like(fault, { type: 'fault', code: 'ERR_VHOST_MEMORY_REVOKED', reason: 'memory_revoked' })
+    const reason = detail === 'hardware' ? 'memory_hw_error' : 'memory_revoked'
+    t.like(fault, { type: 'fault', code: 'ERR_VHOST_MEMORY_REVOKED', reason })
     t.is(fault.type === 'fault' ? fault.detail : '', detail)
-    t.is(fault.type === 'fault' && fault.fix !== undefined, detail === 'no_backing')
+    t.is(fault.type === 'fault' && fault.fix !== undefined, detail === 'no_backing' || detail === 'hardware')
   }
 })

@@ -18,6 +18,7 @@ enum class Loss : uint8_t {
   unknown,     // nothing is missing, or nobody can tell any more
   truncated,   // the file is shorter than what was mapped of it
   no_backing,  // it is not: there was no page to be had
+  hardware,    // there was one, and the machine's memory failed under it
 };
 
 class Backing {

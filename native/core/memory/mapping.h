@@ -36,7 +36,10 @@ class Mapping {
   uint8_t* base() const { return shape_.base; }
   bool poisoned() const { return range_.poisoned(); }
   /// Why it is.
-  Loss loss() const { return poisoned() && backing_ ? backing_->loss(shape_.end) : Loss::unknown; }
+  Loss loss() const {
+    if (range_.poison() == Poison::hardware) return Loss::hardware;
+    return poisoned() && backing_ ? backing_->loss(shape_.end) : Loss::unknown;
+  }
   const std::shared_ptr<const Backing>& backing() const { return backing_; }
   /// Neither tmpfs nor hugetlbfs: the file's pages come from a disk and go back to it.
   bool on_disk() const { return shape_.on_disk; }

@@ -17,7 +17,7 @@ namespace rxvhost {
 struct GuardedRange::Slot {
   uintptr_t start;
   uintptr_t end;
-  bool poisoned;
+  Poison poison;
 };
 
 namespace {
@@ -29,15 +29,15 @@ std::mutex table_mutex;
 struct sigaction previous;
 bool installed;
 
-bool cover(uintptr_t address) {
-  return table.find([address](Slot& slot) {
+bool cover(uintptr_t address, Poison why) {
+  return table.find([=](Slot& slot) {
     const uintptr_t end = __atomic_load_n(&slot.end, __ATOMIC_ACQUIRE);
     const uintptr_t start = __atomic_load_n(&slot.start, __ATOMIC_RELAXED);
     if (address < start || address >= end) return false;
     void* got = mmap(reinterpret_cast<void*>(start), end - start, PROT_READ | PROT_WRITE,
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) return false;
-    __atomic_store_n(&slot.poisoned, true, __ATOMIC_RELEASE);
+    __atomic_store_n(&slot.poison, why, __ATOMIC_RELEASE);
     __atomic_add_fetch(&poison_epochs, 1, __ATOMIC_RELEASE);
     return true;
   });
@@ -45,7 +45,9 @@ bool cover(uintptr_t address) {
 
 void on_sigbus(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
-  const bool ours = cover(reinterpret_cast<uintptr_t>(info->si_addr));
+  const bool hardware = info->si_code == BUS_MCEERR_AR || info->si_code == BUS_MCEERR_AO;
+  const bool ours =
+      cover(reinterpret_cast<uintptr_t>(info->si_addr), hardware ? Poison::hardware : Poison::missing);
   errno = saved_errno;
   if (ours) return;
   if (previous.sa_flags & SA_SIGINFO) {
@@ -77,7 +79,7 @@ GuardedRange::GuardedRange(void* base, size_t length) {
   install_locked();
   const uintptr_t start = reinterpret_cast<uintptr_t>(base);
   Slot* slot = table.take();
-  __atomic_store_n(&slot->poisoned, false, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot->poison, Poison::none, __ATOMIC_RELAXED);
   __atomic_store_n(&slot->start, start, __ATOMIC_RELAXED);
   __atomic_store_n(&slot->end, start + length, __ATOMIC_RELEASE);
   slot_ = slot;
@@ -92,8 +94,8 @@ GuardedRange::~GuardedRange() {
   table.give_back(slot_);
 }
 
-bool GuardedRange::poisoned() const {
-  return slot_ != nullptr && __atomic_load_n(&slot_->poisoned, __ATOMIC_ACQUIRE);
+Poison GuardedRange::poison() const {
+  return slot_ != nullptr ? __atomic_load_n(&slot_->poison, __ATOMIC_ACQUIRE) : Poison::none;
 }
 
 bool sigbus_guard_installed() {

@@ -1,14 +1,17 @@
-// Survives a front end that truncates the file behind its memory: the next access raises SIGBUS, and the
-// handler puts zero pages over the whole mapping, marks it poisoned, and lets the access continue. The device
-// is then faulted by whoever checks `poisoned` before publishing. Process-wide; the handler that was there
-// before is called for every address that is not ours. The handler only reads atomics and calls mmap, both
-// safe in a signal handler.
+// Survives a front end that truncates the file behind its memory, and memory that fails: the access raises
+// SIGBUS, and the handler puts zero pages over the whole mapping, marks it poisoned, and lets the access
+// continue. The device is then faulted by whoever checks `poisoned` before publishing. Process-wide; the
+// handler that was there before is called for every address that is not ours. The handler only reads atomics
+// and calls mmap, both safe in a signal handler.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 namespace rxvhost {
+
+/// What SIGBUS said of a range: a page was missing, or the machine's memory failed under one.
+enum class Poison : uint8_t { none, missing, hardware };
 
 class GuardedRange {
  public:
@@ -21,7 +24,8 @@ class GuardedRange {
   GuardedRange& operator=(GuardedRange&&) = delete;
   ~GuardedRange();
 
-  bool poisoned() const;
+  bool poisoned() const { return poison() != Poison::none; }
+  Poison poison() const;
 
  private:
   Slot* slot_ = nullptr;
