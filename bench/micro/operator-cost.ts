@@ -2,9 +2,7 @@
 // pipeline of one operator on rings in memory, without addon or guest. Prints what a packet costs in both forms.
 //
 //   operator-cost.js <index of the row, -1 = no operator>
-import { PerformanceObserver } from 'node:perf_hooks'
-import { setTimeout as later } from 'node:timers/promises'
-import { getHeapSpaceStatistics } from 'node:v8'
+import { GCProfiler } from 'node:v8'
 import { identity, type Observable, type Subscription } from 'rxjs'
 import { HeldBurst } from '../../src/burst.js'
 import { Pool } from '../../src/data/pool.js'
@@ -33,8 +31,6 @@ export interface OperatorCost {
 
 const WARM_UP = 200_000
 const PACKETS = 400_000
-/** Of bursts, whose bytes are judged: a collection more or less is 2 bytes a packet at most. */
-const MANY_PACKETS = 2_000_000
 const RUNS = 3
 const ROOM = 2 ** 30
 
@@ -74,23 +70,23 @@ async function send(count: number): Promise<number> {
   return Number(process.hrtime.bigint() - began) / count
 }
 
-let collections = 0
-const observer = new PerformanceObserver(list => {
-  collections += list.getEntries().length
-})
-observer.observe({ entryTypes: ['gc'] })
-
-/** Growth of the heap, and each collection as a whole semi-space: new_space is both halves. */
+/**
+ * What JavaScript's heap got, exactly: its growth up to each collection, and after the last one. Memory outside of the heap,
+ * in which the bytes of copies and buffers are, is not in it.
+ */
 async function allocated(count: number): Promise<number> {
   globalThis.gc?.()
-  await later(5) // the observer hears of a collection in a later turn
-  collections = 0
-  const before = process.memoryUsage().heapUsed
+  const profiler = new GCProfiler()
+  profiler.start()
+  let before = process.memoryUsage().heapUsed
   await send(count)
-  const growth = process.memoryUsage().heapUsed - before
-  await later(5)
-  const young = getHeapSpaceStatistics().find(space => space.space_name === 'new_space')
-  return (Math.max(0, growth) + (collections * (young?.space_size ?? 0)) / 2) / count
+  const after = process.memoryUsage().heapUsed
+  let sum = 0
+  for (const { beforeGC, afterGC } of profiler.stop().statistics) {
+    sum += beforeGC.heapStatistics.usedHeapSize - before
+    before = afterGC.heapStatistics.usedHeapSize
+  }
+  return (sum + after - before) / count
 }
 
 async function measure(form: 'bursts' | 'packets'): Promise<FormCost> {
@@ -100,7 +96,7 @@ async function measure(form: 'bursts' | 'packets'): Promise<FormCost> {
   await send(WARM_UP)
   const times: number[] = []
   for (let run = 0; run < RUNS; run++) times.push(await send(PACKETS))
-  const bytes = await allocated(form === 'bursts' ? MANY_PACKETS : PACKETS)
+  const bytes = await allocated(PACKETS)
   running.unsubscribe()
   source.close()
   return { nanoseconds: Math.min(...times), bytes }
