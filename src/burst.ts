@@ -3,6 +3,7 @@
 import { type BurstCore, packetAt } from './burst-core.js'
 import { VhostError } from './errors.js'
 import { endPacket, type Packet, SLOT_LENGTH, SLOT_SHIFT } from './packet.js'
+import { PacketIterator } from './packet-iterator.js'
 
 export * from './burst-core.js'
 
@@ -75,7 +76,7 @@ abstract class BurstView implements Iterable<Packet> {
   /** Its packets, borrowed for as long as the burst. */
   [Symbol.iterator](): Iterator<Packet> {
     coreOf(this as never)
-    return new BurstIterator(this)
+    return new PacketIterator(this)
   }
 
   /** A lease of your own on all its packets. Their credit returns when you release it. */
@@ -93,21 +94,6 @@ abstract class BurstView implements Iterable<Packet> {
 
   /** @internal */
   abstract late(): never
-}
-
-// Its own result object: a loop over a burst makes one object, not one per packet.
-class BurstIterator implements Iterator<Packet> {
-  value!: Packet
-  done = false
-  #next = 0
-
-  constructor(readonly burst: BurstView) {}
-
-  next(): IteratorResult<Packet> {
-    if (this.#next < this.burst.length) this.value = this.burst.packet(this.#next++)
-    else this.done = true
-    return this as IteratorResult<Packet>
-  }
 }
 
 /**

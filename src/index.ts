@@ -5,7 +5,7 @@ export type { FeatureName, ProtocolFeatureName } from './control/feature-names.j
 export { configurePool } from './data/env.js'
 export { type LatencyBucket, LatencyHistogram } from './data/latency.js'
 export type { PollMode } from './data/plane.js'
-export { DetachedPacket } from './detached-packet.js'
+export { DetachedBurst, DetachedPacket } from './detached-packet.js'
 export { VhostDevice } from './device.js'
 export type { TraceEntry } from './device-trace.js'
 export { VhostDriver } from './driver.js'

@@ -165,7 +165,9 @@ test('a path is read as the bytes are, and a missing file is an error that names
   const driven = setInterval(() => plane.loop.advance(1), 0)
   t.teardown(() => clearInterval(driven))
   const numbers = async (loop: number): Promise<number[]> =>
-    (await lastValueFrom(replayIn(plane, path, { loop }).pipe(detach(), toArray()))).flat().map(numberOf)
+    (await lastValueFrom(replayIn(plane, path, { loop }).pipe(detach(), toArray())))
+      .flatMap(burst => [...burst])
+      .map(numberOf)
   t.deepEqual(await numbers(1), upTo(many))
   t.deepEqual(await numbers(2), [...upTo(many), ...upTo(many)])
   await t.throwsAsync(lastValueFrom(replayIn(plane, join(folder, 'none'))), {

@@ -2,6 +2,7 @@
 import test from 'ava'
 import { map } from 'rxjs/operators'
 import { TestScheduler } from 'rxjs/testing'
+import type { DetachedBurst } from '../../src/detached-packet.js'
 import { detach } from '../../src/operators/index.js'
 import { frame, numberOf } from '../../src/testing/index.js'
 import { bench, upTo } from './bench.js'
@@ -14,7 +15,7 @@ test('emits what it got, when it got it, and completes with it', t => {
       complete: () => from.source.close(),
     })
     const numbers: number[][] = []
-    queue.pipe(detach()).subscribe({ next: burst => numbers.push(burst.map(numberOf)) })
+    queue.pipe(detach()).subscribe({ next: burst => numbers.push([...burst].map(numberOf)) })
     const lengths = queue.pipe(
       detach(),
       map(packets => packets.length),
@@ -38,6 +39,33 @@ test('the copies outlive their burst, its slots and its device, and take no cred
   t.deepEqual(kept[999].toBuffer(), frame(999))
   t.is(kept[0].length, 64)
   t.throws(() => kept[0].uint32(61), { instanceOf: RangeError })
+})
+
+test('a burst of copies has every byte, whichever way it was copied, and is walked as often as one likes', t => {
+  const { queue, plane, from } = bench()
+  const kept: DetachedBurst[] = []
+  queue.pipe(detach()).subscribe(burst => kept.push(burst))
+  const sent = [0, 1, 60, 63, 255, 256, 257, 1514, 9001].map(length =>
+    Buffer.from(Array.from({ length }, (_, i) => (i * 7 + length) & 0xff)),
+  )
+  for (const first of [0, 1]) {
+    from.port.send(...sent.slice(first))
+    plane.loop.drain()
+  }
+  kept.forEach((burst, first) => {
+    const expected = sent.slice(first)
+    t.is(burst.length, expected.length)
+    t.is(burst.bytes, Buffer.concat(expected).length)
+    for (let round = 0; round < 2; round++)
+      t.deepEqual(
+        [...burst].map(packet => packet.toBuffer()),
+        expected,
+      )
+    t.true(burst.packet(2).equals(expected[2]))
+    for (const index of [-1, expected.length, Number.NaN])
+      t.throws(() => burst.packet(index), { instanceOf: RangeError })
+  })
+  t.is(kept.length, 2)
 })
 
 test('the header comes along', t => {

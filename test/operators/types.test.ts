@@ -3,7 +3,7 @@ import test from 'ava'
 import { delay, map, mergeMap, type Observable, of } from 'rxjs'
 import type { Burst, HeldBurst } from '../../src/burst.js'
 import { capture, PcapngWriter, replay } from '../../src/capture/index.js'
-import type { DetachedPacket } from '../../src/detached-packet.js'
+import type { DetachedBurst, DetachedPacket } from '../../src/detached-packet.js'
 import {
   detach,
   drop,
@@ -94,7 +94,7 @@ function compiles(
   const nothing = others.pipe(drop('why'))
   is<typeof nothing, Observable<never>>(true)
   const copies = queue.pipe(detach())
-  is<typeof copies, Observable<DetachedPacket[]>>(true)
+  is<typeof copies, Observable<DetachedBurst>>(true)
   const oneCopy = queue.packets.pipe(detach())
   is<typeof oneCopy, Observable<DetachedPacket>>(true)
   const groups = queue.pipe(groupByFlow({ idle: 1000 }))

@@ -2,7 +2,7 @@
 // What each check of the suite starts from.
 import assert from 'node:assert/strict'
 import type { Observable, OperatorFunction } from 'rxjs'
-import { Burst, HeldBurst } from '../../burst.js'
+import { type Burst, HeldBurst } from '../../burst.js'
 import { HeldPacket, type Packet } from '../../packet.js'
 import { fakeFromGuest, fakePlane, fakeToGuest } from '../fake-queues.js'
 import { frames, numberOf } from '../frames.js'
@@ -27,7 +27,7 @@ export interface ComplianceRow {
   calls?: boolean
   /** Does it group packets into bursts of its own size? */
   regroups?: boolean
-  /** Does it emit copies, or arrays of them, that are the subscriber's own and never end? */
+  /** Does it emit copies, or bursts of them, that are the subscriber's own and never end? */
   copies?: boolean
   /** Where its packets come out: as its result (default), or in `kit.sink`. */
   into?: 'result' | 'sink'
@@ -69,8 +69,8 @@ export class Bench {
 
   /** Notes a result, and releases it if it is a lease. */
   readonly note = (value: unknown): void => {
-    if (value instanceof Burst || Array.isArray(value) || value instanceof HeldBurst)
-      for (const packet of value) this.#results.push(numberOf(packet))
+    if (Symbol.iterator in (value as object))
+      for (const packet of value as Iterable<Packet>) this.#results.push(numberOf(packet))
     else this.#results.push(numberOf(value as Packet))
     if (value instanceof HeldBurst || value instanceof HeldPacket) value.release()
   }

@@ -49,7 +49,7 @@ export const forms: Record<string, (frame: Uint8Array, use: (packet: PacketView)
     }),
   detached(frame, use) {
     const slot = slotWith(frame, 0xff)
-    const [packet] = detachSlots(pool, Uint32Array.of(slot), 1)
+    const packet = detachSlots(pool, Uint32Array.of(slot), 1).packet(0)
     pool.release(slot)
     use(packet)
   },
