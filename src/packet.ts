@@ -5,7 +5,7 @@ import { endPacket, PacketView, slotOf, slotsOf } from './packet-view.js'
 import type { Slots } from './slots.js'
 
 export { PacketHeader } from './packet-header.js'
-export { endPacket, isOpenPacket, slotOf, slotsOf } from './packet-view.js'
+export { aim, endPacket, isOpenPacket, slotOf, slotsOf } from './packet-view.js'
 export * from './slots.js'
 
 /** @internal */

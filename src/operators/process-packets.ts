@@ -1,8 +1,9 @@
-import { isObservable, type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { take } from 'rxjs/operators'
+import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { emitJobs, isLater, type Job, Jobs, type Later, settle, type Verdict } from './process-jobs.js'
+import { isLater, type Job, type Later, settle, type Verdict } from './processing/job.js'
+import { emitJobs, Jobs } from './processing/jobs.js'
+import { type Failure, PendingWork } from './processing/pending.js'
 import { operator } from './support.js'
 
 /** How many packets `processPackets` has in work, and in which order they go on. */
@@ -49,13 +50,17 @@ export function processPackets<T extends Burst | Packet = Burst>(
 }
 
 class ProcessSubscriber extends Subscriber<Burst | Packet> {
-  readonly #jobs = new Jobs()
+  readonly #pending: PendingWork
+  readonly #jobs: Jobs
   readonly #abort = new AbortController()
-  #working = 0
   #completed = false
   /** Jobs from here on belong to the burst in hand, which its queue gives out again if the subscription ends now. */
   #inHand = Number.POSITIVE_INFINITY
   #flushSoon = false
+  readonly #soon = (): void => {
+    this.#flushSoon = false
+    this.#flush()
+  }
 
   constructor(
     readonly out: Subscriber<Burst | Packet>,
@@ -64,6 +69,8 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     readonly ordered: boolean,
   ) {
     super(out)
+    this.#pending = new PendingWork(out, (job, failure, together) => this.#conclude(job, failure, together))
+    this.#jobs = new Jobs(this.#pending)
     // Of `out`, since it outlives the source.
     out.add(() => {
       // Whoever hears of it finds all leases given back.
@@ -84,7 +91,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   #burst(input: BurstCore): void {
-    let failure: { error: unknown } | undefined
+    let failure: Failure
     let at = 0
     this.#inHand = this.#jobs.size
     for (; at < input.length && failure === undefined; at++) {
@@ -114,13 +121,13 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   // Starts what may be started. If `work` throws, its job is gone; `late`: and has to be counted here.
-  #start(late = false): { error: unknown } | undefined {
-    while (this.#working < this.concurrency && !this.out.closed) {
+  #start(late = false): Failure {
+    while (this.#pending.count < this.concurrency && !this.out.closed) {
       const job = this.#jobs.begin()
       if (job === null) break
       try {
-        const result = this.work(job.packet as Packet, this.#abort.signal)
-        if (isLater(result)) this.#wait(job, result)
+        const result = this.work(job.begin(), this.#abort.signal)
+        if (isLater(result)) this.#pending.wait(job, result)
         else if (!this.out.closed) settle(job, result)
       } catch (error) {
         if (late) job.slots.dropped(job.slot, 'pipeline-error')
@@ -131,43 +138,14 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     return undefined
   }
 
-  #wait(job: Job, result: Later): void {
-    // Promises that are settled in the same breath go on as one burst. Observables may keep virtual time: at once.
-    const together = !isObservable(result)
-    let working = true
-    // An Observable that has its verdict at once is part of the burst in hand.
-    let atOnce = true
-    let failure: { error: unknown } | undefined
-    this.#working++
-    const end = (how: () => void): void => {
-      if (!working) return
-      working = false
-      this.#working--
-      // Not if it was unsubscribed meanwhile.
-      if (job.packet === null) return
-      try {
-        how()
-      } catch (error) {
-        if (atOnce) failure = { error }
-        else {
-          job.slots.dropped(job.slot, 'pipeline-error')
-          this.#jobs.remove(job)
-          this.#failWith(error)
-        }
-        return
-      }
-      if (!atOnce) this.#goOn(together)
+  // Promises that are settled in the same breath go on `together`, as one burst. Observables may keep virtual time: at once.
+  #conclude(job: Job, failure: Failure, together: boolean): void {
+    if (failure === undefined) this.#goOn(together)
+    else {
+      job.slots.dropped(job.slot, 'pipeline-error')
+      this.#jobs.remove(job)
+      this.#failWith(failure.error)
     }
-    const fail = (error: unknown): void =>
-      end(() => {
-        throw error
-      })
-    const keep = (verdict?: Verdict): void => end(() => settle(job, verdict))
-    if (isObservable(result))
-      this.out.add(result.pipe(take(1)).subscribe({ next: keep, error: fail, complete: keep }))
-    else result.then(keep, fail)
-    atOnce = false
-    if (failure !== undefined) throw failure.error
   }
 
   #goOn(together: boolean): void {
@@ -176,10 +154,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     else if (!together) this.#flush()
     else if (!this.#flushSoon) {
       this.#flushSoon = true
-      queueMicrotask(() => {
-        this.#flushSoon = false
-        this.#flush()
-      })
+      queueMicrotask(this.#soon)
     }
   }
 
@@ -192,8 +167,8 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   #flush(): void {
     // A burst in hand goes on as one.
     if (this.out.closed || this.#inHand !== Number.POSITIVE_INFINITY) return
-    const ready = this.#jobs.takeReady(this.ordered)
-    for (let at = 0; at < ready.length; ) at = emitJobs(ready, at, this.out)
+    for (let ready = this.#jobs.takeReady(this.ordered); ready !== null; )
+      ready = emitJobs(ready, this.#jobs, this.out)
     if (!this.#completed || this.#jobs.size > 0 || this.out.closed) return
     this.out.complete()
   }

@@ -8,7 +8,7 @@ import { allRows, rows } from './rows.js'
 /** What operators are given. */
 const notOperators = ['Firewall', 'ForwardingTable', 'topFlows']
 const support = [
-  ...['clock.js', 'delay-line.js', 'impairments.js', 'index.js', 'process-jobs.js', 'random.js'],
+  ...['clock.js', 'delay-line.js', 'impairments.js', 'index.js', 'random.js'],
   ...['rewrite-plan.js', 'support.js', 'token-bucket.js', 'wire-length.js'],
 ]
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(

@@ -1,12 +1,15 @@
 // processPackets: order, concurrency, verdicts, backpressure, and each lease released exactly once however it ends.
 import test from 'ava'
 import fc from 'fast-check'
-import { NEVER, of, Subject, throwError, timer } from 'rxjs'
+import { asapScheduler, NEVER, of, Subject, throwError, timer } from 'rxjs'
 import { map, retry } from 'rxjs/operators'
 import { enqueue, processPackets, type Verdict } from '../../src/operators/index.js'
 import type { Packet } from '../../src/packet.js'
-import { frame, numberOf } from '../../src/testing/index.js'
+import { fakeFromGuest, fakePlane, frame, frames, numberOf } from '../../src/testing/index.js'
 import { bench, collector, marbles, upTo } from './bench.js'
+
+// Leases as they are outside of tests.
+const plain = fakePlane({ strict: false })
 
 // What the promises of this breath have started.
 const breath = (): Promise<void> => new Promise(resolve => setImmediate(resolve))
@@ -207,6 +210,84 @@ test('Observables: the first value is the verdict, none is keep, an error is one
   t.deepEqual(errors, ['inner'])
   t.deepEqual(drops(), { dropped: 1, 'pipeline-error': 1 })
   t.is(leases(), 0)
+})
+
+test('what is only like a promise is heard once, and may begin with its then', async t => {
+  const { queue, run, drops, leases } = bench({ burst: 4 })
+  const seen = collector()
+  // Says it again and again, while its job is another packet's.
+  const again: (() => void)[] = []
+  const talkative = (first: Verdict): PromiseLike<Verdict> => ({
+    // biome-ignore lint/suspicious/noThenProperty: that is what it is
+    then(keep, fail) {
+      again.push(() => {
+        keep?.(!first)
+        fail?.(new Error('again'))
+      })
+      keep?.(first)
+      return this as never
+    },
+  })
+  class Lazy extends Promise<Verdict> {
+    // biome-ignore lint/suspicious/noThenProperty: that is what it is
+    override then(...args: Parameters<Promise<Verdict>['then']>): never {
+      return Promise.resolve(true).then(...args) as never
+    }
+  }
+  queue
+    .pipe(
+      processPackets(packet => {
+        for (const call of again) call()
+        const kind = numberOf(packet) % 3
+        return kind === 2 ? new Lazy(() => {}) : talkative(kind !== 0)
+      }),
+    )
+    .subscribe(seen.note)
+  for (let round = 0; round < 4; round++) {
+    run(4)
+    await breath()
+  }
+  t.deepEqual(
+    seen.flat(),
+    upTo(16).filter(n => n % 3 !== 0),
+  )
+  t.deepEqual(drops(), { dropped: 6 })
+  t.is(leases(), 0)
+})
+
+test('work that lost a race never reads another packet, in any mode', async t => {
+  const { queue, port } = fakeFromGuest(plain)
+  const over: Packet[] = []
+  const working: Packet[] = []
+  const isReadable = (packet: Packet): boolean => {
+    try {
+      return packet.length > 0
+    } catch {
+      return false
+    }
+  }
+  let shown = 0
+  queue
+    .pipe(
+      processPackets(packet => {
+        shown += over.filter(isReadable).length
+        working.push(packet)
+        return numberOf(packet) % 2 > 0
+          ? Promise.resolve(true)
+          : timer(0, asapScheduler).pipe(map(() => true))
+      }),
+    )
+    .subscribe()
+  for (let round = 0; round < 20; round++) {
+    port.send(...frames(8))
+    plain.loop.drain()
+    t.is(working.filter(isReadable).length, 8)
+    await breath()
+    over.push(...working.splice(0))
+  }
+  t.is(over.length, 160)
+  t.is(shown, 0)
+  t.is(plain.pool.leases, 0)
 })
 
 test('single packets stay single', async t => {
