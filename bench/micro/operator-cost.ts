@@ -2,7 +2,6 @@
 // pipeline of one operator on rings in memory, without addon or guest. Prints what a packet costs in both forms.
 //
 //   operator-cost.js <index of the row, -1 = no operator>
-import { GCProfiler } from 'node:v8'
 import { identity, type Observable, type Subscription } from 'rxjs'
 import { HeldBurst } from '../../src/burst.js'
 import { Pool } from '../../src/data/pool.js'
@@ -15,6 +14,7 @@ import { HeldPacket } from '../../src/packet.js'
 import { VhostQueue, VhostSink } from '../../src/queue.js'
 import { FakePort } from '../../src/testing/fake-port.js'
 import { frame } from '../../src/testing/frames.js'
+import { allocatedBy } from '../../test/support/allocated.js'
 import { benchRows } from './rows.js'
 
 export interface FormCost {
@@ -70,25 +70,6 @@ async function send(count: number): Promise<number> {
   return Number(process.hrtime.bigint() - began) / count
 }
 
-/**
- * What JavaScript's heap got, exactly: its growth up to each collection, and after the last one. Memory outside of the heap,
- * in which the bytes of copies and buffers are, is not in it.
- */
-async function allocated(count: number): Promise<number> {
-  globalThis.gc?.()
-  const profiler = new GCProfiler()
-  profiler.start()
-  let before = process.memoryUsage().heapUsed
-  await send(count)
-  const after = process.memoryUsage().heapUsed
-  let sum = 0
-  for (const { beforeGC, afterGC } of profiler.stop().statistics) {
-    sum += beforeGC.heapStatistics.usedHeapSize - before
-    before = afterGC.heapStatistics.usedHeapSize
-  }
-  return (sum + after - before) / count
-}
-
 async function measure(form: 'bursts' | 'packets'): Promise<FormCost> {
   const source = new SourceQueue(plane)
   source.attach(port)
@@ -96,7 +77,7 @@ async function measure(form: 'bursts' | 'packets'): Promise<FormCost> {
   await send(WARM_UP)
   const times: number[] = []
   for (let run = 0; run < RUNS; run++) times.push(await send(PACKETS))
-  const bytes = await allocated(PACKETS)
+  const bytes = (await allocatedBy(() => send(PACKETS))) / PACKETS
   running.unsubscribe()
   source.close()
   return { nanoseconds: Math.min(...times), bytes }
