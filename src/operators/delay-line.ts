@@ -33,6 +33,12 @@ export class DelayLine {
   /** When the timer is due. */
   #alarm = Number.POSITIVE_INFINITY
   #completed = false
+  // Made once: what a closure captures is an object for each call of the function that it is in.
+  readonly #ring = (): void => {
+    this.#timer = null
+    this.#alarm = Number.POSITIVE_INFINITY
+    this.flush()
+  }
 
   /** `name`: shows in `stalled` events. */
   constructor(
@@ -80,11 +86,7 @@ export class DelayLine {
     this.#alarm = first
     // Timers have whole milliseconds.
     const wait = Math.min(LONGEST_WAIT, Math.max(0, Math.ceil(first - now - ROUNDING_MS)))
-    this.#timer = this.scheduler.schedule(() => {
-      this.#timer = null
-      this.#alarm = Number.POSITIVE_INFINITY
-      this.flush()
-    }, wait)
+    this.#timer = this.scheduler.schedule(this.#ring, wait)
   }
 
   /** Emits what is due. */

@@ -13,7 +13,7 @@ const pipelines: Record<string, number> = {
   'rewrite by a function in place, enqueue': 2,
   'rateLimit that drops, enqueue': 2,
   'sample by flow, sample by chance, enqueue': 2,
-  // In real time: a second, or more, with a timer each millisecond. A double for each packet would be 16 bytes.
+  // In real time: a second, or more, with a timer of 1,200 bytes each millisecond. A double for each packet would be 16.
   'rateLimit that waits, enqueue': 8,
   'impair, enqueue': 8,
   // A measurement is an object a burst.
