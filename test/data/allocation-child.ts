@@ -1,4 +1,6 @@
 // Run by allocation.test.ts: a million packets through a pipeline of bursts on rings in memory.
+//
+//   allocation-child.js <pipeline> <bytes a packet that it may take>
 import { PassThrough } from 'node:stream'
 import { setTimeout as later } from 'node:timers/promises'
 import { merge, mergeMap, type Observable } from 'rxjs'
@@ -201,7 +203,11 @@ for (let round = 0; round < 4; round++) {
   await run(500_000)
   await later(20)
 }
-const bytes = await allocatedBy(() => run(1_000_000))
+// What the compiler was late for is not there the next time; what the code allocates is there each time.
+const most = 1_000_000 * Number(process.argv[3])
+let bytes = Number.POSITIVE_INFINITY
+for (let tries = 0; tries < 3 && bytes > most; tries++)
+  bytes = Math.min(bytes, await allocatedBy(() => run(1_000_000)))
 console.log(JSON.stringify({ packets: 1_000_000, bytes }))
 // What is held until it is due.
 for (let i = 0; plane.pool.leases > 0 && i < 1000; i++) await later(5)

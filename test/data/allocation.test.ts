@@ -40,7 +40,13 @@ for (const [name, most] of Object.entries(pipelines)) {
   test.serial(`${name}: at most ${most} bytes a packet over a million`, async t => {
     const child = fileURLToPath(new URL('./allocation-child.js', import.meta.url))
     const { RX_VHOST_LEASES: _, ...env } = process.env
-    const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', child, name], { env })
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--expose-gc', child, name, String(most)],
+      {
+        env,
+      },
+    )
     const { packets, bytes } = JSON.parse(stdout) as { packets: number; bytes: number }
     t.log(`${(bytes / packets).toFixed(2)} bytes a packet`)
     t.is(packets, 1_000_000)
