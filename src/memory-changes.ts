@@ -2,7 +2,8 @@
 // connection, while everybody else goes on. Between device-session.ts and the addon. One at a time for a device.
 import type { MemoryAsk } from './control/asks.js'
 import { type AskResult, failedOr, MAX_RINGS } from './effects.js'
-import { errnoName, native } from './native.js'
+import { native } from './native.js'
+import { reasonNumber } from './reasons.js'
 import { allocateTag } from './wakeup.js'
 
 /**
@@ -18,13 +19,14 @@ type OnResult = (result: AskResult) => void
 
 const waiting = new Map<number, OnResult>()
 const result = new Int32Array(2 + MAX_RINGS)
+let tag: number | undefined
 let opened = false
 
-function open(): void {
-  if (opened) return
-  const error = native().memoryOpen(allocateTag(takeResults))
-  if (error < 0) throw new Error(`rx-vhost: no results of memory: ${errnoName(error)}`)
-  opened = true
+/** False while this process has no fd left by which to hear of results. */
+function open(): boolean {
+  tag ??= allocateTag(takeResults)
+  opened ||= native().memoryOpen(tag) >= 0
+  return opened
 }
 
 function takeResults(): void {
@@ -65,8 +67,11 @@ export class MemoryWait {
 
   /** The result comes in a later turn, unless this returns why there is nothing to wait for. */
   begin(ask: MemoryAsk): AskResult | undefined {
-    open()
     const fds = ask.kind === 'map' ? ask.fds : 'fd' in ask ? [ask.fd] : []
+    if (!open()) {
+      for (const fd of fds) native().closeFd(fd)
+      return failedOr(-reasonNumber('mem_map'))
+    }
     const [regions, tokens] = [BigUint64Array.from(wordsOf(ask)), Uint32Array.from(fds)]
     const begun = native().memoryChange(this.#device, kinds[ask.kind], regions, tokens)
     if (begun < 0) return failedOr(begun)

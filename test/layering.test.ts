@@ -73,7 +73,7 @@ const edges: Record<string, string[]> = {
   'device-events': [...common, 'control', 'events'],
   'device-trace': [...common, 'control'],
   effects: ['control', 'native', 'reasons'],
-  'memory-changes': ['control', 'effects', 'native', 'wakeup'],
+  'memory-changes': ['control', 'effects', 'native', 'reasons', 'wakeup'],
   'device-asks': ['control', 'effects', 'memory-changes', 'reasons', 'transport'],
   'device-session': [
     ...common,

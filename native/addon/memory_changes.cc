@@ -53,10 +53,7 @@ MemoryChanges::~MemoryChanges() {
     returns_->over = true;
     left.swap(returns_->changes);
   }
-  for (auto& change : left) {
-    const uint32_t driver = change->driver();
-    memory_threads().run(driver, [change = std::move(change)] {});
-  }
+  for (auto& change : left) freeing_threads().run(0, [change = std::move(change)] {});
 }
 
 int MemoryChanges::wake_fd() const { return returns_->wake.get(); }
@@ -101,6 +98,7 @@ Napi::Value memory_open(const Napi::CallbackInfo& info) {
   AddonEnv& env = env_of(info.Env());
   const int result =
       env.wakeup ? env.wakeup->watch(changes_of(env).wake_fd(), tag, WatchMode::edge_in) : -ENXIO;
+  if (result < 0) env.memory_changes.reset();  // another time there may be an fd for it
   return number(info, result);
 }
 

@@ -63,8 +63,8 @@ class Count {
 
 /// They end with the process.
 BlockingThreads& threads_of(size_t most, size_t each) {
-  static std::vector<BlockingThreads*> all;
-  return *all.emplace_back(new BlockingThreads(most, each));
+  static auto* all = new std::vector<BlockingThreads*>;
+  return *all->emplace_back(new BlockingThreads(most, each));
 }
 
 void stuck_jobs_of_one_keep_no_other() {

@@ -76,4 +76,9 @@ void BlockingThreads::admit_next(uint32_t whose) {
   }
 }
 
+BlockingThreads& freeing_threads() {
+  static BlockingThreads* threads = new BlockingThreads(kFreeingThreads, kFreeingThreads);
+  return *threads;
+}
+
 }  // namespace rxvhost

@@ -51,4 +51,9 @@ class BlockingThreads {
   size_t idle_ = 0;
 };
 
+/// For what ends by itself and can take a while: freeing a guest's memory, 50 ms for each GiB. Of all
+/// drivers, and apart from what makes a guest wait: after a host full of guests has died they are busy for
+/// minutes.
+BlockingThreads& freeing_threads();
+
 }  // namespace rxvhost

@@ -15,14 +15,18 @@ namespace {
 
 // What front ends send in earnest: memory, notifiers and sockets like the one that they came by. None of
 // these questions goes to a file system.
+
+// Lasts as long as it takes to free it, if nobody else has it any more; never for ever.
+bool is_memory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
+
 bool closes_at_once(int fd) {
-  if (fcntl(fd, F_GET_SEALS) >= 0 || is_eventfd(fd)) return true;
+  if (is_eventfd(fd)) return true;
   int domain = 0;
   socklen_t size = sizeof domain;
   return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-// Threads of their own: what lasts here must not keep memory from being mapped.
+// Threads of their own: what lasts here must not keep memory from being mapped or freed.
 BlockingThreads& closers() {
   static BlockingThreads* threads = new BlockingThreads(kClosers, kClosers);
   return *threads;
@@ -31,7 +35,10 @@ BlockingThreads& closers() {
 }  // namespace
 
 void close_received(int fd) {
-  if (closes_at_once(fd) || !closers().run(0, [fd] { close(fd); })) close(fd);
+  const auto job = [fd] { close(fd); };
+  const bool taken =
+      is_memory(fd) ? freeing_threads().run(0, job) : !closes_at_once(fd) && closers().run(0, job);
+  if (!taken) close(fd);
 }
 
 }  // namespace rxvhost

@@ -66,6 +66,9 @@ inline constexpr uint32_t kCallDeadlineMs = 100;
 /// Threads that close what peers sent (core/base/closer.h). Each can be stuck for as long as a peer likes;
 /// beyond these, what else comes that is neither memory nor a notifier stays open until one of them is free.
 inline constexpr uint32_t kClosers = 16;
+/// Threads that free memory which nobody has any more. One would do, but for a guest so large that others
+/// should not wait for it.
+inline constexpr uint32_t kFreeingThreads = 2;
 /// Threads that map and unmap guests' memory (core/memory/memory_threads.h), and how many of them the devices
 /// of one driver may have: a second one, so that what sticks with one connection does not keep the next from
 /// work. As many drivers as it takes to have all of them stuck are not one front end.

@@ -1,7 +1,6 @@
-// The threads on which guests' memory is mapped and unmapped: no other thread does either. mmap() of a huge
-// page file waits for the file's lock, which a front end holds for as long as its own fallocate() of that
-// file takes; unmapping the last that is left of a guest's memory frees it, which takes a second for some
-// tens of GiB.
+// The threads on which guests' memory is mapped, and what that replaces is unmapped, while a front end waits
+// for its answer. mmap() of a huge page file waits for the file's lock, which a front end holds for as long
+// as its own fallocate() of that file takes. What nobody waits for is freed by others (freeing_threads()).
 #pragma once
 
 #include "core/base/blocking_threads.h"

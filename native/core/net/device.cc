@@ -1,6 +1,6 @@
 #include "core/net/device.h"
 
-#include "core/memory/memory_threads.h"
+#include "core/base/blocking_threads.h"
 #include "core/net/mtu.h"
 
 namespace rxvhost {
@@ -158,7 +158,7 @@ void Registry::destroy(uint32_t id) {
     device = std::move(it->second);
     devices_.erase(it);
   }
-  memory_threads().run(device->driver(), [former = device->stop_all()] {});
+  freeing_threads().run(0, [former = device->stop_all()] {});
 }
 
 size_t Registry::size() {

@@ -1,11 +1,10 @@
 // Runs the cases of the catalogue: each against the stage of its test file, with a sibling device under traffic, and
 // with what must hold after every case (the invariants): the process is alive, no fd, token, device or mapping is left,
 // no canary was written, the next connection works. Then the same many times over, where a leak would add up.
-import { readdirSync, readFileSync } from 'node:fs'
-import { isDeepStrictEqual } from 'node:util'
+import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import type { DeviceEvent, VhostDriverOptions, VhostError } from 'rx-vhost'
-import { native } from '../../../src/native.js'
+import { census, leavesNothing, noGuestMemory } from './census.js'
 import { until } from './conditions.js'
 import { frameOf, HEADER, postGood, sendGood } from './frames.js'
 import type { FrontEndOptions, HostileFrontEnd } from './front-end.js'
@@ -70,31 +69,8 @@ export class Scene {
     for (const front of this.#fronts) front.dispose()
     this.stage.onBurst = undefined
     await this.stage.idle()
+    await noGuestMemory()
   }
-}
-
-interface Census {
-  tokens: number
-  fds: number
-  devices: number
-  guestMappings: number
-}
-
-const guestMappings = (): number => readFileSync('/proc/self/maps', 'utf8').split('hostile-guest').length - 1
-
-function census(): Census {
-  return {
-    tokens: native().fdCount(),
-    fds: readdirSync('/proc/self/fd').length,
-    devices: native().deviceCount(),
-    guestMappings: guestMappings(),
-  }
-}
-
-/** Some of what a peer sent is unmapped and closed by threads that may wait for it (native/core/base/blocking_threads.h). */
-async function leavesNothing(t: ExecutionContext, before: Census, message: string): Promise<void> {
-  await until(message, () => isDeepStrictEqual(census(), before)).catch(() => {})
-  t.deepEqual(census(), before, message)
 }
 
 function mapLines(): number {
@@ -109,7 +85,7 @@ export async function worksStill(stage: Stage): Promise<void> {
   await passesBothWays(stage, front)
   front.dispose()
   await stage.idle()
-  await until('its memory to be unmapped', () => guestMappings() === 0)
+  await noGuestMemory()
 }
 
 export async function passesBothWays(stage: Stage, front: HostileFrontEnd): Promise<void> {
