@@ -150,13 +150,14 @@ class EndpointPlan {
 function pushVlan(packet: WritablePacket, tag: VlanTag): void {
   const { identifier, priority = 0, dropEligible = false, protocol = EtherType.VLAN } = tag
   packet.prepend(VLAN_BYTES)
-  for (let at = 0; at < 12; at += 4) packet.setUint32(at, packet.uint32(at + VLAN_BYTES))
+  // By 16 bits: a number of 32 can be an object where the compiler does not see through.
+  for (let at = 0; at < 12; at += 2) packet.setUint16(at, packet.uint16(at + VLAN_BYTES))
   packet.setUint16(12, protocol)
   packet.setUint16(14, (priority << 13) | (dropEligible ? DROP_ELIGIBLE : 0) | identifier)
 }
 
 function popVlan(packet: WritablePacket): void {
-  for (let at = 12; at > 0; at -= 4) packet.setUint32(at, packet.uint32(at - VLAN_BYTES))
+  for (let at = 14; at >= VLAN_BYTES; at -= 2) packet.setUint16(at, packet.uint16(at - VLAN_BYTES))
   packet.trimFront(VLAN_BYTES)
 }
 
