@@ -3,7 +3,7 @@
 import { dataPlane } from './data/env.js'
 import { SinkGroup } from './data/sink-group.js'
 import { SourceGroup } from './data/source-group.js'
-import { noTotals, sumTotals, type Totals } from './data/totals.js'
+import { NO_TOTALS, sumTotals, type Totals } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
 import { VhostQueue, VhostSink } from './queue.js'
@@ -29,7 +29,7 @@ export class DriverQueues {
   #current: Connected | undefined
   #source: SourceGroup | undefined
   /** Of the sources that were completed. */
-  #sourceBefore = noTotals()
+  #sourceBefore: Totals = NO_TOTALS
 
   /** `use`: a pipeline begins to use the driver; returns what says that it ended. */
   constructor(options: VhostDriverOptions, use: () => () => void) {

@@ -4,7 +4,7 @@ import { type Observable, ReplaySubject } from 'rxjs'
 import { FlowTable } from './data/flows.js'
 import type { SinkGroup } from './data/sink-group.js'
 import type { PairPorts, SourceGroup } from './data/source-group.js'
-import { noTotals, sumTotals, type Totals, totalsSince } from './data/totals.js'
+import { NO_TOTALS, sumTotals, type Totals, totalsSince } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
 import { VhostQueue, VhostSink } from './queue.js'
@@ -32,7 +32,7 @@ export class QueuePairs {
   /** With what each had counted before it was attached. */
   readonly #sinks = new Map<SinkGroup, Totals>()
   #source: SourceGroup | undefined
-  #sourceBefore = noTotals()
+  #sourceBefore: Totals = NO_TOTALS
   /** What was counted by the end: a driver's queues go on to count for others. */
   #last: { source: Totals; sink: Totals } | undefined
   #ownSource = false
@@ -112,7 +112,7 @@ export class QueuePairs {
   /** What was counted on these rings. */
   sourceTotals(): Totals {
     if (this.#last) return this.#last.source
-    return this.#source ? totalsSince(this.#sourceBefore, this.#source.totals()) : noTotals()
+    return this.#source ? totalsSince(this.#sourceBefore, this.#source.totals()) : NO_TOTALS
   }
 
   sinkTotals(): Totals {

@@ -2,7 +2,7 @@
 // Resetting and measuring touch no counter: each meter remembers what it subtracts, so that two of them never disturb each
 // other.
 import { asyncScheduler, defer, interval, map, type Observable, type SchedulerLike } from 'rxjs'
-import { noTotals, type Totals, type TotalsOfBoth, totalsSince } from './data/totals.js'
+import { NO_TOTALS, type Totals, type TotalsOfBoth, totalsSince } from './data/totals.js'
 import type { DeviceStats, QueueStats, SinkStats, SourceStats } from './stats.js'
 import { sinkStats, sourceStats } from './stats.js'
 
@@ -83,7 +83,7 @@ const sumOf = (counts: Readonly<Record<string, number>>): number =>
 export class QueueMeter<S extends QueueStats> {
   readonly #read: () => Totals
   readonly #show: (totals: Totals) => S
-  #reset: Totals = noTotals()
+  #reset: Totals = NO_TOTALS
 
   constructor(read: () => Totals, show: (totals: Totals) => S) {
     this.#read = read

@@ -18,12 +18,15 @@ export interface TotalsOfBoth {
   sinkTotals(): Totals
 }
 
-export const noTotals = (): Totals => ({
+const noTotals = (): Totals => ({
   counters: newCounters(),
   drops: {},
   held: 0,
   latencies: new Float64Array(LATENCY_BUCKETS),
 })
+
+/** Before anything was counted. Shared, since a thousand devices have six of these each: nobody writes to it. */
+export const NO_TOTALS: Totals = noTotals()
 
 /** What several queues counted. */
 export function sumTotals(all: Iterable<Totals>): Totals {
