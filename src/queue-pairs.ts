@@ -4,7 +4,7 @@ import { type Observable, ReplaySubject } from 'rxjs'
 import { FlowTable } from './data/flows.js'
 import type { SinkGroup } from './data/sink-group.js'
 import type { PairPorts, SourceGroup } from './data/source-group.js'
-import { NO_TOTALS, sumTotals, type Totals, totalsSince } from './data/totals.js'
+import { kept, NO_TOTALS, sumTotals, type Totals, totalsSince } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
 import { VhostQueue, VhostSink } from './queue.js'
@@ -49,12 +49,12 @@ export class QueuePairs {
   attachSource(group: SourceGroup): void {
     if (this.#source !== undefined) return
     this.#source = group
-    this.#sourceBefore = group.totals()
+    this.#sourceBefore = kept(group.totals())
     this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
   }
 
   attachSink(group: SinkGroup): void {
-    this.#sinks.set(group, group.totals())
+    this.#sinks.set(group, kept(group.totals()))
     group.attach(this.#ports(TO_GUEST), this.#running)
   }
 

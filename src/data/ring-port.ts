@@ -22,6 +22,7 @@ export interface RingPortOptions {
   onFault: (reason: number | 'mem_not_shared') => void
 }
 
+const NO_COUNTERS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
 /** The lower word of this counter. */
 const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
@@ -32,7 +33,7 @@ export class RingPort implements QueuePort {
   readonly #onFault: (reason: number | 'mem_not_shared') => void
   readonly #addon: Addon = native()
   /** What this port's calls count: native memory, of a device that is gone all zeros. */
-  #counters = new Uint32Array(2 * RING_COUNTERS.length)
+  #counters = NO_COUNTERS
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null

@@ -28,6 +28,10 @@ const noTotals = (): Totals => ({
 /** Before anything was counted. Shared, since a thousand devices have six of these each: nobody writes to it. */
 export const NO_TOTALS: Totals = noTotals()
 
+/** To be kept: the shared ones if nothing was counted so far. */
+export const kept = (totals: Totals): Totals =>
+  totals.counters.some(count => count > 0) || Object.keys(totals.drops).length > 0 ? totals : NO_TOTALS
+
 /** What several queues counted. */
 export function sumTotals(all: Iterable<Totals>): Totals {
   const sum = noTotals()
