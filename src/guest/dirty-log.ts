@@ -28,13 +28,11 @@ export async function startDirtyLog(
   }
 }
 
-/** Clears what is marked, and tells the pages' numbers. */
+/** Clears what is marked, and tells the pages' numbers. Of a guest that is closed there are none. */
 export function takeDirtyPages(handle: number): number[] {
   const some = new Uint32Array(PAGES_A_CALL)
   const all: number[] = []
-  for (let count = -1; count !== 0; ) {
-    count = native().guestLogTake(handle, some)
-    all.push(...some.subarray(0, count))
-  }
+  const take = (): number => native().guestLogTake(handle, some)
+  for (let count = take(); count > 0; count = take()) all.push(...some.subarray(0, count))
   return all
 }

@@ -109,7 +109,10 @@ export class GuestPort extends GuestPair {
     return this.#life.stopLog()
   }
 
-  /** Pages of 4 KiB that were marked since the last call, by their number in the guest's memory; any state. */
+  /**
+   * Pages of 4 KiB that were marked since the last call, by their number in the guest's memory; in any state, and none
+   * after `close()`.
+   */
   dirtyPages(): number[] {
     return takeDirtyPages(this.handle)
   }

@@ -58,7 +58,10 @@ export interface AddonGuest {
   guestKickNow(handle: number, ring: number): number
   /** A token of the dirty log's file, emptied, which the caller closes; `size[0]` gets its bytes. */
   guestLogOpen(handle: number, size: Float64Array): number
-  /** Clears what is marked: fills `out` with pages of the guest's memory, by number. Their count; again if it is full. */
+  /**
+   * Clears what is marked: fills `out` with pages of the guest's memory, by number. Their count, or a negative errno; again
+   * until it is 0.
+   */
   guestLogTake(handle: number, out: Uint32Array): number
   /** Raw access to the guest's memory, for tests that play a hostile guest. */
   guestWrite(handle: number, offset: number, bytes: Uint8Array): number

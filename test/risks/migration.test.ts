@@ -170,3 +170,12 @@ test.serial('once it is called off, nothing is marked any more', async t => {
   await talk(t, migrating, 50)
   t.deepEqual(other.dirtyPages(), [])
 })
+
+test.serial('of a guest that was closed no pages are told, marked or not', async t => {
+  const migrating = await joined(scene(t), {})
+  const { other } = migrating
+  await other.startLog()
+  await talk(t, migrating, 50)
+  other.close()
+  t.deepEqual(other.dirtyPages(), [])
+})
