@@ -1,7 +1,7 @@
 // Packets that were copied out of the pool: they read like any packet, owe nothing to anyone, and are collected like any
 // object. A burst of them is one piece of memory: the metadata of its packets, then their bytes. What can be asked of a
 // packet is made when it is asked for, so a burst costs the same objects however many are in it. They can not go into a
-// sink: they have no slot of a pool.
+// sink, which refuses them (data/own-pool.ts): they have no slot of a pool.
 import { copyBytes } from './copy-bytes.js'
 import { PacketIterator } from './packet-iterator.js'
 import { PacketView } from './packet-view.js'

@@ -1,10 +1,11 @@
 // The ways into all pairs of a guest as one: each packet goes to the pair on which the guest last sent its flow, or else to
 // one that its flow's number picks, out of those that run; so a flow stays in order. Each pair keeps what its ring has no
 // room for (sink.ts). With one pair running nothing is looked at. Follows devices as a single queue does.
-import { Burst, coreOf, type HeldBurst } from '../burst.js'
+import { Burst, type HeldBurst } from '../burst.js'
 import { VhostError } from '../errors.js'
-import { type Packet, slotOf } from '../packet.js'
+import type { Packet } from '../packet.js'
 import type { DropReason, Overflow, PacketSink } from '../sink.js'
+import { ownCore, ownSlot } from './own-pool.js'
 import type { DataPlane } from './plane.js'
 import { type SinkOptions, SinkQueue } from './sink.js'
 import type { PairPorts } from './source-group.js'
@@ -85,15 +86,16 @@ export class SinkGroup implements PacketSink {
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {
     if (this.#running.length <= 1) return this.#only.accept(item, overflow)
-    if (!(item instanceof Burst)) return this.member(this.#pairOf(slotOf(item))).accept(item, overflow)
-    const { ids, length } = coreOf(item)
+    const { pool } = this.#plane
+    if (!(item instanceof Burst)) return this.member(this.#pairOf(ownSlot(pool, item))).accept(item, overflow)
+    const { ids, length } = ownCore(pool, item)
     return this.#spread(ids, length, overflow)
   }
 
   /** Plain call: stops at the first packet that its ring had no room for. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
     if (this.#running.length <= 1) return this.#only.enqueue(burst, from)
-    const { ids, length } = coreOf(burst as Burst)
+    const { ids, length } = ownCore(this.#plane.pool, burst)
     let at = from
     while (at < length) {
       const pair = this.#pairOf(ids[at])

@@ -1,9 +1,10 @@
 // The way into a to-guest ring: what bursts, single packets and plain calls are offered to it, and what becomes of those
 // that the ring has no room for. Above sink-ring.ts, which fills the ring, keeps and waits. It knows no device and no rxjs.
-import { Burst, coreOf, type HeldBurst, PRIVATE } from '../burst.js'
+import { Burst, type HeldBurst, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
-import { type Packet, slotOf } from '../packet.js'
+import type { Packet } from '../packet.js'
 import type { Overflow, PacketSink } from '../sink.js'
+import { ownCore, ownSlot } from './own-pool.js'
 import type { DataPlane } from './plane.js'
 import { MAX_BURST } from './pool-arrays.js'
 import { COUNT, FAULT, STOPPED } from './port.js'
@@ -61,10 +62,10 @@ export class SinkQueue extends SinkRing implements Flushable, PacketSink {
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {
     if (item instanceof Burst) {
-      const { ids, length, at } = coreOf(item)
+      const { ids, length, at } = ownCore(this.plane.pool, item)
       return this.acceptSlots(ids, length, overflow, at)
     }
-    this.#one[0] = slotOf(item)
+    this.#one[0] = ownSlot(this.plane.pool, item)
     if (this.port?.running !== true) return this.acceptSlots(this.#one, 1, overflow)
     const kept = this.#keep(this.#one, 0, 1, overflow)
     if (!this.#gathering && !this.waiting) {
@@ -76,7 +77,7 @@ export class SinkQueue extends SinkRing implements Flushable, PacketSink {
 
   /** Plain call: how many packets of the burst, from number `from` on, the ring took. Keeps nothing. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
-    const { ids, length, at } = coreOf(burst as Burst)
+    const { ids, length, at } = ownCore(this.plane.pool, burst)
     if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
     return this.put(ids, from, length, at)
   }

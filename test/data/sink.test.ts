@@ -1,7 +1,11 @@
 // The way into a guest: what it takes, keeps and drops, and who pays for what it keeps.
 import test from 'ava'
-import { merge } from 'rxjs'
-import { enqueue, mirror, rebatch } from '../../src/operators/index.js'
+import { type MonoTypeOperatorFunction, merge, type Observable } from 'rxjs'
+import type { Burst } from '../../src/burst.js'
+import { FlowTable } from '../../src/data/flows.js'
+import { SinkGroup } from '../../src/data/sink-group.js'
+import { detach, enqueue, mirror, rebatch } from '../../src/operators/index.js'
+import type { Packet } from '../../src/packet.js'
 import {
   FakePort,
   fakeFromGuest,
@@ -207,6 +211,67 @@ test('enqueueBurst takes what there is room for and keeps nothing', t => {
   t.is(plane.pool.leases, 0)
   t.deepEqual(got(), upTo(3))
   t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
+})
+
+// The types forbid it, and a program in JavaScript has none.
+const asBurst = (item: unknown): Burst => item as Burst
+const asPacket = (item: unknown): Packet => item as Packet
+
+test('a copy, or a packet of another pool, is refused: never is the packet sent that has its number here', t => {
+  const { plane, from, to } = bench({ room: 100 }, { size: 1024 })
+  const other = fakeFromGuest(fakePlane())
+  const refused = { code: 'ERR_VHOST_INVALID_ARGUMENT', message: /own pool.*retain\(\)/ }
+  from.port.send(...frames(3))
+  other.port.send(...frames(3, 1000))
+  const [ours, theirs] = [from.queue.dequeueBurst(), other.queue.dequeueBurst()]
+  const copies: unknown[] = []
+  from.queue.pipe(detach()).subscribe(burst => copies.push(burst, burst.packet(0)))
+  from.queue.packets.pipe(detach()).subscribe(packet => copies.push(packet))
+  from.port.send(...frames(1, 3))
+  plane.loop.drain()
+  t.is(copies.length, 3)
+  const group = new SinkGroup(plane)
+  const ports = [new FakePort(plane.pool), new FakePort(plane.pool)]
+  for (const port of ports) port.post(100)
+  group.attach({ port: pair => ports[pair], flows: new FlowTable(), used: [0, 1], several: true }, [0, 1])
+  for (const sink of [to.sink, to.target, group]) {
+    for (const item of [...copies, theirs.packet(0), theirs, ours, undefined]) {
+      t.throws(() => sink.next(asPacket(item)), refused)
+      t.throws(() => sink.accept(asBurst(item), 'drop-newest'), refused)
+    }
+  }
+  for (const item of [...copies, theirs])
+    for (const enqueueBurst of [
+      to.sink.enqueueBurst.bind(to.sink),
+      (burst: Burst) => group.enqueue(burst, 0),
+    ])
+      t.throws(() => enqueueBurst(asBurst(item)), refused)
+  for (const packet of ours) to.sink.next(packet)
+  ours.release()
+  theirs.release()
+  plane.loop.drain()
+  t.deepEqual(to.port.received.map(numberOf), upTo(3))
+  t.deepEqual(
+    ports.map(port => port.receivedCount),
+    [0, 0],
+  )
+  t.is(plane.pool.leases, 0)
+})
+
+test('a pipeline that ends in copies fails at its sink, with what to do', t => {
+  const { plane, from, to } = bench({ room: 100 })
+  const errors: { code?: string; fix?: string }[] = []
+  const copies = detach() as unknown as MonoTypeOperatorFunction<Burst>
+  for (const source of [from.queue, from.queue.packets] as unknown as Observable<Burst>[])
+    source.pipe(copies, enqueue(to.sink)).subscribe({ error: error => errors.push(error) })
+  from.port.send(frame())
+  plane.loop.drain()
+  t.deepEqual(
+    errors.map(({ code }) => code),
+    ['ERR_VHOST_INVALID_ARGUMENT', 'ERR_VHOST_INVALID_ARGUMENT'],
+  )
+  t.is(to.port.receivedCount, 0)
+  t.is(plane.pool.leases, 0)
 })
 
 test('a burst that is larger than one native call arrives whole', t => {
