@@ -31,7 +31,8 @@ export type VhostErrorCode =
 /** What to do about those whose fix is the same wherever they happen. */
 const usualFixes: Partial<Record<VhostErrorCode, string>> = {
   ERR_VHOST_DEVICE_GONE:
-    'subscribe to the driver, which gives the next device; its fromGuest() and toGuest() follow it by themselves',
+    'of a guest, subscribe to the driver: it gives the next device, and its fromGuest() and toGuest() follow it by themselves; ' +
+    'of a port that was closed, make another',
   ERR_VHOST_LEASE_RELEASED: 'release it once; retain() gives a second owner a lease of its own',
   ERR_VHOST_OVERFLOW: `use 'block', 'drop-newest' or 'drop-oldest', or make the receiver faster`,
 }

@@ -70,6 +70,7 @@ export class MemoryWait {
     const fds = ask.kind === 'map' ? ask.fds : 'fd' in ask ? [ask.fd] : []
     if (!open()) {
       for (const fd of fds) native().closeFd(fd)
+      // Whatever lacked: docs/errors.md has all that it may be, and an open file is the first thing to look for.
       return failedOr(-reasonNumber('mem_map'))
     }
     const [regions, tokens] = [BigUint64Array.from(wordsOf(ask)), Uint32Array.from(fds)]

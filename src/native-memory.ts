@@ -14,6 +14,7 @@ export interface AddonMemory {
    * reason; count of the rings that stopped; those.
    */
   memoryNext(result: Int32Array): number
-  /** Why a page of its memory was missing: 0 = not known, 1 = the file was truncated, 2 = there was none to be had. */
+  /** Why a page of its memory was missing: 0 = not known, 1 = the file was truncated, 2 = there was none to be had,
+   * 3 = the machine's own memory failed under it. */
   deviceLoss(device: number): number
 }

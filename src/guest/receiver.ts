@@ -126,7 +126,13 @@ export class Receiver {
     this.#closed = true
     for (const subscriber of this.#subscribers) subscriber.complete()
     this.#subscribers.clear()
-    const error = new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest was closed while frames were waited for')
+    const error = new VhostError(
+      'ERR_VHOST_DEVICE_GONE',
+      'the guest was closed while frames were waited for',
+      {
+        fix: 'close() it once they have come, or make another GuestPort',
+      },
+    )
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)
   }
 

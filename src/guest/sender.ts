@@ -127,7 +127,8 @@ export class Sender {
   }
 
   #result(result: number): number {
-    if (result === EBADF) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest is closed')
+    if (result === EBADF)
+      throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the guest is closed', { fix: 'make another GuestPort' })
     if (result < 0)
       throw new RangeError(`a frame is empty or longer than the option transmitBuffer (${errnoName(result)})`)
     if (result & BURST_BROKEN) throw broken()
