@@ -1,5 +1,5 @@
-// How fast packets go into a capture, and out of one: `node dist/bench/capture.js [folder]`. On rings in memory, no guest and
-// no addon; printed, judged by nobody. "copy" is what the path pays; "to a file" waits until all is written (`block`).
+// How fast packets go into a capture, and out of one: the last part of `npm run bench:micro`, or alone `node
+// dist/bench/capture.js [folder]`. On rings in memory, no guest and no addon; printed, judged by nobody. "copy" is what the path pays; "to a file" waits until all is written (`block`).
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

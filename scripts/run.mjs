@@ -151,8 +151,8 @@ const tasks = {
     process.exit(run(process.execPath, ['dist/bench/soak.js', ...rest]))
   },
   /**
-   * Instructions per packet of the native core and of librte_vhost, then what operators cost; `-- --operators`: these
-   * alone; `-- --lines dequeue-64-32` says where the instructions are.
+   * Instructions per packet of the native core and of librte_vhost, then what operators cost, then the pace of captures, which
+   * is printed and never judged; `-- --operators`: operators alone; `-- --lines dequeue-64-32` says where the instructions are.
    */
   micro() {
     build()
@@ -160,7 +160,8 @@ const tasks = {
     const native = only ? 0 : run(process.execPath, ['dist/bench/micro/micro.js', ...rest])
     const isAll = only || rest.length === 0
     const operators = isAll ? run(process.execPath, ['dist/bench/micro/operators.js']) : 0
-    process.exit(native || operators)
+    const captures = isAll && !only ? run(process.execPath, ['dist/bench/capture.js']) : 0
+    process.exit(native || operators || captures)
   },
   /** Pages of the API, from the comments, in docs/api. */
   docs() {
