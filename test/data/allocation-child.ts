@@ -48,7 +48,7 @@ const source = new SourceQueue(plane)
 const port = new FakePort(plane.pool)
 const same = /headers|flow|hash|firewall|route|rewrite|sample/i.test(process.argv[2])
   ? tcp({ from: '192.0.2.1', toPort: 443 })
-  : frame()
+  : frame(0, { length: /1,514/.test(process.argv[2]) ? 1514 : 64 })
 source.attach(port)
 const sinks = [new SinkQueue(plane), new SinkQueue(plane)].map(sink => {
   const to = new FakePort(plane.pool, { record: false, size: 2 ** 30 })
@@ -144,6 +144,7 @@ const pipelines: Record<string, () => Observable<unknown>> = {
     queue.pipe(capture('/dev/null', { filter: packet => packet.length > 60 }), enqueue(sinks[1])),
   'capture into a stream, enqueue': () => queue.pipe(capture(new PassThrough().resume()), enqueue(sinks[1])),
   detach: () => queue.pipe(detach()),
+  'detach, frames of 1,514 bytes': () => queue.pipe(detach()),
   'processPackets at once, enqueue': () =>
     queue.pipe(
       processPackets(() => true),
