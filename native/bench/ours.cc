@@ -41,8 +41,12 @@ class Ours final : public BackEnd {
     const RegionSpec region{guest::Port::kGuestAddress, port.memory().size(), kUser, 0};
     std::vector<Fd> fds;
     fds.emplace_back(fcntl(port.memory().fd(), F_DUPFD_CLOEXEC, 0));
+    std::shared_ptr<const MemorySnapshot> table;
+    if (const Reason why = MemorySnapshot::map({&region, 1}, std::move(fds), &table); why != Reason::none)
+      return reason_name(why);
     std::vector<uint32_t> lost;
-    if (const Reason why = device_.map({&region, 1}, std::move(fds), &lost); why != Reason::none)
+    FormerMemory former;
+    if (const Reason why = device_.set_table(table, &lost, &former); why != Reason::none)
       return reason_name(why);
     for (uint32_t n : {guest::kToGuest, guest::kFromGuest}) {
       const guest::RingPlace& at = port.plan().rings[n];
