@@ -1,6 +1,7 @@
 // Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
 // get: they never alter the burst that they were given, unless the user promised that nobody else looks.
 import { aim, endPacket } from './packet-view.js'
+import { PerSlot } from './per-slot.js'
 import {
   NO_SLOT,
   SLOT_HEADER,
@@ -12,18 +13,11 @@ import {
 } from './slots.js'
 import { WritablePacket } from './writable-packet.js'
 
-// One object per slot, made on first use, as with borrowed packets.
-const pooled = new WeakMap<Slots, (WritablePacket | undefined)[]>()
+// As with borrowed packets.
+const writables = new PerSlot<WritablePacket>()
 
 /** What gives out the writable packets of a pool, for one call each. @internal */
-export function writablesOf(slots: Slots): (WritablePacket | undefined)[] {
-  let list = pooled.get(slots)
-  if (list === undefined) {
-    list = new Array<WritablePacket | undefined>(slots.packets.length).fill(undefined)
-    pooled.set(slots, list)
-  }
-  return list
-}
+export const writablesOf = (slots: Slots): (WritablePacket | undefined)[] => writables.of(slots)
 
 /** Calls `write` with the packet of `slot`, which ends with the call. @internal */
 export function writeIn(

@@ -2,7 +2,7 @@ import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet.js'
 import { isLater, type Job, type Later, settle, type Verdict } from './processing/job.js'
-import { emitJobs, Jobs } from './processing/jobs.js'
+import { Jobs } from './processing/jobs.js'
 import { type Failure, PendingWork } from './processing/pending.js'
 import { operator } from './support.js'
 
@@ -54,8 +54,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   readonly #jobs: Jobs
   readonly #abort = new AbortController()
   #completed = false
-  /** Jobs from here on belong to the burst in hand, which its queue gives out again if the subscription ends now. */
-  #inHand = Number.POSITIVE_INFINITY
+  #emitting = false
   #flushSoon = false
   readonly #soon = (): void => {
     this.#flushSoon = false
@@ -74,7 +73,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     // Of `out`, since it outlives the source.
     out.add(() => {
       // Whoever hears of it finds all leases given back.
-      if (this.#jobs.releaseAll(this.#inHand)) this.#abort.abort()
+      if (this.#jobs.releaseAll()) this.#abort.abort()
     })
   }
 
@@ -92,18 +91,22 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
 
   #burst(input: BurstCore): void {
     let failure: Failure
+    let first: Job | null = null
     let at = 0
-    this.#inHand = this.#jobs.size
     for (; at < input.length && failure === undefined; at++) {
-      this.#jobs.admit(input.slots, input.ids[at], false)
-      failure = this.#start()
+      const job = this.#jobs.admit(input.slots, input.ids[at], input)
+      first ??= job
+      failure = this.#start(job)
       if (!this.out.closed) continue
       cutBefore(input, 0)
       return
     }
-    this.#inHand = Number.POSITIVE_INFINITY
-    this.#flush()
-    if (failure === undefined) return
+    this.#jobs.letGo(first, input)
+    if (failure === undefined) {
+      this.#flush()
+      return
+    }
+    this.#emit()
     if (this.out.closed) cutBefore(input, at - 1)
     else {
       failAt(input, at - 1)
@@ -112,27 +115,33 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   #packet(packet: Packet): void {
-    this.#jobs.admit(slotsOf(packet), slotOf(packet), true)
-    const failure = this.#start()
-    this.#flush()
-    if (failure === undefined) return
+    const failure = this.#start(this.#jobs.admit(slotsOf(packet), slotOf(packet), null))
+    if (failure === undefined) {
+      this.#flush()
+      return
+    }
+    this.#emit()
     packetFaults.count++
     this.out.error(failure.error)
   }
 
-  // Starts what may be started. If `work` throws, its job is gone; `late`: and has to be counted here.
-  #start(late = false): Failure {
+  // Starts what may be started. If the work on `own`, which has just come, throws: its job is gone, and not counted yet.
+  #start(own: Job | null): Failure {
     while (this.#pending.count < this.concurrency && !this.out.closed) {
       const job = this.#jobs.begin()
       if (job === null) break
       try {
         const result = this.work(job.begin(), this.#abort.signal)
         if (isLater(result)) this.#pending.wait(job, result)
-        else if (!this.out.closed) settle(job, result)
+        else if (!job.released) settle(job, result)
       } catch (error) {
-        if (late) job.slots.dropped(job.slot, 'pipeline-error')
-        this.#jobs.remove(job)
-        return { error }
+        // The work has ended the subscription before it threw.
+        if (job.released) break
+        if (job !== own) this.#fail(job, error)
+        else {
+          this.#jobs.remove(job)
+          return { error }
+        }
       }
     }
     return undefined
@@ -140,36 +149,52 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
 
   // Promises that are settled in the same breath go on `together`, as one burst. Observables may keep virtual time: at once.
   #conclude(job: Job, failure: Failure, together: boolean): void {
-    if (failure === undefined) this.#goOn(together)
-    else {
-      job.slots.dropped(job.slot, 'pipeline-error')
-      this.#jobs.remove(job)
-      this.#failWith(failure.error)
+    if (failure !== undefined && !job.released) {
+      this.#fail(job, failure.error)
+      return
     }
-  }
-
-  #goOn(together: boolean): void {
-    const failure = this.#start(true)
-    if (failure !== undefined) this.#failWith(failure.error)
-    else if (!together) this.#flush()
+    this.#start(null)
+    if (!together) this.#flush()
     else if (!this.#flushSoon) {
       this.#flushSoon = true
       queueMicrotask(this.#soon)
     }
   }
 
-  #failWith(error: unknown): void {
-    this.#flush()
-    this.out.error(error)
+  #fail(job: Job, error: unknown): void {
+    // One of a burst in hand is given out again.
+    if (job.hand === null) job.slots.dropped(job.slot, 'pipeline-error')
+    this.#jobs.remove(job)
+    try {
+      this.#emit()
+    } finally {
+      this.out.error(error)
+    }
   }
 
-  // Emits what is done; in order, what is done before the first that is not.
+  // What gets done while this emits goes behind that, also if it is done from inside `next`.
   #flush(): void {
-    // A burst in hand goes on as one.
-    if (this.out.closed || this.#inHand !== Number.POSITIVE_INFINITY) return
-    for (let ready = this.#jobs.takeReady(this.ordered); ready !== null; )
-      ready = emitJobs(ready, this.#jobs, this.out)
-    if (!this.#completed || this.#jobs.size > 0 || this.out.closed) return
-    this.out.complete()
+    if (this.#emitting) return
+    this.#emitting = true
+    try {
+      this.#emit()
+    } finally {
+      this.#emitting = false
+    }
+    if (this.#completed && this.#jobs.size === 0) this.out.complete()
+  }
+
+  // Emits what is done; in order, what is done before the first that is not. From inside `next` only before a failure, which
+  // does not wait.
+  #emit(): void {
+    while (!this.out.closed) {
+      this.#jobs.makeReady(this.ordered)
+      try {
+        if (!this.#jobs.emit(this.out)) return
+      } catch (error) {
+        this.#jobs.dropReady('pipeline-error')
+        throw error
+      }
+    }
   }
 }

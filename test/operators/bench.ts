@@ -8,8 +8,8 @@ import { fakeFromGuest, fakePlane, fakeToGuest, frames, numberOf } from '../../s
 export const upTo = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i)
 
 /** A plane with one queue of each kind; `room` of the one that receives. */
-export function bench(options: Parameters<typeof fakeFromGuest>[1] = {}, room = 1 << 20) {
-  const plane = fakePlane()
+export function bench(options: Parameters<typeof fakeFromGuest>[1] = {}, room = 1 << 20, strict = true) {
+  const plane = fakePlane({ strict })
   const from = fakeFromGuest(plane, { size: 1 << 16, ...options })
   const to = fakeToGuest(plane, { size: 1 << 20, room })
   let sent = 0

@@ -267,21 +267,22 @@ test('work that lost a race never reads another packet, in any mode', async t =>
     }
   }
   let shown = 0
+  let calls = 0
   queue
     .pipe(
       processPackets(packet => {
         shown += over.filter(isReadable).length
+        const kind = calls++ % 3
+        if (kind === 0) return true
         working.push(packet)
-        return numberOf(packet) % 2 > 0
-          ? Promise.resolve(true)
-          : timer(0, asapScheduler).pipe(map(() => true))
+        return kind === 1 ? Promise.resolve(true) : timer(0, asapScheduler).pipe(map(() => true))
       }),
     )
     .subscribe()
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 30; round++) {
     port.send(...frames(8))
     plain.loop.drain()
-    t.is(working.filter(isReadable).length, 8)
+    t.is(working.filter(isReadable).length, working.length)
     await breath()
     over.push(...working.splice(0))
   }

@@ -7,6 +7,7 @@ import { capture } from '../../src/capture/index.js'
 import * as operators from '../../src/operators/index.js'
 import type { Packet } from '../../src/packet.js'
 import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/testing/index.js'
+import type { WritablePacket } from '../../src/writable-packet.js'
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators
@@ -107,6 +108,14 @@ export const rows: Record<string, ComplianceRow | ComplianceRow[]> = {
           },
           { ordered: false },
         ),
+    },
+    {
+      name: 'processPackets, the function of a verdict',
+      calls: true,
+      make: ({ each }) => {
+        const write = (packet: WritablePacket): void => each(packet)
+        return processPackets<Any>(packet => (numberOf(packet) % 2 > 0 ? write : of(write)))
+      },
     },
   ],
   'rate-limit.js': (['shape', 'police'] as const).map(mode => ({

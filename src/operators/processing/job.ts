@@ -1,6 +1,8 @@
 // One packet on its way through processPackets, and what its work says of it. It knows neither promises nor concurrency.
 import { isObservable, type Observable } from 'rxjs'
-import { aim, endPacket, NO_SLOT, Packet, type Slots, slotsOf } from '../../packet.js'
+import type { BurstCore } from '../../burst.js'
+import { aim, endPacket, NO_SLOT, Packet, type Slots } from '../../packet.js'
+import { PerSlot } from '../../per-slot.js'
 import { rewriteSlot } from '../../rewriting.js'
 import type { WritablePacket } from '../../writable-packet.js'
 
@@ -24,16 +26,28 @@ export interface Judge {
   fail(job: Job, error: unknown): void
 }
 
+/**
+ * The packets of work that had its verdict at once, for the next work on the same slot. One that is in work is not here:
+ * nobody else is given it.
+ */
+const idle = new PerSlot<Packet>()
+
 /** One packet on its way through; when it is through, the next one's. */
 export class Job {
   slot = 0
   /** Came as a single packet, and goes on as one. */
   single = false
-  /** While it is in work; then the next one's, unless it was in work for longer than a call. */
+  /** The burst that it came in, while that is in hand: its queue gives it out again if the subscription ends now. */
+  hand: BurstCore | null = null
+  /** While it is in work. */
   packet: Packet | null = null
   /** Its verdict is still to come. */
   working = false
+  /** Did its verdict not come at once? */
+  later = false
   done = false
+  /** Its lease is given back, before it was through. It is nobody's any more. */
+  released = false
   /** Why it does not go on. */
   dropped: string | null = null
   /** Behind it, in whatever row it stands. */
@@ -41,43 +55,76 @@ export class Job {
   /** For promises, which call one of them once. */
   readonly keep: (verdict: Verdict) => void
   readonly fail: (error: unknown) => void
+  #idle: (Packet | undefined)[]
 
   constructor(
     judge: Judge,
     public slots: Slots,
   ) {
+    this.#idle = idle.of(slots)
     this.keep = verdict => judge.keep(this, verdict)
     this.fail = error => judge.fail(this, error)
   }
 
+  /** It is this packet's now. `hand`: the burst that it came in, or null for a single packet. */
+  carry(slots: Slots, slot: number, hand: BurstCore | null): void {
+    if (slots !== this.slots) {
+      this.slots = slots
+      this.#idle = idle.of(slots)
+    }
+    this.slot = slot
+    this.hand = hand
+    this.single = hand === null
+    this.done = this.later = false
+    this.dropped = null
+  }
+
   /** It is in work now. */
   begin(): Packet {
-    const { packet, slots, slot } = this
-    if (packet !== null && slotsOf(packet) === slots) aim(packet, slot)
-    else this.packet = new Packet(slots, slot)
+    const { slots, slot } = this
+    const packet = slots.strict ? undefined : this.#idle[slot]
+    if (packet === undefined) this.packet = new Packet(slots, slot)
+    else {
+      this.#idle[slot] = undefined
+      aim(packet, slot)
+      this.packet = packet
+    }
     return this.packet as Packet
   }
 
   /**
-   * The work is over. Work that took its time may have lost a race and still read the packet: that object is never given out
-   * again, so that it can't show another packet. As a borrowed one has, what was at once has its object until the next.
+   * The work is over. If it was over `atOnce`, its packet goes with the slot, as a borrowed one does. Other work may have
+   * lost a race and still read its packet: that object is never given out again, so that it can't show another packet.
    */
-  end(): void {
-    if (this.packet === null) return
-    endPacket(this.packet)
-    if (this.later || this.slots.strict) this.packet = null
+  end(atOnce: boolean): void {
+    const { packet } = this
+    if (packet === null) return
+    endPacket(packet)
+    this.packet = null
+    if (atOnce && !this.slots.strict) this.#idle[this.slot] = packet
   }
 
-  /** Did its verdict not come at once? */
-  later = false
+  /** Its lease is given back, whatever its work is at. */
+  release(): void {
+    this.working = false
+    this.released = true
+    this.end(false)
+    this.slots.holders?.delete(this)
+    this.slots.release(this.slot)
+  }
 }
 
 // The verdict is here. Throws what its function throws.
 export function settle(job: Job, verdict: Verdict): void {
-  job.end()
+  job.end(!job.later)
   if (verdict === false) job.dropped = 'dropped'
   else if (typeof verdict === 'function' || verdict instanceof Uint8Array) {
     const slot = rewriteSlot(job.slots, job.slot, verdict)
+    // The function ended the subscription.
+    if (job.released) {
+      if (slot !== NO_SLOT) job.slots.release(slot)
+      return
+    }
     if (slot === NO_SLOT) job.dropped = 'no-slot'
     else {
       job.slots.release(job.slot)

@@ -1,7 +1,7 @@
 // The packets that are on their way through processPackets: who waits, who is in work, who is done, and each one's lease.
 // It knows neither promises nor concurrency. Nothing is made for a packet: jobs go round.
 import type { Subscriber } from 'rxjs'
-import { BURST_PACKETS, type Burst } from '../../burst.js'
+import { BURST_PACKETS, type Burst, type BurstCore } from '../../burst.js'
 import type { Packet, Slots } from '../../packet.js'
 import { lendBurst, lendPacket } from '../support.js'
 import { Job, type Judge } from './job.js'
@@ -32,29 +32,34 @@ export class Jobs {
   #row = new Row()
   #waiting: Job | null = null
   #size = 0
+  /** Done, and next to be emitted. */
+  #ready = new Row()
   /** Through, for the next packets: those that are longest so first. */
   readonly #free = new Row()
 
   constructor(readonly judge: Judge) {}
 
+  /** Those that are not ready. */
   get size(): number {
     return this.#size
   }
 
-  /** Takes a lease on a packet, which waits then. */
-  admit(slots: Slots, slot: number, single: boolean): void {
+  /** Takes a lease on a packet, which waits then. `hand`: the burst that it came in; null: it is a single one. */
+  admit(slots: Slots, slot: number, hand: BurstCore | null): Job {
     slots.retain(slot)
     const job = this.#free.first ?? new Job(this.judge, slots)
     if (job === this.#free.first) this.#free.remove(job, null)
-    job.slots = slots
-    job.slot = slot
-    job.single = single
-    job.done = job.later = false
-    job.dropped = null
+    job.carry(slots, slot, hand)
     slots.holders?.set(job, 'processPackets()')
     this.#row.push(job)
     this.#size++
     this.#waiting ??= job
+    return job
+  }
+
+  /** The burst is in hand no more; `first` is the first of its jobs. */
+  letGo(first: Job | null, hand: BurstCore): void {
+    for (let job = first; job !== null; job = job.next) if (job.hand === hand) job.hand = null
   }
 
   /** The next that waits is in work now. */
@@ -64,86 +69,89 @@ export class Jobs {
     return job
   }
 
-  /** Takes out those that are done; in order: those before the first that is not. The first of a row, or null. */
-  takeReady(ordered: boolean): Job | null {
-    const ready = new Row()
+  /** Those that are done are ready; in order: those before the first that is not. A burst in hand goes on as one, later. */
+  makeReady(ordered: boolean): void {
     let previous: Job | null = null
     for (let job = this.#row.first; job !== null && job !== this.#waiting; ) {
       const { next }: Job = job
-      if (job.done) {
+      if (job.done && job.hand === null) {
         this.#row.remove(job, previous)
         this.#size--
-        ready.push(job)
+        this.#ready.push(job)
       } else if (ordered) break
       else previous = job
       job = next
     }
-    return ready.first
   }
 
-  /** It is through. */
-  giveBack(job: Job): void {
-    this.#free.push(job)
+  /** Emits the first that are ready, as one burst or as one packet. False: there are none. */
+  emit(out: Subscriber<Burst | Packet>): boolean {
+    const { first } = this.#ready
+    if (first === null) return false
+    const { slots, single } = first
+    const core = slots.cores.take(BURST_PACKETS)
+    try {
+      this.#take(core, single)
+      if (core.length > 0 && single) lendPacket(slots, core.ids[0], out)
+      else if (core.length > 0) lendBurst(core, out)
+    } finally {
+      slots.cores.give(core)
+    }
+    return true
+  }
+
+  // Takes those out that go on together; what is dropped goes no further.
+  #take(core: BurstCore, single: boolean): void {
+    const { slots } = core
+    const most = single ? 1 : BURST_PACKETS
+    for (let job = this.#ready.first; job !== null && core.length < most; job = this.#ready.first) {
+      if (job.slots !== slots || job.single !== single) return
+      this.#ready.remove(job, null)
+      slots.holders?.delete(job)
+      if (job.dropped === null) core.ids[core.length++] = job.slot
+      else {
+        slots.dropped(job.slot, job.dropped)
+        slots.release(job.slot)
+      }
+      this.#free.push(job)
+    }
   }
 
   /** The work on it failed. */
   remove(job: Job): void {
     let previous: Job | null = null
-    for (let one = this.#row.first; one !== null; one = one.next) {
-      if (one === job) {
-        this.#row.remove(job, previous)
-        this.#size--
-        release(job)
-        return
-      }
+    for (let one = this.#row.first; one !== job; one = one.next) {
+      if (one === null) return
       previous = one
     }
-    // Unsubscribed from inside the work: already released.
+    this.#row.remove(job, previous)
+    this.#size--
+    job.release()
   }
 
-  /** The subscription ends; were there any? Those from `uncounted` on are not lost. */
-  releaseAll(uncounted: number): boolean {
-    const any = this.#size > 0
-    let job = this.#row.first
+  /** Whoever got those in front of them threw. */
+  dropReady(reason: string): void {
+    const { first } = this.#ready
+    this.#ready = new Row()
+    releaseFrom(first, reason)
+  }
+
+  /** The subscription ends; was there anything to do yet? */
+  releaseAll(): boolean {
+    const { first } = this.#row
     this.#row = new Row()
     this.#waiting = null
     this.#size = 0
-    for (let i = 0; job !== null; i++) {
-      if (i < uncounted) job.slots.dropped(job.slot, job.dropped ?? 'unsubscribed')
-      release(job)
-      job = job.next
-    }
-    return any
+    this.dropReady('unsubscribed')
+    releaseFrom(first, 'unsubscribed')
+    return first !== null
   }
 }
 
-function release(job: Job): void {
-  job.working = false
-  job.end()
-  job.slots.holders?.delete(job)
-  job.slots.release(job.slot)
-}
-
-// Emits jobs from `first` on as one burst, or the first one as a packet; where to go on.
-export function emitJobs(first: Job, jobs: Jobs, out: Subscriber<Burst | Packet>): Job | null {
-  const { slots, single } = first
-  const core = slots.cores.take(BURST_PACKETS)
-  let job: Job | null = first
-  while (job !== null && core.length < (single ? 1 : BURST_PACKETS)) {
-    if (job.slots !== slots || job.single !== single) break
-    slots.holders?.delete(job)
-    const reason: string | null = job.dropped ?? (out.closed ? 'unsubscribed' : null)
-    if (reason === null) core.ids[core.length++] = job.slot
-    else {
-      slots.dropped(job.slot, reason)
-      slots.release(job.slot)
-    }
-    const { next }: Job = job
-    jobs.giveBack(job)
-    job = next
+// Those of a burst in hand are not lost.
+function releaseFrom(first: Job | null, reason: string): void {
+  for (let job = first; job !== null; job = job.next) {
+    if (job.hand === null) job.slots.dropped(job.slot, job.dropped ?? reason)
+    job.release()
   }
-  if (core.length > 0 && single) lendPacket(slots, core.ids[0], out)
-  else if (core.length > 0) lendBurst(core, out)
-  slots.cores.give(core)
-  return job
 }

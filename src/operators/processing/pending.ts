@@ -25,14 +25,18 @@ export class PendingWork implements Judge {
 
   /** `result` will have the verdict. Throws what failed at once. */
   wait(job: Job, result: Later): void {
-    this.count++
-    job.working = true
-    if (isObservable(result)) this.#watch(job, result)
-    else {
-      job.later = true
-      const promise = isPromise(result) ? result : promiseOf(result)
-      promise.then(job.keep, job.fail)
+    // The work has ended the subscription: nobody wants the verdict. Only a promise is heard, lest its rejection be unhandled.
+    if (!job.released) {
+      this.count++
+      job.working = true
     }
+    if (isObservable(result)) {
+      if (job.working) this.#watch(job, result)
+      return
+    }
+    job.later = true
+    const promise = isPromise(result) ? result : promiseOf(result)
+    promise.then(job.keep, job.fail)
   }
 
   #watch(job: Job, result: Observable<Verdict>): void {

@@ -7,7 +7,8 @@ import { numberOf } from '../frames.js'
 import { type ComplianceCheck, check, type Item, upTo } from './bench.js'
 
 export const borrowChecks: readonly ComplianceCheck[] = [
-  // A burst arrives while the operator is inside `next` for another: neither disturbs the other.
+  // A burst arrives while the operator is inside `next` for another: neither disturbs the other. It goes on at once, or
+  // behind the other.
   check('re-entrant emission', bench => {
     const subject = new Subject<Item>()
     const { pool } = bench.plane
@@ -44,7 +45,10 @@ export const borrowChecks: readonly ComplianceCheck[] = [
       upTo(bench.row.into === 'sink' ? 8 : 16),
     )
     if (bench.form === 'bursts' && bench.row.into !== 'sink' && !bench.row.regroups)
-      assert.deepEqual(seen, [upTo(8, 8), upTo(8)])
+      assert.deepEqual(
+        seen.sort(([a], [b]) => a - b),
+        [upTo(8), upTo(8, 8)],
+      )
   }),
 
   // The borrow ends with `next`: whoever keeps what the operator emitted can't use it later.
