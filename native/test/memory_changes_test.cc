@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 #include "core/memory/memory_threads.h"
 #include "core/net/memory_change.h"
@@ -238,12 +240,52 @@ void hardware_that_failed() {
   check(memory->regions()[0].host[2 * kPage] == 0, "and nothing of the range is the guest's any more");
 }
 
+/// Four pages: one that is covered, one that nobody watches, and at both ends those that another thread
+/// watches in turn, in one slot of the handler's table.
+void no_half_ranges() {
+  const size_t size = 4 * kPage;
+  auto* base =
+      static_cast<uint8_t*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  check(base != MAP_FAILED, "four pages");
+  uint8_t* foreign = base + 2 * kPage;
+  *foreign = 7;
+  std::vector<GuardedRange> used_again(4096);
+  for (auto& range : used_again)
+    std::construct_at(&range, nullptr, 0);      // from here on each slot is a new one
+  auto* first = new GuardedRange(base, kPage);  // which a handler sees before the next
+  const GuardedRange covered(base + kPage, kPage);
+  std::atomic<bool> over{false};
+  std::thread other([&] {
+    delete first;
+    while (!over) {
+      { const GuardedRange low(base, kPage); }
+      { const GuardedRange high(base + 3 * kPage, kPage); }
+    }
+  });
+  siginfo_t info{};
+  info.si_signo = SIGBUS;
+  info.si_code = BUS_MCEERR_AO;
+  info.si_addr = base + kPage;
+  for (int n = 0; n < 20'000; n++) {
+    check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "the signal is sent");
+    check(*static_cast<volatile uint8_t*>(foreign) == 7, "C7: memory of others is not touched");
+  }
+  over = true;
+  other.join();
+  check(covered.poison() == Poison::hardware, "what was missing is covered");
+  info.si_code = BUS_ADRERR;
+  check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "and once more, as missing");
+  check(covered.poison() == Poison::hardware, "what the machine did is not forgotten");
+  munmap(base, size);
+}
+
 const Register tests[] = {
     {"hostile C21: a change of memory is mapped, put in force, and closed", three_steps},
     {"hostile C21: a device that is destroyed meanwhile", destroyed_meanwhile},
     {"hostile C14: former memory is unmapped last, and not under the rings", former_memory_goes_last},
     {"hostile B16: memory changes under traffic", changes_under_traffic},
     {"hostile C8: why a page was missing", why_a_page_was_missing},
+    {"hostile C7: a range that is taken away and given to others is never half of each", no_half_ranges},
     {"hostile C9: memory that failed in hardware", hardware_that_failed},
 };
 

@@ -30,7 +30,9 @@ bool BlockingThreads::run(uint32_t whose, Job job) {
 // Under the mutex. Not by std::thread, which ends the process when there is no room for one more.
 bool BlockingThreads::start() {
   sigset_t all, old;
-  sigfillset(&all);  // the process's signals are for its own threads
+  // The process's signals are for its own threads. No job may touch a guest's byte: with SIGBUS blocked, a
+  // page that is missing ends the process, whatever core/memory/sigbus_guard would make of it.
+  sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_t thread;
   const auto main = [](void* self) -> void* {

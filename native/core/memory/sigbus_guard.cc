@@ -11,10 +11,10 @@
 
 namespace rxvhost {
 
-// Written under the mutex, read by the handler without it. `end` is stored last and cleared first, so a
-// handler never sees half a range. A slot's poison flag lives here and not in the mapping's owner, which may
-// be going away.
+// Written under the mutex, read by the handler without it. A slot's poison flag lives here and not in the
+// mapping's owner, which may be going away.
 struct GuardedRange::Slot {
+  uint64_t changes;  // odd while start and end are being changed
   uintptr_t start;
   uintptr_t end;
   Poison poison;
@@ -29,15 +29,41 @@ std::mutex table_mutex;
 struct sigaction previous;
 bool installed;
 
+// The race that `changes` closes: another thread gives a slot back and takes it for the next range between a
+// handler's loads of start and end. Of the two ranges a handler would make one from the new start to the old
+// end, and put zeros over whatever lies in between. Each store below is a release and each load an acquire,
+// so that, on arm64 as well, who reads a start or an end of a change reads, after it, a count no older than
+// that change. A range that did not change is what it was at one moment; the page that is missing lies in a
+// mapping that whoever touches it keeps, so if it was in the range at that moment it is in it still.
+void change(Slot& slot, uintptr_t start, uintptr_t end) {
+  const uint64_t changes = slot.changes;
+  __atomic_store_n(&slot.changes, changes + 1, __ATOMIC_RELAXED);
+  __atomic_store_n(&slot.start, start, __ATOMIC_RELEASE);
+  __atomic_store_n(&slot.end, end, __ATOMIC_RELEASE);
+  __atomic_store_n(&slot.changes, changes + 2, __ATOMIC_RELEASE);
+}
+
+// What is being changed right now is nobody's memory yet, or no more: no reason to wait for it.
+bool range_of(const Slot& slot, uintptr_t* start, uintptr_t* end) {
+  const uint64_t before = __atomic_load_n(&slot.changes, __ATOMIC_ACQUIRE);
+  *start = __atomic_load_n(&slot.start, __ATOMIC_ACQUIRE);
+  *end = __atomic_load_n(&slot.end, __ATOMIC_ACQUIRE);
+  return before % 2 == 0 && __atomic_load_n(&slot.changes, __ATOMIC_RELAXED) == before;
+}
+
 bool cover(uintptr_t address, Poison why) {
   return table.find([=](Slot& slot) {
-    const uintptr_t end = __atomic_load_n(&slot.end, __ATOMIC_ACQUIRE);
-    const uintptr_t start = __atomic_load_n(&slot.start, __ATOMIC_RELAXED);
-    if (address < start || address >= end) return false;
+    uintptr_t start = 0, end = 0;
+    if (!range_of(slot, &start, &end) || address < start || address >= end) return false;
     void* got = mmap(reinterpret_cast<void*>(start), end - start, PROT_READ | PROT_WRITE,
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) return false;
-    __atomic_store_n(&slot.poison, why, __ATOMIC_RELEASE);
+    // Of two reasons on two threads the machine's is kept.
+    Poison none = Poison::none;
+    if (why == Poison::hardware)
+      __atomic_store_n(&slot.poison, why, __ATOMIC_RELEASE);
+    else
+      __atomic_compare_exchange_n(&slot.poison, &none, why, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
     __atomic_add_fetch(&poison_epochs, 1, __ATOMIC_RELEASE);
     return true;
   });
@@ -80,8 +106,7 @@ GuardedRange::GuardedRange(void* base, size_t length) {
   const uintptr_t start = reinterpret_cast<uintptr_t>(base);
   Slot* slot = table.take();
   __atomic_store_n(&slot->poison, Poison::none, __ATOMIC_RELAXED);
-  __atomic_store_n(&slot->start, start, __ATOMIC_RELAXED);
-  __atomic_store_n(&slot->end, start + length, __ATOMIC_RELEASE);
+  change(*slot, start, start + length);
   slot_ = slot;
 }
 
@@ -90,7 +115,7 @@ GuardedRange::GuardedRange(GuardedRange&& other) noexcept : slot_(std::exchange(
 GuardedRange::~GuardedRange() {
   if (slot_ == nullptr) return;
   std::lock_guard lock(table_mutex);
-  __atomic_store_n(&slot_->end, uintptr_t{0}, __ATOMIC_RELEASE);
+  change(*slot_, 0, 0);
   table.give_back(slot_);
 }
 
