@@ -114,6 +114,7 @@ Reason look_at(const Fd& fd, FileFacts* out) {
   const bool huge = system.f_type == HUGETLBFS_MAGIC;
   *out = {static_cast<uint64_t>(file.st_size),
           huge ? static_cast<uint64_t>(file.st_blksize) : kPage,
+          huge,
           kind == FileKind::disk,
           seals >= 0 && seals & F_SEAL_SHRINK,
           file.st_dev,

@@ -24,6 +24,7 @@ FileKind file_kind(std::string_view file_system);
 struct FileFacts {
   uint64_t size;   // bytes
   uint64_t block;  // bytes that are mapped at a time
+  bool huge;       // in huge pages
   bool on_disk;
   bool keeps_size;  // sealed against being shortened
   uint64_t device, inode;

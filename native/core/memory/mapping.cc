@@ -1,10 +1,21 @@
 #include "core/memory/mapping.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "core/memory/file_kind.h"
 
 namespace rxvhost {
+
+namespace {
+
+// mmap() of a file in huge pages takes the file's lock while it has the one of this process's address space,
+// for which every page fault of ours waits. A front end holds the file's for as long as its fallocate()
+// takes. So it is waited for first, without ours: to add seals takes it, and no seals change nothing. What
+// this returns tells nothing. A front end that locks the file again right behind it still has us wait.
+void wait_for(const Fd& fd) { fcntl(fd.get(), F_ADD_SEALS, 0); }
+
+}  // namespace
 
 Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
                      std::shared_ptr<const Mapping>* out) {
@@ -15,6 +26,7 @@ Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
   if (end > file.size) return Reason::mem_file_size;
   if (__builtin_add_overflow(end, file.block - 1, &rounded)) return Reason::mem_range;
   rounded -= rounded % file.block;
+  if (file.huge) wait_for(fd);
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
   madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
