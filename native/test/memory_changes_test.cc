@@ -83,7 +83,10 @@ void destroyed_meanwhile() {
     device.reset();
     Registry::get().destroy(id);
     check(weak.expired(), "C21: the device does not wait for it");
-    if (before) change.open();
+    if (before) {
+      change.open();
+      check(change.reason() == Reason::device_gone, "C21: nothing is mapped for it either");
+    }
     change.commit();
     check(change.reason() == Reason::device_gone, "C21: and it has no effect");
     change.close();

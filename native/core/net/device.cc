@@ -149,6 +149,11 @@ std::shared_ptr<Device> Registry::find(uint32_t id) {
   return it == devices_.end() ? nullptr : it->second;
 }
 
+bool Registry::has(uint32_t id) {
+  std::lock_guard lock(mutex_);
+  return devices_.contains(id);
+}
+
 void Registry::destroy(uint32_t id) {
   std::shared_ptr<Device> device;  // let go outside the lock
   {

@@ -79,6 +79,8 @@ class Registry {
   static Registry& get();
   std::shared_ptr<Device> create(uint32_t driver = 0);
   std::shared_ptr<Device> find(uint32_t id);
+  /// For threads that must not become a device's last owner, which lets go of its memory.
+  bool has(uint32_t id);
   void destroy(uint32_t id);
   size_t size();
 

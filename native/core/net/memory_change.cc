@@ -5,6 +5,13 @@
 namespace rxvhost {
 
 void MemoryChange::open() {
+  // Of connections that have gone there can be many, behind threads that were stuck: the living wait for
+  // them.
+  if (!Registry::get().has(device_)) {
+    reason_ = Reason::device_gone;
+    fds_.clear();
+    return;
+  }
   if (kind_ == Kind::table) {
     reason_ = MemorySnapshot::map(specs_, std::move(fds_), &table_);
     return;
