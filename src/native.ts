@@ -60,7 +60,7 @@ interface AddonWakeup {
   wakeupAskTurn(): void
   /** Writes the time in milliseconds to clock[0]. */
   readClock(): void
-  /** 0 = readable, 1 = readable (edge), 2 = readable or writable, 3 = writable. */
+  /** 0 = readable, 1 = readable (edge), 2 = readable or writable, 3 = writable, 4 = that its peer has gone. */
   watch(token: FdToken, tag: number, mode: number): number
   unwatch(token: FdToken): void
 }

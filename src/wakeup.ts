@@ -5,9 +5,11 @@ import { VhostError } from './errors.js'
 import { errnoName, type FdToken, native } from './native.js'
 
 export type WatchHandler = (events: number) => void
-export type WatchMode = 'read' | 'edge' | 'read-write' | 'write'
+export type WatchMode = 'read' | 'edge' | 'read-write' | 'write' | 'hang-up'
 
-const modeNumbers: Record<WatchMode, number> = { read: 0, edge: 1, 'read-write': 2, write: 3 }
+const modeNumbers: Record<WatchMode, number> = { read: 0, edge: 1, 'read-write': 2, write: 3, 'hang-up': 4 }
+/** EPOLLERR | EPOLLHUP, which come whatever is watched for: the peer has gone, and takes no answer either. */
+export const PEER_GONE = 0x8 | 0x10
 const SLOT_BITS = 20
 const SLOT_MASK = (1 << SLOT_BITS) - 1
 const PAIRS = 64

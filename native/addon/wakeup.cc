@@ -185,9 +185,10 @@ Wakeup::~Wakeup() {
 int Wakeup::watch(int fd, uint32_t tag, WatchMode mode) {
   if (fd < 0 || !epoll_) return -EBADF;
   epoll_event event{};
-  if (mode != WatchMode::level_out) event.events |= EPOLLIN;
+  const bool out = mode == WatchMode::level_inout || mode == WatchMode::level_out;
+  if (mode < WatchMode::level_out) event.events |= EPOLLIN;
   if (mode == WatchMode::edge_in) event.events |= EPOLLET;
-  if (mode >= WatchMode::level_inout) event.events |= EPOLLOUT;
+  if (out) event.events |= EPOLLOUT;
   event.data.u32 = tag;
   const bool known = watched_.contains(fd);
   if (::epoll_ctl(epoll_.get(), known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) != 0) return -errno;
@@ -257,7 +258,7 @@ Napi::Value watch(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);
   const uint32_t tag = args.u32(1), mode = args.u32(2);
-  if (mode > static_cast<uint32_t>(WatchMode::level_out)) args.fail("a watch mode of 0 to 3 was expected");
+  if (mode > static_cast<uint32_t>(WatchMode::hang_up)) args.fail("a watch mode of 0 to 4 was expected");
   if (!args.ok()) return info.Env().Undefined();
   AddonEnv& self = env_of(info.Env());
   const int fd = self.fds.get(token);

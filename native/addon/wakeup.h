@@ -18,6 +18,7 @@ enum class WatchMode : uint32_t {
   edge_in = 1,      // a kick: never read, since a peer can make a read of an eventfd block
   level_inout = 2,  // a socket with replies to write
   level_out = 3,    // the same while its messages are not wanted
+  hang_up = 4,      // nothing but that its peer has gone: it stays in the epoll, so that no more can't fail
 };
 
 class Wakeup {

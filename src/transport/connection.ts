@@ -3,7 +3,7 @@
 // is left comes back in the next. Does not keep the process alive (src/wakeup.ts: hold). Knows no request.
 import { debugFor } from '../debug.js'
 import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../native.js'
-import { type Watch, type WatchMode, watch } from '../wakeup.js'
+import { PEER_GONE, type Watch, type WatchMode, watch } from '../wakeup.js'
 import { type CloseCode, MAX_FDS, type Message, MessageReader } from './framing.js'
 import { MAX_BACKLOG, WriteQueue } from './replies.js'
 import { Deadline, systemTimers, type Timers } from './timers.js'
@@ -76,7 +76,9 @@ export class Connection {
   start(handlers: ConnectionHandlers): void {
     if (this.#closed || this.#handlers) return
     this.#handlers = handlers
-    this.#watch = watch(this.#token, 'read', () => this.#onReady())
+    this.#watch = watch(this.#token, 'read', events =>
+      this.#paused && events & PEER_GONE ? this.#end('hang_up') : this.#onReady(),
+    )
     this.#update()
   }
 
@@ -90,7 +92,7 @@ export class Connection {
     this.#flush()
   }
 
-  /** No message is handed on until `resume()`, nor is a hang-up noticed. */
+  /** No message is handed on until `resume()`. The end of one whose peer has gone, and would get no answer, is now. */
   pause(): void {
     this.#paused = true
     // The peer can't finish its message while we don't read.
@@ -182,13 +184,13 @@ export class Connection {
   }
 
   #update(): void {
-    if (!this.#watch || this.#closed) return
-    this.#watch.mode = this.#wantedMode()
+    if (this.#watch && !this.#closed) this.#watch.mode = this.#wantedMode()
   }
 
-  #wantedMode(): WatchMode | 'none' {
+  // Never nothing at all: to be watched anew it could find no room, when nobody can be told.
+  #wantedMode(): WatchMode {
     const writing = this.#writes.size > 0
-    if (this.#paused) return writing ? 'write' : 'none'
+    if (this.#paused) return writing ? 'write' : 'hang-up'
     return writing ? 'read-write' : 'read'
   }
 

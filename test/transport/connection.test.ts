@@ -184,3 +184,29 @@ test.serial('an exception in a handler reaches uncaughtException, and other sock
   bad.peer.send(whole(3))
   await until(() => s.messages.length === 3)
 })
+
+test.serial('a peer that goes ends a connection that is paused', async t => {
+  const s = scene(t)
+  const { peer, connection } = await s.connect()
+  connection.pause()
+  peer.send(whole(1))
+  await turns()
+  t.deepEqual(s.closes, [])
+  peer.close()
+  await until(() => s.closes.length > 0)
+  t.deepEqual(s.closes, ['hang_up'])
+  t.deepEqual(s.messages, [], 'what it sent before is nobody’s')
+})
+
+test.serial('a paused connection stays watched, so that it needs no room to go on', async t => {
+  const s = scene(t)
+  const { connection } = await s.connect()
+  const addon = native()
+  const { unwatch } = addon
+  t.teardown(() => Object.assign(addon, { unwatch }))
+  addon.unwatch = () => t.fail('no longer watched')
+  connection.pause()
+  connection.resume()
+  addon.unwatch = unwatch
+  t.false(connection.closed)
+})
