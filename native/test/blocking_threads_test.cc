@@ -1,65 +1,15 @@
 // Threads that may block: who makes them stick uses up its own, and whatever is left of a job ends there.
 // Worth the most under ThreadSanitizer, which `npm run test:asan` runs these under.
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "core/base/blocking_threads.h"
 #include "test/harness.h"
+#include "test/waits.h"
 
 namespace rxvhost::test {
 namespace {
-
-/// What a stuck job waits for.
-class Gate {
- public:
-  void pass() {
-    std::unique_lock lock(mutex_);
-    inside_++;
-    changed_.notify_all();
-    changed_.wait(lock, [this] { return open_; });
-  }
-  void open() {
-    std::lock_guard lock(mutex_);
-    open_ = true;
-    changed_.notify_all();
-  }
-  void until_inside(int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return inside_ >= count; });
-  }
-  int inside() {
-    std::lock_guard lock(mutex_);
-    return inside_;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int inside_ = 0;
-  bool open_ = false;
-};
-
-/// Waits until a count has been reached.
-class Count {
- public:
-  void add() {
-    std::lock_guard lock(mutex_);
-    count_++;
-    changed_.notify_all();
-  }
-  void until(int count) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return count_ >= count; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int count_ = 0;
-};
 
 /// They end with the process.
 BlockingThreads& threads_of(size_t most, size_t each) {

@@ -12,6 +12,7 @@
 #include "core/memory/memory_threads.h"
 #include "core/net/memory_change.h"
 #include "test/fixture.h"
+#include "test/waits.h"
 
 namespace rxvhost::test {
 namespace {
@@ -230,6 +231,51 @@ void why_a_page_was_missing() {
   check(memory->backings().size() == 1, "which stays open once");
 }
 
+/// Both threads that free are stuck, as with two large guests.
+struct FreeingIsStuck {
+  Gate gate;
+  Count done;
+  FreeingIsStuck() {
+    for (uint32_t n = 0; n < kFreeingThreads; n++)
+      freeing_threads().run(0, [this] {
+        gate.pass();
+        done.add();
+      });
+    gate.until_inside(kFreeingThreads);
+  }
+  ~FreeingIsStuck() {
+    gate.open();
+    done.until(kFreeingThreads);
+  }
+};
+
+bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
+
+void fds_wait_for_no_other_memory() {
+  File sealed(4, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  check(fcntl(sealed.fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0, "sealed");
+  std::vector<int> waiting;
+  {
+    const FreeingIsStuck stuck;
+    Fd fd = Fd::received(sealed.share().release());
+    const int number = fd.get();
+    std::shared_ptr<const MemorySnapshot> memory;
+    const RegionSpec all{0, 4 * kPage, kUser, 0};
+    check(MemorySnapshot::map({&all, 1}, one(std::move(fd)), &memory) == Reason::none, "a table");
+    check(!is_open(number), "one that is mapped is closed at once");
+
+    for (int n = 0; n < kMostToFree; n++) waiting.push_back(sealed.share().release());
+    const int beyond = sealed.share().release();
+    for (const int other : waiting) close_received(other);
+    check(is_open(waiting.front()) && is_open(waiting.back()), "others wait");
+    close_received(beyond);
+    check(!is_open(beyond), "and no more than so many");
+  }
+  Count freed;
+  freeing_threads().run(0, [&] { freed.add(); });
+  freed.until(1);
+}
+
 // The kernel tells of memory that fails by a signal, which this process can send itself.
 void hardware_that_failed() {
   File file(4);
@@ -290,6 +336,8 @@ const Register tests[] = {
     {"hostile C8: why a page was missing", why_a_page_was_missing},
     {"hostile C7: a range that is taken away and given to others is never half of each", no_half_ranges},
     {"hostile C9: memory that failed in hardware", hardware_that_failed},
+    {"hostile C21: fds of memory do not pile up behind memory that is being freed",
+     fds_wait_for_no_other_memory},
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+
 #include "core/base/blocking_threads.h"
 #include "core/base/eventfd.h"
 #include "core/base/limits.h"
@@ -32,12 +34,27 @@ BlockingThreads& closers() {
   return *threads;
 }
 
+std::atomic<int> to_free{0};
+
+bool freed_elsewhere(int fd) {
+  const bool room = to_free.fetch_add(1, std::memory_order_relaxed) < kMostToFree;
+  if (room && freeing_threads().run(0, [fd] {
+        close(fd);
+        to_free.fetch_sub(1, std::memory_order_relaxed);
+      }))
+    return true;
+  to_free.fetch_sub(1, std::memory_order_relaxed);
+  return false;
+}
+
+bool closed_elsewhere(int fd) {
+  return !closes_at_once(fd) && closers().run(0, [fd] { close(fd); });
+}
+
 }  // namespace
 
 void close_received(int fd) {
-  const auto job = [fd] { close(fd); };
-  const bool taken =
-      is_memory(fd) ? freeing_threads().run(0, job) : !closes_at_once(fd) && closers().run(0, job);
+  const bool taken = is_memory(fd) ? freed_elsewhere(fd) : closed_elsewhere(fd);
   if (!taken) close(fd);
 }
 

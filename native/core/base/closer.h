@@ -7,7 +7,8 @@
 
 namespace rxvhost {
 
-/// Of an fd that came from a peer. The number is free at once if nothing can last, and soon in any case.
+/// Of an fd that came from a peer. The number is free at once if nothing can last, and soon in any case:
+/// memory beyond what may wait for the threads (kMostToFree) is freed by the caller.
 void close_received(int fd);
 
 }  // namespace rxvhost

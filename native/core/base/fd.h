@@ -35,6 +35,10 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
+  /// What somebody else of this process keeps open as well, so that closing it can't last.
+  void close_kept() {
+    if (fd_ >= 0) ::close(release());
+  }
   int release() { return std::exchange(fd_, -1); }
   void reset() {
     if (fd_ < 0) return;

@@ -69,6 +69,9 @@ inline constexpr uint32_t kClosers = 16;
 /// Threads that free memory which nobody has any more. One would do, but for a guest so large that others
 /// should not wait for it.
 inline constexpr uint32_t kFreeingThreads = 2;
+/// Fds of memory files that wait for those threads. They are the process's: by default 1,024 for all its
+/// connections. What is beyond is freed where it is closed, 50 ms for each GiB.
+inline constexpr int kMostToFree = 256;
 /// Threads that map and unmap guests' memory (core/memory/memory_threads.h), and how many of them the devices
 /// of one driver may have: a second one, so that what sticks with one connection does not keep the next from
 /// work. As many drivers as it takes to have all of them stuck are not one front end.

@@ -17,12 +17,12 @@ Loss Backing::loss(uint64_t end) const {
   return now.stx_size < end ? Loss::truncated : Loss::no_backing;
 }
 
-std::shared_ptr<const Backing> backing_of(Fd fd, const FileFacts& file, Backings* known) {
+std::shared_ptr<const Backing> backing_of(Fd* fd, const FileFacts& file, Backings* known) {
   if (file.keeps_size) return std::make_shared<const Backing>();
   const auto there = std::ranges::find_if(*known, [&](const auto& it) { return it->is(file); });
   if (there != known->end()) return *there;
   if (known->size() >= kMaxBackings) return nullptr;
-  return known->emplace_back(std::make_shared<const Backing>(std::move(fd), file));
+  return known->emplace_back(std::make_shared<const Backing>(std::move(*fd), file));
 }
 
 }  // namespace rxvhost

@@ -41,6 +41,7 @@ class Backing {
 using Backings = std::vector<std::shared_ptr<const Backing>>;
 
 /// Of a file that is being mapped: the one that is there already, or one more; nullptr if there are too many.
-std::shared_ptr<const Backing> backing_of(Fd fd, const FileFacts& file, Backings* known);
+/// The fd is taken only if it has to stay open.
+std::shared_ptr<const Backing> backing_of(Fd* fd, const FileFacts& file, Backings* known);
 
 }  // namespace rxvhost

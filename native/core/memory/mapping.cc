@@ -31,7 +31,8 @@ Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
   if (base == MAP_FAILED) return Reason::mem_map;
   madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
   *out = std::make_shared<Mapping>(Shape{static_cast<uint8_t*>(base), rounded, end, file.on_disk},
-                                   backing_of(std::move(fd), file, known));
+                                   backing_of(&fd, file, known));
+  fd.close_kept();  // by the mapping; it need not wait behind what is freed
   return Reason::none;
 }
 

@@ -1,0 +1,58 @@
+// What tests of threads wait for: a gate that stops them, a count that they reach. No time and no sleep.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+namespace rxvhost::test {
+
+/// What a stuck job waits for.
+class Gate {
+ public:
+  void pass() {
+    std::unique_lock lock(mutex_);
+    inside_++;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return open_; });
+  }
+  void open() {
+    std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  void until_inside(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return inside_ >= count; });
+  }
+  int inside() {
+    std::lock_guard lock(mutex_);
+    return inside_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int inside_ = 0;
+  bool open_ = false;
+};
+
+/// Waits until a count has been reached.
+class Count {
+ public:
+  void add() {
+    std::lock_guard lock(mutex_);
+    count_++;
+    changed_.notify_all();
+  }
+  void until(int count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return count_ >= count; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int count_ = 0;
+};
+
+}  // namespace rxvhost::test
