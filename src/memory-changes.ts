@@ -56,7 +56,7 @@ export class MemoryWait {
   readonly #reader: Reader
   readonly #onResult: OnResult
   readonly #onDeadline: () => void
-  #deadline: NodeJS.Timeout | undefined
+  #deadline: NodeJS.Timeout | NodeJS.Immediate | undefined
 
   constructor(device: number, reader: Reader, onResult: OnResult, onDeadline: () => void) {
     this.#device = device
@@ -82,14 +82,24 @@ export class MemoryWait {
       this.#onResult(it)
     })
     this.#reader.pause()
-    this.#deadline = setTimeout(this.#onDeadline, MEMORY_DEADLINE_MS).unref()
+    this.#deadline = setTimeout(() => this.#late(), MEMORY_DEADLINE_MS).unref()
     return undefined
+  }
+
+  // After a stall of this whole process a turn of the loop has its timers first, and then what has come.
+  // So what is there is taken first, and then the turn goes on once.
+  #late(): void {
+    takeResults()
+    this.#deadline = setImmediate(() => {
+      if (this.#deadline) this.#onDeadline()
+    })
   }
 
   /** Waits no more: what is under way has no effect, if it has none yet. True if there was something. */
   end(): boolean {
     if (!this.#deadline) return false
-    clearTimeout(this.#deadline)
+    clearTimeout(this.#deadline as NodeJS.Timeout)
+    clearImmediate(this.#deadline as NodeJS.Immediate)
     this.#deadline = undefined
     waiting.delete(this.#device)
     return true
