@@ -11,7 +11,6 @@ import { debugFor } from './debug.js'
 import { DeviceAsks } from './device-asks.js'
 import { deviceEvent, RateLimit } from './device-events.js'
 import { DeviceTrace, type TraceWatcher } from './device-trace.js'
-import { detailOf } from './effects.js'
 import type { DeviceEvent, PeerCredentials } from './events.js'
 import { native } from './native.js'
 import type { Connection } from './transport/connection.js'
@@ -98,9 +97,7 @@ export class DeviceSession {
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
   port(ring: number): RingPort {
     const running = this.#state.rings[ring]?.running ?? false
-    return this.#ports.open(this.id, ring, running, reason =>
-      this.#feed({ kind: 'ring-fault', ring, reason, detail: detailOf(this.id, reason) }),
-    )
+    return this.#ports.open(this.id, ring, running, reason => this.#feed({ kind: 'ring-fault', ring, reason }))
   }
 
   /** An event of the data plane, in order with those of the control plane. */

@@ -24,7 +24,7 @@ export const failedOr = (value: number): AskResult =>
 const losses = [undefined, 'truncated', 'no_backing', 'hardware']
 
 /** Why the guest's memory is `memory_revoked`; for any other reason there is no more to know. */
-export const detailOf = (device: number, reason: string | undefined): string | undefined =>
+const detailOf = (device: number, reason: string | undefined): string | undefined =>
   reason === 'memory_revoked' ? losses[native().deviceLoss(device)] : undefined
 
 /** All but `channel`, which is a socket and no matter of the device's, and what waits for memory. */
@@ -47,6 +47,10 @@ export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | 
       const addresses = BigUint64Array.from(ask.addresses)
       const result = failedOr(addon.ringStart(device, ask.ring, config, addresses, ask.features))
       return { ...result, detail: detailOf(device, result.reason) }
+    }
+    case 'look-at-memory': {
+      const gone = addon.deviceRevoked(device)
+      return { kind: 'result', value: gone, detail: detailOf(device, gone ? 'memory_revoked' : undefined) }
     }
     case 'stop-ring':
       // -1 is an answer (it was not running), not a reason.

@@ -17,4 +17,6 @@ export interface AddonMemory {
   /** Why a page of its memory was missing: 0 = not known, 1 = the file was truncated, 2 = there was none to be had,
    * 3 = the machine's own memory failed under it. */
   deviceLoss(device: number): number
+  /** 1 = a page of the memory in force, or of its log, was missing; 0 = not that anybody has noticed. */
+  deviceRevoked(device: number): number
 }

@@ -151,6 +151,14 @@ Napi::Value device_loss(const Napi::CallbackInfo& info) {
   return number(info, static_cast<int>(device ? device->loss() : Loss::unknown));
 }
 
+// deviceRevoked(device): 1 if a page of the memory in force, or of its log, was missing
+Napi::Value device_revoked(const Napi::CallbackInfo& info) {
+  Args args(info);
+  const auto device = Registry::get().find(args.u32(0));
+  if (!args.ok()) return info.Env().Undefined();
+  return number(info, device && device->revoked() ? 1 : 0);
+}
+
 }  // namespace
 
 void register_memory_changes(Napi::Env env, Napi::Object exports) {
@@ -158,6 +166,7 @@ void register_memory_changes(Napi::Env env, Napi::Object exports) {
   add_function(env, exports, "memoryChange", memory_change);
   add_function(env, exports, "memoryNext", memory_next);
   add_function(env, exports, "deviceLoss", device_loss);
+  add_function(env, exports, "deviceRevoked", device_revoked);
 }
 
 }  // namespace rxvhost::addon

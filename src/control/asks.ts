@@ -19,6 +19,8 @@ export type Ask =
       features: bigint
     }
   | { kind: 'stop-ring'; ring: number; reason: string }
+  /** Is the memory in force gone, of which this ring said so? 1 = yes, with `detail` if known why; 0 = it was a former one. */
+  | { kind: 'look-at-memory'; ring: number }
   /** Regions are guest address, size, user address and offset, as in `map`. */
   | { kind: 'add-region'; region: bigint[]; fd: FdToken }
   | { kind: 'remove-region'; region: bigint[] }
@@ -37,6 +39,7 @@ const asks: Record<Ask['kind'], true> = {
   'ring-fd': true,
   'start-ring': true,
   'stop-ring': true,
+  'look-at-memory': true,
   'add-region': true,
   'remove-region': true,
   'set-log': true,

@@ -6,6 +6,7 @@ import { fdsOf } from './asks.js'
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
 import { expectsMemory } from './device-requests.js'
 import { Draft } from './draft.js'
+import { abandon, close, closeFds } from './ending.js'
 import { changeConfig } from './net-requests.js'
 import { nextRingAsk, settle } from './reconcile.js'
 import { requestName, requestOf, shapeFault } from './requests.js'
@@ -107,6 +108,11 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
   if (!pending) return
   draft.state.pending = null
   const [asked, ...asks] = pending.asks
+  if (asked.kind === 'look-at-memory') {
+    if (value > 0) memoryFault(draft, detail)
+    else restart(draft, asked.ring)
+    return
+  }
   if (value >= 0 || asked.kind === 'stop-ring') {
     applyResult(draft, asked, value, lost ?? [])
     proceed(draft, { ...pending, asks })
@@ -141,10 +147,6 @@ function reply(draft: Draft, message: Message, payload: Uint8Array): void {
   draft.effects.push({ kind: 'reply', bytes: encodeReply(message.request, payload) })
 }
 
-function closeFds(draft: Draft, fds: number[]): void {
-  if (fds.length > 0) draft.effects.push({ kind: 'close-fds', fds })
-}
-
 // What comes from elsewhere
 
 const noMessage: Pending = {
@@ -155,19 +157,31 @@ const noMessage: Pending = {
   failed: false,
   reply: null,
 }
+/** The same, with something to ask first. */
+const told: Pending = { ...noMessage, stage: 'body' }
 
-function ringFault(draft: Draft, { ring, reason, detail }: Input & { kind: 'ring-fault' }): void {
+function ringFault(draft: Draft, { ring, reason }: Input & { kind: 'ring-fault' }): void {
   if (reason === 'mem_not_shared') draft.notShared(ring)
-  else if (reason === 'memory_revoked') memoryFault(draft, detail)
-  else if (draft.state.rings[ring]?.running) {
+  else if (reason === 'memory_revoked') {
+    // While this fault waited for its turn, other memory may have been put in force.
+    if (!isWithoutMemory(draft)) proceed(draft, { ...told, asks: [{ kind: 'look-at-memory', ring }] })
+  } else if (draft.state.rings[ring]?.running) {
     draft.latch(ring, reason)
     proceed(draft, noMessage)
   }
 }
 
+const isWithoutMemory = ({ state }: Draft): boolean => state.revoked || state.regions.length === 0
+
+/** One that native code has latched, for what is over: its memory is there. */
+function restart(draft: Draft, ring: number): void {
+  if (draft.state.rings[ring]?.running)
+    proceed(draft, { ...told, asks: [{ kind: 'stop-ring', ring, reason: 'memory' }] })
+}
+
 /** All rings stop; the front end can still ask for their bases. */
 function memoryFault(draft: Draft, detail?: string): void {
-  if (draft.state.revoked || draft.state.regions.length === 0) return
+  if (isWithoutMemory(draft)) return
   draft.revoke(detail)
   proceed(draft, noMessage)
 }
@@ -175,26 +189,4 @@ function memoryFault(draft: Draft, detail?: string): void {
 /** What we had to say is lost; the device needs no channel to work. */
 function channelLost(draft: Draft, reason: string): void {
   draft.fault('ERR_VHOST_PROTOCOL', reason, 'the channel to the front end was closed')
-}
-
-/** The end does not wait for what was asked: that may last for as long as the front end likes. */
-function abandon(draft: Draft, code: string): void {
-  const { pending, backlog } = draft.state
-  const unread = backlog.flatMap(input => (input.kind === 'message' ? input.message.fds : []))
-  closeFds(draft, [...(pending?.asks.slice(1).flatMap(fdsOf) ?? []), ...unread])
-  Object.assign(draft.state, { pending: null, backlog: [] })
-  close(draft, code)
-}
-
-/** Destroying the device stops its rings; nothing needs to be asked any more. */
-function close(draft: Draft, code: string): void {
-  const { state } = draft
-  state.rings.forEach((ring, i) => {
-    if (!ring.running) return
-    ring.running = false
-    draft.tell({ type: 'ring-stopped', ring: i, reason: 'closed' })
-  })
-  draft.stopped()
-  state.closed = true
-  draft.effects.push({ kind: 'close', code })
 }

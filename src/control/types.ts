@@ -20,7 +20,7 @@ export type Input =
   /** Of the one pending ask. Negative = failed; `reason` is then the word for it. */
   | { kind: 'result'; value: number; lost?: number[]; reason?: string; detail?: string }
   /** Native code has latched a ring; `mem_not_shared` is a diagnosis only, the ring goes on. */
-  | { kind: 'ring-fault'; ring: number; reason: string; detail?: string }
+  | { kind: 'ring-fault'; ring: number; reason: string }
   /** The guest's memory was taken away under us; `detail` as in Draft.revoke(). */
   | { kind: 'memory-fault'; detail?: string }
   /** The connection is gone, or closed by us. */

@@ -63,10 +63,33 @@ test('a table whose rings had to stop starts them again when it fails at last', 
   t.deepEqual(f.running, [0, 1])
 })
 
+test('C7: a fault of the former memory, told while other memory was mapped, costs its ring a start', t => {
+  const f = waiting(it => it.setMemory([region, otherRegion], ack))
+  f.input({ kind: 'ring-fault', ring: 1, reason: 'memory_revoked' })
+  f.native = ask => (ask.kind === 'look-at-memory' ? { value: 0 } : undefined)
+  f.input({ kind: 'result', value: 0 })
+  t.is(f.answer, 0n)
+  t.deepEqual(
+    f.asks.map(({ kind }) => kind),
+    ['look-at-memory', 'stop-ring', 'start-ring'],
+  )
+  t.deepEqual(f.eventTypes, ['memory', 'ring-stopped 1', 'ring-started 1'])
+  t.deepEqual(f.running, [0, 1])
+})
+
+test('C7: a fault of the memory that was put in force meanwhile is one', t => {
+  const f = waiting(it => it.setMemory([region, otherRegion], ack))
+  f.input({ kind: 'ring-fault', ring: 1, reason: 'memory_revoked' })
+  f.native = () => undefined
+  f.input({ kind: 'result', value: 0 })
+  t.deepEqual(f.eventTypes, ['memory', 'fault', 'ring-stopped 0', 'ring-stopped 1'])
+  t.deepEqual(f.running, [])
+})
+
 test('C7, C8, C9: a fault of memory says what is known of it', t => {
   for (const detail of [undefined, 'truncated', 'no_backing', 'hardware']) {
-    const f = FrontEnd.running()
-    f.input({ kind: 'ring-fault', ring: 1, reason: 'memory_revoked', detail })
+    const f = FrontEnd.running(ask => (ask.kind === 'look-at-memory' ? { value: 1, detail } : undefined))
+    f.input({ kind: 'ring-fault', ring: 1, reason: 'memory_revoked' })
     const [fault] = f.events
     const reason = detail === 'hardware' ? 'memory_hw_error' : 'memory_revoked'
     t.like(fault, { type: 'fault', code: 'ERR_VHOST_MEMORY_REVOKED', reason })

@@ -25,6 +25,7 @@ const scenarios = {
   closes: 'a front end that hangs up, or a device that is destroyed meanwhile, leaves nothing',
   lasts: 'what lasts too long costs its connection; the next is served, and no more than two threads wait',
   stalls: 'what is done when the process comes back from a stall is not late',
+  replaces: 'memory that goes while other memory is being mapped costs one ring a start',
   worker: 'a worker that ends meanwhile is gone at once, and its memory when that is done',
 }
 

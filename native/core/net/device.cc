@@ -64,13 +64,19 @@ Backings Device::backings() {
   return memory_ ? memory_->backings() : Backings();
 }
 
+std::shared_ptr<const MemorySnapshot> Device::memory() {
+  std::lock_guard lock(mutex_);
+  return memory_;
+}
+
+bool Device::revoked() {
+  const auto in_force = memory();
+  return in_force && in_force->poisoned();
+}
+
 Loss Device::loss() {
-  std::shared_ptr<const MemorySnapshot> memory;
-  {
-    std::lock_guard lock(mutex_);
-    memory = memory_;
-  }
-  return memory ? memory->loss() : Loss::unknown;
+  const auto in_force = memory();
+  return in_force ? in_force->loss() : Loss::unknown;
 }
 
 Reason Device::set_log(const std::shared_ptr<const DirtyLog>& log, FormerMemory* former) {
@@ -111,12 +117,7 @@ void Device::set_mtu(uint32_t mtu) {
 Reason Device::start(uint32_t index, const RingConfig& config) {
   Virtqueue* queue = ring(index);
   if (queue == nullptr) return Reason::vq_index;
-  std::shared_ptr<const MemorySnapshot> memory;
-  {
-    std::lock_guard lock(mutex_);
-    memory = memory_;
-  }
-  return queue->start(config, std::move(memory));
+  return queue->start(config, memory());
 }
 
 FormerMemory Device::stop_all() {

@@ -45,7 +45,8 @@ class Device {
   Reason set_log(const std::shared_ptr<const DirtyLog>& log, FormerMemory* former);
   /// The files of the table in force.
   Backings backings();
-  /// Why a page was missing, if the memory or its log was taken away.
+  /// The memory in force, or its log, was taken away; why, as far as is known.
+  bool revoked();
   Loss loss();
 
   /// Signalled when the log has changed; an empty Fd for nobody.
@@ -61,6 +62,7 @@ class Device {
   FormerMemory stop_all();
 
  private:
+  std::shared_ptr<const MemorySnapshot> memory();
   FormerMemory in_force() const { return {memory_, logging_.log}; }
   void adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint32_t>* lost);
   void log_with(Logging logging);
