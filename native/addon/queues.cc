@@ -53,6 +53,7 @@ void QueueTable::close(uint32_t handle) {
   const auto [first, last] = by_ring_.equal_range(queue->ring);
   by_ring_.erase(std::find_if(first, last, [handle](const auto& entry) { return entry.second == handle; }));
   *queue = Queue();
+  std::ranges::replace(recent_, handle, UINT32_MAX);  // the next ring of this number was given nothing yet
   free_.push_back(handle);
 }
 
