@@ -33,7 +33,8 @@ run(nativeTests('build-native-tests', sanitizers), [], {
 // Of control against data, and of threads that map memory; the others have a guest that races with us on purpose. Without random addresses: this
 // sanitizer wants some of them for itself. It knows no fences, as in stress.mjs.
 const threads = nativeTests('build-native-tests-thread', 'thread', ['-Wno-tsan'])
-for (const what of ['B16', 'C21']) run('setarch', ['-R', threads, what], { TSAN_OPTIONS: 'halt_on_error=1' })
+for (const what of ['B16', 'C21', 'C14'])
+  run('setarch', ['-R', threads, what], { TSAN_OPTIONS: 'halt_on_error=1' })
 
 // The addon. node-gyp builds beside its binding.gyp, so the sources are copied to a folder where it has another build.
 

@@ -97,7 +97,9 @@ export class DeviceSession {
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
   port(ring: number): RingPort {
     const running = this.#state.rings[ring]?.running ?? false
-    return this.#ports.open(this.id, ring, running, reason => this.#feed({ kind: 'ring-fault', ring, reason }))
+    return this.#ports.open(this.id, ring, running, reason =>
+      this.#feed({ kind: 'ring-fault', ring, reason }),
+    )
   }
 
   /** An event of the data plane, in order with those of the control plane. */
