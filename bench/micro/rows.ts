@@ -30,7 +30,7 @@ const others: Record<string, Bound> = {
   // Work that lost a race may still read its packet, so that this is never another one's.
   'processPackets, promises': { most: 192, why: "what V8's then() makes, 96, and a packet of its own, 80" },
   'processPackets, Observables': { most: 600, why: "the work's of(), and what rxjs makes to subscribe" },
-  'processPackets, the function of a verdict': { most: 300, why: 'an Observable for every other packet' },
+  'processPackets, the function of a verdict': { most: 600, why: 'an Observable for each, as above' },
   'processPackets, rewriting': { most: 64, why: 'what the work makes: a Buffer or a function' },
 }
 
