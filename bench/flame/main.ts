@@ -61,7 +61,7 @@ const isJit = (object: string): boolean => /perf-\d+\.map$/.test(object)
 /** A function without its offset, place and address, with the object that it is in. */
 function nameOf(name: string, object: string): string {
   const bare = name.replace(/\+0x[0-9a-f]+$/, '')
-  const js = /^JS:[*^~]?(\S*) (?:file:\/\/)?(\S+?)(?::\d+)*$/.exec(bare)
+  const js = /^JS:[*^~]?(.*) (?:file:\/\/)?(\S+?)(?::\d+)*$/.exec(bare)
   if (js) return `JS:${js[1] || '(anonymous)'} ${js[2].replace(/^.*\/(?=(dist|node_modules)\/)/, '')}`
   const file = object.split('/').pop() ?? object
   return `${bare} [${isJit(file) ? 'JIT' : file}]`
