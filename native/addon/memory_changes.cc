@@ -72,6 +72,7 @@ std::shared_ptr<MemoryChange> MemoryChanges::next() {
   while (auto change = returns_->take()) {
     if (change->committed()) return change;
     change->commit();
+    if (change->holds_nothing()) return change;
     const bool goes_on = memory_threads().run(change->driver(), [change, returns = returns_]() mutable {
       change->close();
       returns->add(std::move(change));

@@ -116,9 +116,31 @@ void former_memory_goes_last() {
   MemoryChange change(*device, MemoryChange::Kind::table, {kSecond}, one(other.share()));
   change.open();
   change.commit();
-  check(is_mapped(at), "not unmapped by the thread that serves rings");
+  check(!change.holds_nothing() && is_mapped(at), "not unmapped by the thread that serves rings");
   change.close();
   check(!is_mapped(at), "C14: and unmapped before anybody is told");
+  Registry::get().destroy(device->id());
+}
+
+/// It is told at once, so closing it must not be what takes long.
+void first_memory_leaves_nothing_to_close() {
+  auto device = Registry::get().create(1);
+  File file(4);
+  MemoryChange table(*device, MemoryChange::Kind::table, {kFirst}, one(file.share()));
+  table.open();
+  table.commit();
+  check(table.reason() == Reason::none && table.holds_nothing(), "a first table");
+  MemoryChange again(*device, MemoryChange::Kind::add, {kFirst}, one(file.share()));
+  again.open();
+  again.commit();
+  check(again.reason() == Reason::none && !again.holds_nothing(), "one that was there is mapped too often");
+  MemoryChange none(*device, MemoryChange::Kind::add, {kSecond}, {});
+  none.open();
+  none.commit();
+  check(none.reason() != Reason::none && !none.holds_nothing(), "what was refused has files to close");
+  table.close();
+  again.close();
+  none.close();
   Registry::get().destroy(device->id());
 }
 
@@ -332,6 +354,8 @@ const Register tests[] = {
     {"hostile C21: a change of memory is mapped, put in force, and closed", three_steps},
     {"hostile C21: a device that is destroyed meanwhile", destroyed_meanwhile},
     {"hostile C14: former memory is unmapped last, and not under the rings", former_memory_goes_last},
+    {"hostile C14: the first memory of a device leaves nothing to unmap",
+     first_memory_leaves_nothing_to_close},
     {"hostile B16: memory changes under traffic", changes_under_traffic},
     {"hostile C8: why a page was missing", why_a_page_was_missing},
     {"hostile C7: a range that is taken away and given to others is never half of each", no_half_ranges},

@@ -39,6 +39,7 @@ const EAGAIN = -11
 
 const debug = debugFor('transport')
 const fdRoom = new Uint32Array(1 + MAX_RECEIVED_FDS)
+const peerRoom = new Int32Array(3)
 
 export class Connection {
   readonly #token: number
@@ -48,6 +49,7 @@ export class Connection {
   readonly #writeDeadline: Deadline
   #handlers: ConnectionHandlers | undefined
   #watch: Watch | undefined
+  #peer: PeerCredentials | undefined
   #paused = false
   #closed = false
 
@@ -67,9 +69,10 @@ export class Connection {
 
   /** The process at the other end, when it connected; undefined if the kernel would not say. */
   get peer(): PeerCredentials | undefined {
-    const out = new Int32Array(3)
-    if (this.#closed || native().socketPeer(this.#token, out) < 0) return undefined
-    return { pid: out[0], uid: out[1], gid: out[2] }
+    if (this.#closed) return undefined
+    if (!this.#peer && native().socketPeer(this.#token, peerRoom) >= 0)
+      this.#peer = { pid: peerRoom[0], uid: peerRoom[1], gid: peerRoom[2] }
+    return this.#peer
   }
 
   /** Messages come from now on, never before this returns. */
@@ -97,7 +100,7 @@ export class Connection {
     this.#paused = true
     // The peer can't finish its message while we don't read.
     this.#readDeadline.stop()
-    this.#update()
+    // The socket stays watched as it is until something comes, which is rare: who waits for an answer says nothing.
   }
 
   resume(): void {
@@ -126,6 +129,7 @@ export class Connection {
 
   #onReady(): void {
     this.#flush()
+    if (this.#paused) this.#update()
     let messages = 0
     for (let reads = 0; reads < READS_PER_TURN && messages < MESSAGES_PER_TURN; reads++) {
       if (this.#closed || this.#paused) return

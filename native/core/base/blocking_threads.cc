@@ -10,7 +10,7 @@
 namespace rxvhost {
 
 bool BlockingThreads::run(uint32_t whose, Job job) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   Share& share = shares_[whose];
   if (share.admitted >= most_each_) {  // so there are threads, and one of them comes back to it
     share.waiting.push_back(std::move(job));
@@ -23,6 +23,7 @@ bool BlockingThreads::run(uint32_t whose, Job job) {
   }
   share.admitted++;
   ready_.push_back({whose, std::move(job)});
+  lock.unlock();  // or it would wake up only to wait for us
   if (spare) wake_.notify_one();
   return true;
 }

@@ -2,8 +2,8 @@
 // steps, in this order, on two threads: open() maps what came, and may last; commit() puts it in force, under
 // the rings that run, on the thread that serves them; close() lets go of what was there before, and may last.
 // The front end has its answer after the third: what it takes away is unmapped by then. Until the second the
-// rings go on with the memory that they have. A device that is destroyed meanwhile is held up by nothing
-// here.
+// rings go on with the memory that they have. The first memory of a device takes the place of none: its third
+// step has nothing to do. A device that is destroyed meanwhile is held up by nothing here.
 #pragma once
 
 #include <cstdint>
@@ -36,6 +36,8 @@ class MemoryChange {
   void commit();
   void close();
   bool committed() const { return committed_; }
+  /// Once committed: close() unmaps nothing, and closes no file.
+  bool holds_nothing() const { return reason_ == Reason::none && !former_.memory && !former_.log; }
 
   // What came of it
   Reason reason() const { return reason_; }
