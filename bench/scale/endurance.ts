@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MissingError } from '../support/c-program.js'
 import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
-import type { Look } from './back-end.js'
+import type { Look, Passed } from './back-end.js'
 import { SOCKETS, withBoth } from './programs.js'
 import { anonymousOf, pause } from './usage.js'
 
@@ -24,7 +24,7 @@ const PAUSE_MS = 5
 /** Growth from the second mark to the last: a byte leaked for every forty packets would be more. */
 const GROWTH_MIB = 2
 
-interface Mark extends Look {
+interface Mark extends Look, Passed {
   /** MiB. */
   anonymous: number
 }
@@ -52,7 +52,8 @@ async function endure(path: string): Promise<Mark[]> {
       }
       await echoed
       const { collections, longest, young } = await backEnd.look()
-      marks.push({ ...(await backEnd.collect()), collections, longest, young, anonymous })
+      const [collected, passed] = [await backEnd.collect(), await backEnd.passed()]
+      marks.push({ ...collected, ...passed, collections, longest, young, anonymous })
       console.error(`${marks[n].packets} packets`)
     }
     return marks

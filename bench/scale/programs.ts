@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildC } from '../support/c-program.js'
 import { Program } from '../support/program.js'
-import type { Look, Role } from './back-end.js'
+import type { Look, Passed, Role } from './back-end.js'
 
 /** Where sockets are made: in memory, as /run is. What a disk's file system costs is no part of this. */
 export const SOCKETS = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
@@ -26,7 +26,7 @@ export class BackEnd {
 
   /** Drivers, or servers, at these paths. */
   async listen(paths: string[]): Promise<void> {
-    for (const path of paths) await this.#program.ask(`listen ${path}`)
+    await this.#program.ask(['listen', ...paths].join(' '))
   }
 
   /** What it has used and done so far. */
@@ -37,6 +37,10 @@ export class BackEnd {
   /** The same, after a collection. */
   collect(): Promise<Look> {
     return this.#program.ask('collect')
+  }
+
+  passed(): Promise<Passed> {
+    return this.#program.ask('passed')
   }
 
   stop(): Promise<void> {

@@ -8,8 +8,12 @@ export interface Kept {
   count: number
   /** Milliseconds of the back end's CPU. */
   start: number
-  /** KiB. */
+  /** KiB, after a collection that was asked for. */
   anonymous: number
+  /** KiB, once V8 has given back by itself what it does not need. */
+  anonymousAtRest: number
+  /** Milliseconds of CPU until then. */
+  settleCpu: number
   files: number
   idleSeconds: number
   idleCpu: number

@@ -22,6 +22,7 @@ function slope(rows: Kept[], value: (row: Kept) => number): number {
 }
 
 const kibibytes = (rows: Kept[]): number => slope(rows, ({ anonymous }) => anonymous)
+const kibibytesAtRest = (rows: Kept[]): number => slope(rows, ({ anonymousAtRest }) => anonymousAtRest)
 
 const atMost = (what: string, value: number, limit: number, unit: string): Check => ({
   ok: value <= limit,
@@ -34,6 +35,7 @@ export function checkDevices(rows: Kept[]): Check[] {
   return [
     atMost('CPU to start a device', start / count, START_MS, ' ms'),
     atMost('anonymous memory of a device, as a slope', kibibytes(rows), DEVICE_KIB, ' KiB'),
+    atMost('the same once V8 has settled', kibibytesAtRest(rows), DEVICE_KIB, ' KiB'),
     atMost(`${idle}, CPU`, idleCpu, IDLE_CPU_MS, ' ms'),
     atMost(`${idle}, voluntary switches`, idleSwitches, IDLE_SWITCHES, ''),
   ]
