@@ -4,11 +4,12 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import type { DeviceEvent, VhostDriverOptions, VhostError } from 'rx-vhost'
+import { passesBothWays } from './both-ways.js'
 import { census, leavesNothing, noGuestMemory } from './census.js'
-import { until } from './conditions.js'
-import { frameOf, HEADER, postGood, sendGood } from './frames.js'
 import type { FrontEndOptions, HostileFrontEnd } from './front-end.js'
 import { Sibling, Stage } from './stage.js'
+
+export { passesBothWays, passesFromGuest, passesToGuest } from './both-ways.js'
 
 /**
  * How often a case is repeated: a thousand times where all is tested, fewer at a desk, and fewest with a sanitizer, which
@@ -86,28 +87,6 @@ export async function worksStill(stage: Stage): Promise<void> {
   front.dispose()
   await stage.idle()
   await noGuestMemory()
-}
-
-export async function passesBothWays(stage: Stage, front: HostileFrontEnd): Promise<void> {
-  await passesFromGuest(stage, front)
-  await passesToGuest(stage, front)
-}
-
-let passed = 1000
-
-export async function passesFromGuest(stage: Stage, front: HostileFrontEnd): Promise<void> {
-  const frame = frameOf(++passed)
-  sendGood(front, passed)
-  await until('a good frame out of the guest', () =>
-    stage.delivered.some(got => Buffer.compare(got, frame) === 0),
-  )
-}
-
-export async function passesToGuest(stage: Stage, front: HostileFrontEnd): Promise<void> {
-  const frame = frameOf(++passed)
-  const at = postGood(front)
-  stage.feed(frame)
-  await until('a good frame into the guest', () => front.memory.read(at + HEADER, frame.length).equals(frame))
 }
 
 export interface CaseOptions {
