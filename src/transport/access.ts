@@ -2,7 +2,7 @@
 // of them (SO_PEERCRED, unix(7)), which a peer can't forge.
 import { readFileSync } from 'node:fs'
 import { VhostError } from '../errors.js'
-import type { PeerCredentials } from './connection.js'
+import type { PeerCredentials } from './peer.js'
 
 /** Any of the lists that holds the peer lets it in. A function decides alone. */
 export type PeerAllowList =

@@ -5,6 +5,7 @@ import { debugFor } from '../debug.js'
 import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../native.js'
 import { PEER_GONE, type Watch, type WatchMode, watch } from '../wakeup.js'
 import { type CloseCode, MAX_FDS, type Message, MessageReader } from './framing.js'
+import { type PeerCredentials, peerOf } from './peer.js'
 import { MAX_BACKLOG, WriteQueue } from './replies.js'
 import { Deadline, systemTimers, type Timers } from './timers.js'
 
@@ -23,12 +24,6 @@ export interface ConnectionOptions {
   timers?: Timers
 }
 
-export interface PeerCredentials {
-  pid: number
-  uid: number
-  gid: number
-}
-
 const DEADLINE_MS = 5000
 const MESSAGES_PER_TURN = 16
 /** More than a message has reads when it is cut in pieces, fewer than a byte a read could hold a turn up with. */
@@ -39,7 +34,6 @@ const EAGAIN = -11
 
 const debug = debugFor('transport')
 const fdRoom = new Uint32Array(1 + MAX_RECEIVED_FDS)
-const peerRoom = new Int32Array(3)
 
 export class Connection {
   readonly #token: number
@@ -70,8 +64,7 @@ export class Connection {
   /** The process at the other end, when it connected; undefined if the kernel would not say. */
   get peer(): PeerCredentials | undefined {
     if (this.#closed) return undefined
-    if (!this.#peer && native().socketPeer(this.#token, peerRoom) >= 0)
-      this.#peer = { pid: peerRoom[0], uid: peerRoom[1], gid: peerRoom[2] }
+    this.#peer ??= peerOf(this.#token)
     return this.#peer
   }
 
