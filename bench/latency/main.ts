@@ -7,6 +7,7 @@ import { dpdkVersion } from '../support/c-program.js'
 import { classOf } from '../support/crossing-class.js'
 import { runMain } from '../support/main.js'
 import { memoryKind, Rig } from '../support/rig.js'
+import { V8_SETTLES } from '../support/settling.js'
 import { median, type Summary, summarize } from '../support/statistics.js'
 import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
 import { type Contender, idleCpu, ours, polling, roundTrips, sleeping, type Times } from './round-trips.js'
@@ -86,7 +87,10 @@ async function measure(poll: string): Promise<Row[]> {
     if (reference !== mask) throw new Error('the masks differ: nothing can be compared')
     const contenders = [polling, sleeping, ours(poll)]
     const idle = new Map<Contender, number>()
-    for (const contender of contenders) idle.set(contender, await idleCpu(rig, contender, IDLE_SECONDS))
+    for (const contender of contenders) {
+      const settles = contender.side === 'ours' && poll !== 'busy' && !values.quick
+      idle.set(contender, await idleCpu(rig, contender, settles ? V8_SETTLES : 0.1, IDLE_SECONDS))
+    }
     const rows: Row[] = []
     for (const gap of gaps) rows.push(...(await measureGap(rig, contenders, gap, idle)))
     return rows

@@ -57,12 +57,12 @@ export const roundTrips = (rig: Rig, contender: Contender, rounds: number, gapUs
     ),
   )
 
-/** Milliseconds of CPU that a second without traffic costs. */
-export const idleCpu = (rig: Rig, contender: Contender, seconds: number): Promise<number> =>
+/** Milliseconds of CPU that a second without traffic costs, after `settle` seconds without any. */
+export const idleCpu = (rig: Rig, contender: Contender, settle: number, seconds: number): Promise<number> =>
   whileEchoing(rig, contender, async () => {
     const back = rig.back[contender.side]
     const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
-    await pause(100)
+    await pause(settle * 1000)
     const before = back.usage().cpuMs
     await pause(seconds * 1000)
     return (back.usage().cpuMs - before) / seconds

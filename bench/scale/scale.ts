@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { MissingError } from '../support/c-program.js'
+import { V8_SETTLES } from '../support/settling.js'
 import { median } from '../support/statistics.js'
 import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
 import type { Role } from './back-end.js'
@@ -22,11 +23,8 @@ const SCALE = values.quick ? 0.1 : 1
 const DEVICES = [1, 10, 100, 1000].map(count => count * SCALE).filter(count => count >= 1)
 const DRIVERS = [1000, 4000].map(count => count * SCALE)
 const IDLE_SECONDS = values.quick ? 2 : 10
-/**
- * After the last work V8 gives back what the starts have left, in two or three collections. Each waits for eight seconds,
- * or for several times eight; the last was seen after 33. What that costs has columns of its own.
- */
-const SETTLE_SECONDS = values.quick ? 2 : 60
+/** What V8 collects meanwhile has a column of its own. */
+const SETTLE_SECONDS = values.quick ? 2 : V8_SETTLES
 /** Before a collection counts as cost of idling. */
 const MOST_LOOKS = 2
 const PACKETS = 2_000_000 * SCALE
