@@ -4,9 +4,9 @@ import { completeChecksum } from '../headers/checksum.js'
 import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
 import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
 import type { WritablePacket } from '../writable-packet.js'
-import { DelayLine } from './delay-line.js'
-import { Path, type PathOptions } from './impairments.js'
-import { anySeed } from './random.js'
+import { DelayLine } from './shaping/delay-line.js'
+import { Path, type PathOptions } from './shaping/impairments.js'
+import { anySeed } from './shaping/random.js'
 import { operator } from './support.js'
 
 /** How bad the path is, and how it is simulated. */

@@ -3,7 +3,7 @@ import type { Burst } from '../burst.js'
 import { FlowKeyReader } from '../headers/flow-key.js'
 import type { Packet } from '../packet.js'
 import { filterPackets } from './filter-packets.js'
-import { anySeed, Random, thresholdOf } from './random.js'
+import { anySeed, Random, thresholdOf } from './shaping/random.js'
 
 /** Which packets are let through. */
 export interface SampleOptions {

@@ -7,10 +7,7 @@ import { allRows, rows } from './rows.js'
 
 /** What operators are given. */
 const notOperators = ['Firewall', 'ForwardingTable', 'topFlows']
-const support = [
-  ...['clock.js', 'delay-line.js', 'impairments.js', 'index.js', 'random.js'],
-  ...['rewrite-plan.js', 'support.js', 'token-bucket.js', 'wire-length.js'],
-]
+const support = ['index.js', 'rewrite-plan.js', 'support.js']
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
   file => file.endsWith('.js') && !support.includes(file),
 )
