@@ -40,6 +40,15 @@ export const regionPayload = (of: MemoryRegion): Uint8Array =>
 /** What a front end acks that does not migrate. */
 export const usualFeatures = offeredFeatures & ~virtioMask('LOG_ALL')
 
+/** What a step must not touch: any write to it throws. Bytes can't be frozen. */
+export function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)) {
+    for (const part of Object.values(value)) frozen(part)
+    Object.freeze(value)
+  }
+  return value
+}
+
 export interface SendOptions {
   needReply?: boolean
   fds?: number[]
@@ -78,7 +87,7 @@ export class FrontEnd {
     while (next) {
       const before: State = this.state
       // Everything must survive a way through structured clones, as between threads.
-      const { state, effects } = step(structuredClone(before), structuredClone(next))
+      const { state, effects } = step(frozen(structuredClone(before)), frozen(structuredClone(next)))
       this.state = state
       this.effects.push(...effects)
       next = undefined

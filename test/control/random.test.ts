@@ -1,5 +1,5 @@
-// B2: whatever is sent in whatever order, and whatever native code answers, the session neither throws nor asks two
-// things at once, and every fd ends in exactly one place.
+// B2: whatever is sent in whatever order, and whatever native code answers, the session neither throws, nor touches the
+// state that it had, nor asks two things at once, and every fd ends in exactly one place.
 import test from 'ava'
 import fc from 'fast-check'
 import { fdsOf } from '../../src/control/asks.js'
@@ -12,7 +12,7 @@ import {
 import { offeredFeatures, offeredProtocolFeatures } from '../../src/control/features.js'
 import { initialState, isAsk, isPending, step } from '../../src/control/session.js'
 import type { Effect, Input, Message, State } from '../../src/control/types.js'
-import { otherRegion, region, regionPayload, usualFeatures, words } from './front-end.js'
+import { frozen, otherRegion, region, regionPayload, usualFeatures, words } from './front-end.js'
 import { byNumber } from './refused.js'
 
 type Sent = Omit<Message, 'fds'> & { fdCount: number }
@@ -152,7 +152,7 @@ test('B2: random sequences of requests, faults and results', t => {
 
         const feed = (input: Input) => {
           const wasPending = isPending(session)
-          const { state: next, effects } = step(session, input)
+          const { state: next, effects } = step(frozen(session), input)
           const mayAct = input.kind === 'result' || input.kind === 'hang-up'
           if (wasPending && !mayAct && effects.length > 0) throw new Error('acts while it waits')
           session = next
