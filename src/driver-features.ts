@@ -25,6 +25,8 @@ type Kind = 'virtio' | 'protocol'
 const implemented: Record<Kind, bigint> = { virtio: offeredFeatures, protocol: offeredProtocolFeatures }
 /** Not a feature of the guest's: it is how the two ends agree on all others. */
 const ALWAYS = virtioMask('PROTOCOL_FEATURES')
+/** Of one queue pair there is nothing to choose. */
+const PROTOCOL_MQ = protocolMask('MQ')
 
 export class DriverFeatures {
   readonly #queuePairs: number
@@ -41,7 +43,7 @@ export class DriverFeatures {
     this.#isOpen = isOpen
     if (queuePairs === 1) {
       this.#masks.virtio &= ~virtioMask('MQ')
-      this.#masks.protocol &= ~protocolMask('MQ')
+      this.#masks.protocol &= ~PROTOCOL_MQ
     }
     if (features) this.set('virtio', features)
     if (protocolFeatures) this.set('protocol', protocolFeatures)
@@ -71,7 +73,7 @@ export class DriverFeatures {
   get offer(): SessionOptions {
     const { virtio, protocol } = this.#masks
     // Who may not ask for the number of pairs has one.
-    const queuePairs = protocol & protocolMask('MQ') ? this.#queuePairs : 1
+    const queuePairs = protocol & PROTOCOL_MQ ? this.#queuePairs : 1
     return { features: virtio, protocolFeatures: protocol, queuePairs }
   }
 

@@ -36,8 +36,9 @@ const protocolByBit = new Map(
 /** Lowest bit first; a bit without a name is `bit <n>`. */
 function namesIn(mask: bigint, names: Map<number, string>): string[] {
   const found: string[] = []
+  const [low, high] = [Number(mask & 0xffffffffn), Number((mask >> 32n) & 0xffffffffn)]
   for (let bit = 0; bit < 64; bit++)
-    if (mask & (1n << BigInt(bit))) found.push(names.get(bit) ?? `bit ${bit}`)
+    if ((bit < 32 ? low >>> bit : high >>> (bit - 32)) & 1) found.push(names.get(bit) ?? `bit ${bit}`)
   return found
 }
 

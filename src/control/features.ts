@@ -53,16 +53,21 @@ export const protocolBits = {
 
 export type ProtocolFeature = keyof typeof protocolBits
 
-const maskOf = <T extends string>(bits: Record<T, number>, names: readonly T[]): bigint =>
-  names.reduce((mask, name) => mask | (1n << BigInt(bits[name])), 0n)
+function masksOf<T extends string>(bits: Record<T, number>): Record<T, bigint> {
+  const masks = Object.entries<number>(bits).map(([name, bit]) => [name, 1n << BigInt(bit)])
+  return Object.fromEntries(masks) as Record<T, bigint>
+}
+const virtioMasks = masksOf(virtioBits)
+const protocolMasks = masksOf(protocolBits)
 
-export const virtioMask = (...names: VirtioFeature[]): bigint => maskOf(virtioBits, names)
-export const protocolMask = (...names: ProtocolFeature[]): bigint => maskOf(protocolBits, names)
+export const virtioMask = (...names: VirtioFeature[]): bigint =>
+  names.reduce((mask, name) => mask | virtioMasks[name], 0n)
+export const protocolMask = (...names: ProtocolFeature[]): bigint =>
+  names.reduce((mask, name) => mask | protocolMasks[name], 0n)
 
-export const hasVirtio = (mask: bigint, name: VirtioFeature): boolean =>
-  (mask & (1n << BigInt(virtioBits[name]))) !== 0n
+export const hasVirtio = (mask: bigint, name: VirtioFeature): boolean => (mask & virtioMasks[name]) !== 0n
 export const hasProtocol = (mask: bigint, name: ProtocolFeature): boolean =>
-  (mask & (1n << BigInt(protocolBits[name]))) !== 0n
+  (mask & protocolMasks[name]) !== 0n
 
 /**
  * Offered by default. The control ring's bits (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only
