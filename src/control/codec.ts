@@ -13,14 +13,40 @@ export const REPLY_FLAGS = VERSION | FLAG_REPLY
 /** SET_VRING_KICK/CALL/ERR: no fd is attached. */
 export const NO_FD = 0x100
 
-const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+// Byte by byte: a DataView would have V8 give each of these few bytes a buffer of its own, away from its heap.
+const word = new BigUint64Array(1)
+/** Of `word`, the low one first. */
+const halves = new Uint32Array(word.buffer)
+
+function getU32(bytes: Uint8Array, at: number): number {
+  if (at + 4 > bytes.length) throw new RangeError('the payload ends before this field')
+  return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
+}
+
+function getU64(bytes: Uint8Array, at: number): bigint {
+  halves[0] = getU32(bytes, at)
+  halves[1] = getU32(bytes, at + 4)
+  return word[0]
+}
+
+function putU32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value
+  bytes[at + 1] = value >>> 8
+  bytes[at + 2] = value >>> 16
+  bytes[at + 3] = value >>> 24
+}
+
+function putU64(bytes: Uint8Array, at: number, value: bigint): void {
+  word[0] = value
+  putU32(bytes, at, halves[0])
+  putU32(bytes, at + 4, halves[1])
+}
 
 export function encodeMessage(request: number, flags: number, payload: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(HEADER_SIZE + payload.length)
-  const view = viewOf(bytes)
-  view.setUint32(0, request, true)
-  view.setUint32(4, flags, true)
-  view.setUint32(8, payload.length, true)
+  putU32(bytes, 0, request)
+  putU32(bytes, 4, flags)
+  putU32(bytes, 8, payload.length)
   bytes.set(payload, HEADER_SIZE)
   return bytes
 }
@@ -30,11 +56,11 @@ export const encodeReply = (request: number, payload: Uint8Array): Uint8Array =>
 
 export function encodeU64(value: bigint): Uint8Array {
   const bytes = new Uint8Array(8)
-  viewOf(bytes).setBigUint64(0, value, true)
+  putU64(bytes, 0, value)
   return bytes
 }
 
-export const decodeU64 = (payload: Uint8Array): bigint => viewOf(payload).getBigUint64(0, true)
+export const decodeU64 = (payload: Uint8Array): bigint => getU64(payload, 0)
 
 /** The payload of SET_VRING_NUM, BASE and ENABLE and of GET_VRING_BASE. */
 export interface VringState {
@@ -44,15 +70,13 @@ export interface VringState {
 
 export function encodeVringState({ index, value }: VringState): Uint8Array {
   const bytes = new Uint8Array(8)
-  const view = viewOf(bytes)
-  view.setUint32(0, index, true)
-  view.setUint32(4, value, true)
+  putU32(bytes, 0, index)
+  putU32(bytes, 4, value)
   return bytes
 }
 
 export function decodeVringState(payload: Uint8Array): VringState {
-  const view = viewOf(payload)
-  return { index: view.getUint32(0, true), value: view.getUint32(4, true) }
+  return { index: getU32(payload, 0), value: getU32(payload, 4) }
 }
 
 /** Where the parts of a ring are, as addresses in the front end. */
@@ -66,26 +90,26 @@ export interface RingAddresses {
 
 export function encodeVringAddresses(index: number, ring: RingAddresses): Uint8Array {
   const bytes = new Uint8Array(40)
-  const view = viewOf(bytes)
-  view.setUint32(0, index, true)
-  view.setUint32(4, ring.flags, true)
+  putU32(bytes, 0, index)
+  putU32(bytes, 4, ring.flags)
   // On the wire "used" comes before "available", unlike in the ring's memory.
-  view.setBigUint64(8, ring.descriptors, true)
-  view.setBigUint64(16, ring.used, true)
-  view.setBigUint64(24, ring.available, true)
-  view.setBigUint64(32, ring.log, true)
+  putU64(bytes, 8, ring.descriptors)
+  putU64(bytes, 16, ring.used)
+  putU64(bytes, 24, ring.available)
+  putU64(bytes, 32, ring.log)
   return bytes
 }
 
-export function decodeVringAddresses(payload: Uint8Array): RingAddresses & { index: number } {
-  const view = viewOf(payload)
+export function decodeVringAddresses(payload: Uint8Array): { index: number; addresses: RingAddresses } {
   return {
-    index: view.getUint32(0, true),
-    flags: view.getUint32(4, true),
-    descriptors: view.getBigUint64(8, true),
-    used: view.getBigUint64(16, true),
-    available: view.getBigUint64(24, true),
-    log: view.getBigUint64(32, true),
+    index: getU32(payload, 0),
+    addresses: {
+      flags: getU32(payload, 4),
+      descriptors: getU64(payload, 8),
+      used: getU64(payload, 16),
+      available: getU64(payload, 24),
+      log: getU64(payload, 32),
+    },
   }
 }
 
@@ -94,25 +118,27 @@ export const TABLE_HEADER_SIZE = 8
 
 export function encodeMemoryTable(regions: readonly MemoryRegion[]): Uint8Array {
   const bytes = new Uint8Array(TABLE_HEADER_SIZE + REGION_SIZE * regions.length)
-  const view = viewOf(bytes)
-  view.setUint32(0, regions.length, true)
+  putU32(bytes, 0, regions.length)
   regions.forEach((region, i) => {
     const at = TABLE_HEADER_SIZE + REGION_SIZE * i
-    view.setBigUint64(at, region.guest, true)
-    view.setBigUint64(at + 8, region.size, true)
-    view.setBigUint64(at + 16, region.user, true)
-    view.setBigUint64(at + 24, region.offset, true)
+    putU64(bytes, at, region.guest)
+    putU64(bytes, at + 8, region.size)
+    putU64(bytes, at + 16, region.user)
+    putU64(bytes, at + 24, region.offset)
   })
   return bytes
 }
 
 /** How many regions the table says it has; compare with the payload's size before decoding them. */
-export const decodeRegionCount = (payload: Uint8Array): number => viewOf(payload).getUint32(0, true)
+export const decodeRegionCount = (payload: Uint8Array): number => getU32(payload, 0)
 
 function regionAt(payload: Uint8Array, at: number): MemoryRegion {
-  const view = viewOf(payload)
-  const [guest, size, user, offset] = [0, 8, 16, 24].map(field => view.getBigUint64(at + field, true))
-  return { guest, size, user, offset }
+  return {
+    guest: getU64(payload, at),
+    size: getU64(payload, at + 8),
+    user: getU64(payload, at + 16),
+    offset: getU64(payload, at + 24),
+  }
 }
 
 export function decodeRegions(payload: Uint8Array): MemoryRegion[] {
@@ -132,24 +158,21 @@ export interface LogPlace {
 }
 
 export function decodeLog(payload: Uint8Array): LogPlace {
-  const view = viewOf(payload)
-  return { size: view.getBigUint64(0, true), offset: view.getBigUint64(8, true) }
+  return { size: getU64(payload, 0), offset: getU64(payload, 8) }
 }
 
 /** GET_CONFIG and SET_CONFIG: offset, size and flags, then bytes. */
 export const CONFIG_HEADER_SIZE = 12
 
 export function decodeConfig(payload: Uint8Array): { offset: number; size: number; bytes: Uint8Array } {
-  const view = viewOf(payload)
   const bytes = payload.subarray(CONFIG_HEADER_SIZE)
-  return { offset: view.getUint32(0, true), size: view.getUint32(4, true), bytes }
+  return { offset: getU32(payload, 0), size: getU32(payload, 4), bytes }
 }
 
 export function encodeConfig(offset: number, part: Uint8Array): Uint8Array {
   const bytes = new Uint8Array(CONFIG_HEADER_SIZE + part.length)
-  const view = viewOf(bytes)
-  view.setUint32(0, offset, true)
-  view.setUint32(4, part.length, true)
+  putU32(bytes, 0, offset)
+  putU32(bytes, 4, part.length)
   bytes.set(part, CONFIG_HEADER_SIZE)
   return bytes
 }

@@ -59,7 +59,7 @@ export const setOwner: Handler = {}
 /** Deprecated, and read in two ways: the harmless one is to disable the rings. */
 export const resetOwner: Handler = {
   finish(draft) {
-    for (const ring of draft.state.rings) ring.enabled = false
+    for (const i of draft.state.rings.keys()) draft.ring(i).enabled = false
     draft.state.leaving = true
   },
 }

@@ -1,5 +1,6 @@
 // One step under way: a private copy of the state that may be changed, and the effects so far. A step that is
-// refused never touched the state that it began with.
+// refused never touched the state that it began with. Rings are copied when they are written to: most messages touch
+// one of them or none.
 import type { FaultCode, SessionEvent } from './events.js'
 import { featureNames } from './feature-names.js'
 import { hasProtocol, hasVirtio, virtioMask } from './features.js'
@@ -43,9 +44,11 @@ export class Draft {
   readonly effects: Effect[] = []
   /** How many rings the input in hand has latched. */
   latches = 0
+  readonly #former: State['rings']
 
   constructor(from: State) {
-    this.state = { ...from, rings: from.rings.map(ring => ({ ...ring })), backlog: [...from.backlog] }
+    this.state = { ...from }
+    this.#former = from.rings
   }
 
   tell(event: SessionEvent): void {
@@ -63,9 +66,8 @@ export class Draft {
 
   /** Keeps a ring from running until it is set up anew, and says so once. */
   latch(ring: number, reason: string): void {
-    const it = this.state.rings[ring]
-    if (it.latched === reason) return
-    it.latched = reason
+    if (this.state.rings[ring].latched === reason) return
+    this.ring(ring).latched = reason
     this.latches++
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
@@ -74,7 +76,7 @@ export class Draft {
   revoke(detail?: string, starting?: number): void {
     const { state } = this
     for (const [i, ring] of state.rings.entries())
-      if (ring.running || i === starting) ring.latched = 'memory_revoked'
+      if (ring.running || i === starting) this.ring(i).latched = 'memory_revoked'
     this.latches++
     if (state.revoked) return
     state.revoked = true
@@ -92,10 +94,13 @@ export class Draft {
     })
   }
 
-  /** The ring, which may be named for the first time. */
+  /** The ring, to be written to. It may be named for the first time. */
   ring(index: number): RingState {
-    const { rings } = this.state
+    const { state } = this
+    if (state.rings === this.#former) state.rings = [...state.rings]
+    const rings = state.rings as RingState[]
     while (rings.length <= index) rings.push(newRing())
+    if (rings[index] === this.#former[index]) rings[index] = { ...rings[index] }
     return rings[index]
   }
 

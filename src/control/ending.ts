@@ -1,9 +1,18 @@
 // The end of a session, whoever wants it, and of fds that nobody wants. Called by session.ts; nothing is asked any more.
-import { fdsOf } from './asks.js'
+import { type Ask, type FdToken, fdsOf } from './asks.js'
 import type { Draft } from './draft.js'
 
-export function closeFds(draft: Draft, fds: number[]): void {
+export function closeFds(draft: Draft, fds: FdToken[]): void {
   if (fds.length > 0) draft.effects.push({ kind: 'close-fds', fds })
+}
+
+/** Those that no ask hands over. */
+export function closeUnwanted(draft: Draft, fds: FdToken[], asks: Ask[]): void {
+  const wanted = asks.flatMap(fdsOf)
+  closeFds(
+    draft,
+    fds.filter(fd => !wanted.includes(fd)),
+  )
 }
 
 /** The end does not wait for what was asked: that may last for as long as the front end likes. */
@@ -11,7 +20,8 @@ export function abandon(draft: Draft, code: string): void {
   const { pending, backlog } = draft.state
   const unread = backlog.flatMap(input => (input.kind === 'message' ? input.message.fds : []))
   closeFds(draft, [...(pending?.asks.slice(1).flatMap(fdsOf) ?? []), ...unread])
-  Object.assign(draft.state, { pending: null, backlog: [] })
+  draft.state.pending = null
+  draft.state.backlog = []
   close(draft, code)
 }
 
@@ -20,7 +30,7 @@ export function close(draft: Draft, code: string): void {
   const { state } = draft
   state.rings.forEach((ring, i) => {
     if (!ring.running) return
-    ring.running = false
+    draft.ring(i).running = false
     draft.tell({ type: 'ring-stopped', ring: i, reason: 'closed' })
   })
   draft.stopped()

@@ -48,7 +48,7 @@ export function nextRingAsk(draft: Draft): Ask | undefined {
 export function settle(draft: Draft): void {
   const { state } = draft
   if (state.leaving) draft.stopped()
-  if (!state.ready && state.rings.slice(0, 2).every(ring => ring.running)) {
+  if (!state.ready && state.rings[0].running && state.rings[1].running) {
     state.ready = true
     state.expected = 0n
     draft.tell({ type: 'ready' })

@@ -8,16 +8,16 @@ import type { Ask } from './types.js'
 const ofMemory: ReadonlySet<string> = new Set(['vq_addr', 'mem_missing', 'memory_revoked'])
 
 export function applyResult(draft: Draft, asked: Ask, value: number, lost: readonly number[]): void {
-  const { rings } = draft.state
   if (asked.kind === 'start-ring') {
-    rings[asked.ring].running = true
+    draft.ring(asked.ring).running = true
     draft.tell({ type: 'ring-started', ring: asked.ring })
     // Native code says at which index it began: that of the used ring, whatever base the front end gave.
     if (value > 0) draft.resumed(asked.ring)
   } else if (asked.kind === 'stop-ring') {
     // -1: native code had stopped it before, and what we knew of its base holds.
-    if (value >= 0) rings[asked.ring].base = value
-    rings[asked.ring].running = false
+    const ring = draft.ring(asked.ring)
+    if (value >= 0) ring.base = value
+    ring.running = false
     draft.tell({ type: 'ring-stopped', ring: asked.ring, reason: asked.reason })
   } else if (asked.kind === 'map') {
     applyMemory(draft, regionsOf(asked.regions), lost, value)
@@ -40,9 +40,10 @@ function regionsOf(words: readonly bigint[]): MemoryRegion[] {
   return regions
 }
 
-function mend({ state }: Draft): void {
+function mend(draft: Draft): void {
+  const { state } = draft
   state.revoked = false
-  for (const ring of state.rings) if (ofMemory.has(ring.latched)) ring.latched = ''
+  for (const [i, ring] of state.rings.entries()) if (ofMemory.has(ring.latched)) draft.ring(i).latched = ''
 }
 
 function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly number[], onDisk = 0): void {
@@ -54,9 +55,8 @@ function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly numbe
   if (onDisk > 0) draft.onDisk()
   // Rings that lie outside were stopped before the table went, so this is native code seeing more than we do.
   for (const i of lost) {
-    const ring = state.rings[i]
-    if (!ring?.running) continue
-    ring.running = false
+    if (!state.rings[i]?.running) continue
+    draft.ring(i).running = false
     draft.tell({ type: 'ring-stopped', ring: i, reason: 'memory' })
     draft.latch(i, 'vq_addr')
   }

@@ -13,7 +13,7 @@ import { hasProtocol } from './features.js'
 import { logCovers } from './log-requests.js'
 import { alignmentFault, usedBytes } from './memory.js'
 import type { Handler } from './requests.js'
-import { type Ask, type Message, newRing, type State } from './types.js'
+import type { Ask, Message, State } from './types.js'
 
 const MAX_RING_SIZE = 32768
 const ADDRESS_FLAG_LOG = 1
@@ -37,7 +37,9 @@ export const setVringNum: Handler = {
   },
   finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
-    Object.assign(draft.ring(index), { size: value, latched: '' })
+    const ring = draft.ring(index)
+    ring.size = value
+    ring.latched = ''
   },
 }
 
@@ -45,21 +47,25 @@ export const setVringBase: Handler = {
   begin: (state, { payload }) => stoppedRingFault(state, decodeVringState(payload)) ?? [],
   finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
+    const ring = draft.ring(index)
     // Some front ends put the used index in the upper half; with completion in order the two are equal.
-    Object.assign(draft.ring(index), { base: value & 0xffff, latched: '' })
+    ring.base = value & 0xffff
+    ring.latched = ''
   },
 }
 
 export const setVringAddr: Handler = {
   begin(state, { payload }) {
-    const { index, ...addresses } = decodeVringAddresses(payload)
+    const { index, addresses } = decodeVringAddresses(payload)
     const fault = indexFault(state, index) ?? alignmentFault(addresses)
     if (fault) return fault
     if (addresses.flags & ~ADDRESS_FLAG_LOG) return 'msg_value'
-    const { running, size, addresses: before } = state.rings[index] ?? newRing()
+    const ring = state.rings[index]
     const on = (addresses.flags & ADDRESS_FLAG_LOG) !== 0
-    if (on && state.log > 0n && !logCovers(state.log, addresses.log, usedBytes(size))) return 'log_range'
-    if (!running || !before) return []
+    if (on && state.log > 0n && !logCovers(state.log, addresses.log, usedBytes(ring?.size ?? 0)))
+      return 'log_range'
+    if (!ring?.running || !ring.addresses) return []
+    const { addresses: before } = ring
     // A migration turns the marking on and off while the ring runs, which is no reason to stop it.
     const moved = (['descriptors', 'available', 'used'] as const).some(
       part => addresses[part] !== before[part],
@@ -68,8 +74,10 @@ export const setVringAddr: Handler = {
     return [{ kind: 'stop-ring', ring: index, reason: 'address' }]
   },
   finish(draft, { payload }) {
-    const { index, ...addresses } = decodeVringAddresses(payload)
-    Object.assign(draft.ring(index), { addresses, latched: '' })
+    const { index, addresses } = decodeVringAddresses(payload)
+    const ring = draft.ring(index)
+    ring.addresses = addresses
+    ring.latched = ''
   },
 }
 
@@ -89,13 +97,16 @@ export const getVringBase: Handler = {
   finish(draft, { payload }) {
     const { index } = decodeVringState(payload)
     const ring = draft.ring(index)
-    Object.assign(ring, { kick: 'unset', call: 'unset', latched: '' })
+    ring.kick = 'unset'
+    ring.call = 'unset'
+    ring.latched = ''
     draft.state.leaving = true
     return encodeVringState({ index, value: ring.base })
   },
 }
 
-const ringOf = (payload: Uint8Array): number => Number(decodeU64(payload) & 0xffn)
+/** The low byte of the word. */
+const ringOf = (payload: Uint8Array): number => payload[0]
 
 function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2): Ask[] | string {
   const value = decodeU64(payload)
@@ -113,7 +124,9 @@ function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2):
 export const setVringKick: Handler = {
   begin: (state, message) => beginRingFd(state, message, 0),
   finish(draft, { payload, fds }) {
-    Object.assign(draft.ring(ringOf(payload)), { kick: fds.length ? 'fd' : 'none', latched: '' })
+    const ring = draft.ring(ringOf(payload))
+    ring.kick = fds.length ? 'fd' : 'none'
+    ring.latched = ''
   },
 }
 

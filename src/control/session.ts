@@ -2,11 +2,10 @@
 // its row of the table, what it asks of native code, the reconciliation of the rings, and its answer. Whatever waits
 // for native code leaves the session pending, and its state is changed only by the result. Knows no socket, no fd
 // number and no address of ours. (vhost-user "Communication".)
-import { fdsOf } from './asks.js'
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
 import { expectsMemory } from './device-requests.js'
 import { Draft } from './draft.js'
-import { abandon, close, closeFds } from './ending.js'
+import { abandon, close, closeFds, closeUnwanted } from './ending.js'
 import { changeConfig } from './net-requests.js'
 import { nextRingAsk, settle } from './reconcile.js'
 import { requestName, requestOf, shapeFault } from './requests.js'
@@ -28,10 +27,14 @@ export function step(from: State, input: Input): Step {
   const draft = new Draft(from)
   const { state } = draft
   if (state.pending && input.kind === 'hang-up') abandon(draft, input.reason)
-  else if (state.pending && input.kind !== 'result') state.backlog.push(input)
+  else if (state.pending && input.kind !== 'result') state.backlog = [...state.backlog, input]
   else {
     accept(draft, input)
-    while (!state.pending && state.backlog.length > 0) accept(draft, state.backlog.shift() as Input)
+    while (!state.pending && state.backlog.length > 0) {
+      const [next, ...later] = state.backlog
+      state.backlog = later
+      accept(draft, next)
+    }
   }
   return { state, effects: draft.effects }
 }
@@ -60,12 +63,9 @@ function begin(draft: Draft, message: Message): void {
   }
   const misshapen = shapeFault(request, message)
   const outcome = misshapen ?? request.handler.begin?.(draft.state, message) ?? []
-  const [asks, refused] = typeof outcome === 'string' ? [[], outcome] : [outcome, '']
-  const consumed = asks.flatMap(fdsOf)
-  closeFds(
-    draft,
-    message.fds.filter(fd => !consumed.includes(fd)),
-  )
+  const asks = typeof outcome === 'string' ? [] : outcome
+  const refused = typeof outcome === 'string' ? outcome : ''
+  if (message.fds.length > 0) closeUnwanted(draft, message.fds, asks)
   if (refused && !misshapen) request.handler.refuse?.(draft, message)
   proceed(draft, { message, stage: 'body', asks, refused, failed: false, reply: null })
 }
@@ -79,23 +79,23 @@ function unknown(draft: Draft, message: Message): void {
 
 /** Goes on until something must be asked, or all is done and the message is answered. */
 function proceed(draft: Draft, pending: Pending): void {
-  if (pending.stage === 'body') {
+  const { message, stage, refused } = pending
+  let { reply } = pending
+  if (stage === 'body') {
     if (pending.asks.length > 0) {
       ask(draft, pending)
       return
     }
-    const { message, refused } = pending
-    const reply = message && !refused ? requestOf(message.request)?.handler.finish?.(draft, message) : null
-    pending = { ...pending, stage: 'reconcile', reply: reply ?? null }
+    if (message && !refused) reply = requestOf(message.request)?.handler.finish?.(draft, message) ?? null
   }
   const next = nextRingAsk(draft)
-  pending = { ...pending, failed: pending.failed || draft.latches > 0 }
+  const failed = pending.failed || draft.latches > 0
   if (next) {
-    ask(draft, { ...pending, asks: [next] })
+    ask(draft, { message, stage: 'reconcile', asks: [next], refused, failed, reply })
     return
   }
   settle(draft)
-  answer(draft, pending)
+  if (message) answer(draft, message, refused, failed, reply)
 }
 
 function ask(draft: Draft, pending: Pending): void {
@@ -107,7 +107,8 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
   const { pending } = draft.state
   if (!pending) return
   draft.state.pending = null
-  const [asked, ...asks] = pending.asks
+  const asked = pending.asks[0]
+  const asks = pending.asks.slice(1)
   if (asked.kind === 'look-at-memory') {
     if (value > 0) memoryFault(draft, detail)
     else restart(draft, asked.ring)
@@ -129,8 +130,13 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
   }
 }
 
-function answer(draft: Draft, { message, refused, failed, reply: own }: Pending): void {
-  if (!message) return
+function answer(
+  draft: Draft,
+  message: Message,
+  refused: string,
+  failed: boolean,
+  own: Uint8Array | null,
+): void {
   if (refused) draft.tell({ type: 'refused', request: requestName(message.request), reason: refused })
   if (own) {
     reply(draft, message, own)

@@ -54,7 +54,8 @@ const notifier: Decode = payload => {
 }
 
 const addresses: Decode = payload => {
-  const { index, flags, descriptors, used, available, log } = decodeVringAddresses(payload)
+  const { index, addresses } = decodeVringAddresses(payload)
+  const { flags, descriptors, used, available, log } = addresses
   return {
     ...{ ring: index, flags, descriptors: hex(descriptors) },
     ...{ used: hex(used), available: hex(available), log: hex(log) },

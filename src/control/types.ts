@@ -81,11 +81,11 @@ export interface State {
   negotiated: boolean
   protocolFeatures: bigint
   status: number
-  regions: MemoryRegion[]
+  regions: readonly MemoryRegion[]
   /** The mapping is of no use any more: even the same table must be mapped anew. */
   revoked: boolean
-  /** As far as they were named: most devices have two of the 256 that they may have. */
-  rings: RingState[]
+  /** As far as they were named: most devices have two of the 256 that they may have. Written by way of Draft.ring(). */
+  rings: readonly Readonly<RingState>[]
   /** Features that the device before this one had in use, until this one is ready; 0 = there was none. */
   expected: bigint
   /** Bytes of the dirty log; 0 = there is none. */
@@ -105,7 +105,7 @@ export interface State {
   onDiskTold: boolean
   pending: Pending | null
   /** Inputs that came while one was pending. */
-  backlog: Input[]
+  backlog: readonly Input[]
   closed: boolean
 }
 
