@@ -84,8 +84,7 @@ export class Connection {
    */
   send(bytes: Uint8Array, fds: readonly number[] = []): void {
     if (this.#closed) return
-    this.#writes.add(bytes, fds)
-    this.#flush()
+    this.#sent(this.#writes.send(bytes, fds))
   }
 
   /** No message is handed on until `resume()`. The end of one whose peer has gone, and would get no answer, is now. */
@@ -144,8 +143,8 @@ export class Connection {
 
   #read(): Message | CloseCode | 'empty' | undefined {
     const reader = this.#reader
-    const { room, filled } = reader
-    const bytes = native().socketReceive(this.#token, room, filled, room.length - filled, fdRoom)
+    const { room, filled, wanted } = reader
+    const bytes = native().socketReceive(this.#token, room, filled, wanted - filled, fdRoom)
     if (bytes === EAGAIN) return 'empty'
     const fdFault = bytes < 0 ? undefined : this.#takeFds()
     if (fdFault) return fdFault
@@ -159,19 +158,20 @@ export class Connection {
     if (count === FDS_TRUNCATED) return 'msg_ctrunc'
     // Part of the fds is not "no fd": the peer must not be taken at its word about the rest.
     if (count === FDS_EXHAUSTED) return 'fd_exhausted'
-    const fds = Array.from(fdRoom.subarray(1, 1 + count))
     // fds belong to the header's bytes; those that come with a body's are nobody's.
-    if (this.#reader.inBody) this.#closeFds(fds)
-    else {
-      this.#reader.addFds(fds)
-      if (this.#reader.fdCount > MAX_FDS) return 'msg_fds'
+    const { inBody } = this.#reader
+    for (let i = 1; i <= count; i++) {
+      if (inBody) native().closeFd(fdRoom[i])
+      else this.#reader.addFd(fdRoom[i])
     }
-    return undefined
+    return this.#reader.fdCount > MAX_FDS ? 'msg_fds' : undefined
   }
 
   #flush(): void {
-    if (this.#writes.size === 0) return
-    const taken = this.#writes.flush()
+    if (this.#writes.size > 0) this.#sent(this.#writes.flush())
+  }
+
+  #sent(taken: number): void {
     if (taken < 0) queueMicrotask(() => this.#end('hang_up'))
     else if (this.#writes.size > MAX_BACKLOG) queueMicrotask(() => this.#end('reply_backlog'))
     else if (this.#writes.size === 0) this.#writeDeadline.stop()

@@ -35,11 +35,21 @@ export type CloseCode =
   | 'fd_exhausted'
   | 'reply_backlog'
 
+/**
+ * Where all readers have their bytes put that have nothing yet: a read fills it and is made a message at once. One that
+ * must wait for the rest has room of its own.
+ */
+const sharedRoom = new Uint8Array(MAX_BODY)
+const nothing = new Uint8Array()
+
+const wordAt = (bytes: Uint8Array, at: number): number =>
+  (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
+
 export class MessageReader {
-  /** Where the next bytes go, from `filled` on. */
-  room: Uint8Array
+  /** Where the next bytes go, from `filled` to `wanted`. Others read into it once `advance()` was called. */
+  room = sharedRoom
   filled = 0
-  readonly #header = new Uint8Array(HEADER_SIZE)
+  wanted = HEADER_SIZE
   readonly #fromBackEnd: boolean
   #inBody = false
   #request = 0
@@ -49,7 +59,6 @@ export class MessageReader {
   /** `fromBackEnd`: messages are replies, as a front end reads them. */
   constructor(fromBackEnd: boolean) {
     this.#fromBackEnd = fromBackEnd
-    this.room = this.#header
   }
 
   /** Some bytes of a message are here, and others are not. */
@@ -65,31 +74,37 @@ export class MessageReader {
     return this.#fds.length
   }
 
-  /** fds that came with header bytes. */
-  addFds(fds: readonly number[]): void {
-    this.#fds.push(...fds)
+  /** An fd that came with header bytes. */
+  addFd(fd: number): void {
+    this.#fds.push(fd)
   }
 
   /** Takes note of `bytes` more in `room`: a message, a reason to close, or nothing yet. */
   advance(bytes: number): Message | CloseCode | undefined {
     this.filled += bytes
-    if (this.filled < this.room.length) return undefined
-    if (!this.#inBody) {
-      const view = new DataView(this.#header.buffer)
-      this.#request = view.getUint32(0, true)
-      this.#flags = view.getUint32(4, true)
-      const fault = this.#headerFault(view.getUint32(8, true))
-      if (fault) return fault
-      this.#inBody = true
-      this.filled = 0
-      this.room = new Uint8Array(view.getUint32(8, true))
-      if (this.room.length > 0) return undefined
+    if (this.filled < this.wanted) {
+      if (this.room === sharedRoom) this.room = sharedRoom.slice(0, this.wanted)
+      return undefined
     }
-    const message = { request: this.#request, flags: this.#flags, payload: this.room, fds: this.takeFds() }
-    this.#inBody = false
+    const { room, wanted } = this
     this.filled = 0
-    this.room = this.#header
-    return message
+    this.room = sharedRoom
+    if (this.#inBody) return this.#message(room === sharedRoom ? room.slice(0, wanted) : room)
+    this.#request = wordAt(room, 0)
+    this.#flags = wordAt(room, 4)
+    const size = wordAt(room, 8)
+    const fault = this.#headerFault(size)
+    if (fault) return fault
+    if (size === 0) return this.#message(nothing)
+    this.#inBody = true
+    this.wanted = size
+    return undefined
+  }
+
+  #message(payload: Uint8Array): Message {
+    this.#inBody = false
+    this.wanted = HEADER_SIZE
+    return { request: this.#request, flags: this.#flags, payload, fds: this.takeFds() }
   }
 
   /** fds of a message that will never be whole. */

@@ -12,10 +12,12 @@ interface Chunk {
 }
 
 const EAGAIN = -11
+/** By which small messages go out: V8 gives each array that native code sees a buffer of its own, away from its heap. */
+const sharedRoom = new Uint8Array(64)
 
 export class WriteQueue {
   readonly #token: number
-  #chunks: Chunk[] = []
+  readonly #chunks: Chunk[] = []
   #size = 0
 
   constructor(token: number) {
@@ -26,9 +28,17 @@ export class WriteQueue {
     return this.#size
   }
 
-  add(bytes: Uint8Array, fds: readonly number[]): void {
-    this.#chunks.push({ bytes, offset: 0, fds: fds.length > 0 ? Uint32Array.from(fds) : undefined })
+  /** Behind what waits already; writes what the socket takes: the bytes taken, or a negative errno. */
+  send(bytes: Uint8Array, fds: readonly number[]): number {
+    const chunk = { bytes, offset: 0, fds: fds.length > 0 ? Uint32Array.from(fds) : undefined }
     this.#size += bytes.length
+    if (this.#chunks.length > 0) {
+      this.#chunks.push(chunk)
+      return this.flush()
+    }
+    const taken = this.#write(chunk)
+    if (chunk.offset < bytes.length) this.#chunks.push(chunk)
+    return taken
   }
 
   /** Writes what the socket takes: the bytes taken, or a negative errno. */
@@ -36,18 +46,27 @@ export class WriteQueue {
     let taken = 0
     while (this.#chunks.length > 0) {
       const chunk = this.#chunks[0]
-      const length = chunk.bytes.length - chunk.offset
-      const sent = native().socketSend(this.#token, chunk.bytes, chunk.offset, length, chunk.fds)
-      if (sent === EAGAIN) break
+      const sent = this.#write(chunk)
       if (sent < 0) return sent
       taken += sent
-      this.#size -= sent
-      // fds went with the first byte.
-      chunk.fds = undefined
-      chunk.offset += sent
       if (chunk.offset < chunk.bytes.length) break
       this.#chunks.shift()
     }
     return taken
+  }
+
+  #write(chunk: Chunk): number {
+    const { bytes, offset, fds } = chunk
+    const small = bytes.length <= sharedRoom.length
+    if (small) sharedRoom.set(bytes)
+    const from = small ? sharedRoom : bytes
+    const sent = native().socketSend(this.#token, from, offset, bytes.length - offset, fds)
+    if (sent === EAGAIN) return 0
+    if (sent < 0) return sent
+    // fds went with the first byte.
+    if (sent > 0) chunk.fds = undefined
+    chunk.offset += sent
+    this.#size -= sent
+    return sent
   }
 }
