@@ -4,7 +4,7 @@
 
 import type { SessionEvent } from './control/events.js'
 import { initialState, isAsk, step } from './control/session.js'
-import type { Effect, Input, SessionOptions, State } from './control/types.js'
+import type { Effect, Input, Message, SessionOptions, State } from './control/types.js'
 import type { RingPort } from './data/ring-port.js'
 import { RingPorts } from './data/ring-ports.js'
 import { debugFor } from './debug.js'
@@ -13,7 +13,7 @@ import { deviceEvent, RateLimit } from './device-events.js'
 import { DeviceTrace, type TraceWatcher } from './device-trace.js'
 import type { DeviceEvent, PeerCredentials } from './events.js'
 import { native } from './native.js'
-import type { Connection } from './transport/connection.js'
+import type { Connection, ConnectionHandlers } from './transport/connection.js'
 
 const debug = debugFor('device')
 
@@ -32,7 +32,7 @@ export interface DeviceHandlers {
   closed(): void
 }
 
-export class DeviceSession {
+export class DeviceSession implements ConnectionHandlers {
   readonly id: number
   readonly path: string
   /** The process at the other end; undefined if the kernel would not say. */
@@ -46,9 +46,10 @@ export class DeviceSession {
   readonly #trace: DeviceTrace
   readonly #ports = new RingPorts()
   readonly #asks: DeviceAsks
-  readonly #rarps = new RateLimit(RARPS_A_SECOND)
+  #rarps: RateLimit | undefined
   #state: State
-  #inputs: Input[] = []
+  /** What came while another input was served. */
+  readonly #inputs: Input[] = []
   #running = false
   #closed = false
   #deadline: NodeJS.Timeout | undefined
@@ -74,17 +75,17 @@ export class DeviceSession {
 
   /** Begins to read messages, in a later turn. */
   start(): void {
-    this.#connection.start({
-      message: message => {
-        this.served = true
-        this.#trace.message(message)
-        this.#feed({ kind: 'message', message })
-      },
-      close: reason => this.#feed({ kind: 'hang-up', reason }),
-    })
+    this.#connection.start(this)
   }
 
-  /** Ends the connection from our side; synchronous unless called from within one of the device's own events. */
+  /** From the front end. */
+  message(message: Message): void {
+    this.served = true
+    this.#trace.message(message)
+    this.#feed({ kind: 'message', message })
+  }
+
+  /** The connection is over, or ends by this: at once, unless called from within one of the device's own events. */
   close(reason: string): void {
     this.#feed({ kind: 'hang-up', reason })
   }
@@ -113,11 +114,13 @@ export class DeviceSession {
       if (input.kind === 'message') for (const fd of input.message.fds) native().closeFd(fd)
       return
     }
-    this.#inputs.push(input)
-    if (this.#running) return
+    if (this.#running) {
+      this.#inputs.push(input)
+      return
+    }
     this.#running = true
     try {
-      for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) this.#step(next)
+      for (let next: Input | undefined = input; next; next = this.#inputs.shift()) this.#step(next)
     } finally {
       this.#running = false
     }
@@ -168,7 +171,10 @@ export class DeviceSession {
 
   #tell(event: SessionEvent): void {
     debug('%d %o', this.id, event)
-    if (event.type === 'rarp' && !this.#rarps.allows) return
+    if (event.type === 'rarp') {
+      this.#rarps ??= new RateLimit(RARPS_A_SECOND)
+      if (!this.#rarps.allows) return
+    }
     if (event.type === 'ready') this.usedFeatures = this.#state.features
     if (event.type === 'ring-started' || event.type === 'ring-stopped') {
       const runs = event.type === 'ring-started'

@@ -27,6 +27,10 @@ const losses = [undefined, 'truncated', 'no_backing', 'hardware']
 const detailOf = (device: number, reason: string | undefined): string | undefined =>
   reason === 'memory_revoked' ? losses[native().deviceLoss(device)] : undefined
 
+const startConfig = new Uint32Array(3)
+/** Native order: descriptors, used, available, log. */
+const startAddresses = new BigUint64Array(4)
+
 /** All but `channel`, which is a socket and no matter of the device's, and what waits for memory. */
 export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | MemoryAsk>): AskResult {
   const addon = native()
@@ -42,11 +46,13 @@ export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | 
     case 'ring-fd':
       return failedOr(addon.ringFd(device, ask.ring, ask.which, ask.fd))
     case 'start-ring': {
-      const config = Uint32Array.of(ask.size, ask.base, ask.flags)
-      // Native order: descriptors, used, available, log.
-      const addresses = BigUint64Array.from(ask.addresses)
-      const result = failedOr(addon.ringStart(device, ask.ring, config, addresses, ask.features))
-      return { ...result, detail: detailOf(device, result.reason) }
+      startConfig[0] = ask.size
+      startConfig[1] = ask.base
+      startConfig[2] = ask.flags
+      startAddresses.set(ask.addresses)
+      const result = failedOr(addon.ringStart(device, ask.ring, startConfig, startAddresses, ask.features))
+      result.detail = detailOf(device, result.reason)
+      return result
     }
     case 'look-at-memory': {
       const gone = addon.deviceRevoked(device)
