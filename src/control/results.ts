@@ -33,12 +33,12 @@ export function applyResult(draft: Draft, asked: Ask, value: number, lost: reado
   }
 }
 
-function regionsOf(words: readonly bigint[]): MemoryRegion[] {
-  const regions: MemoryRegion[] = []
-  for (let i = 0; i < words.length; i += 4)
-    regions.push({ guest: words[i], size: words[i + 1], user: words[i + 2], offset: words[i + 3] })
-  return regions
-}
+/** No longer than it must be: a list that grew has room for more, as long as the device lives. */
+const regionsOf = (words: readonly bigint[]): MemoryRegion[] =>
+  Array.from({ length: words.length / 4 }, (_, i) => {
+    const [guest, size, user, offset] = words.slice(4 * i, 4 * i + 4)
+    return { guest, size, user, offset }
+  })
 
 function mend(draft: Draft): void {
   const { state } = draft

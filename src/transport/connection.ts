@@ -40,7 +40,9 @@ export class Connection {
   readonly #reader: MessageReader
   readonly #writes: WriteQueue
   readonly #readDeadline: Deadline
-  readonly #writeDeadline: Deadline
+  readonly #timers: Timers
+  /** Most front ends read what they ask for. */
+  #writeDeadline: Deadline | undefined
   #handlers: ConnectionHandlers | undefined
   #watch: Watch | undefined
   #peer: PeerCredentials | undefined
@@ -49,12 +51,11 @@ export class Connection {
 
   /** Takes over the socket behind `token`. */
   constructor(token: number, options: ConnectionOptions = {}) {
-    const timers = options.timers ?? systemTimers
+    this.#timers = options.timers ?? systemTimers
     this.#token = token
     this.#reader = new MessageReader(options.fromBackEnd ?? false)
     this.#writes = new WriteQueue(token)
-    this.#readDeadline = new Deadline(timers, DEADLINE_MS, () => this.#end('msg_timeout'))
-    this.#writeDeadline = new Deadline(timers, DEADLINE_MS, () => this.#end('reply_backlog'))
+    this.#readDeadline = new Deadline(this.#timers, DEADLINE_MS, () => this.#end('msg_timeout'))
   }
 
   get closed(): boolean {
@@ -106,9 +107,9 @@ export class Connection {
     if (this.#closed) return
     this.#closed = true
     this.#readDeadline.stop()
-    this.#writeDeadline.stop()
+    this.#writeDeadline?.stop()
     this.#watch?.close()
-    this.#closeFds(this.#reader.takeFds())
+    for (const fd of this.#reader.takeFds()) native().closeFd(fd)
     native().closeFd(this.#token)
   }
 
@@ -174,9 +175,12 @@ export class Connection {
   #sent(taken: number): void {
     if (taken < 0) queueMicrotask(() => this.#end('hang_up'))
     else if (this.#writes.size > MAX_BACKLOG) queueMicrotask(() => this.#end('reply_backlog'))
-    else if (this.#writes.size === 0) this.#writeDeadline.stop()
+    else if (this.#writes.size === 0) this.#writeDeadline?.stop()
     // Counts from the last byte that the peer took.
-    else if (taken > 0 || !this.#writeDeadline.waiting) this.#writeDeadline.start()
+    else if (taken > 0 || !this.#writeDeadline?.waiting) {
+      this.#writeDeadline ??= new Deadline(this.#timers, DEADLINE_MS, () => this.#end('reply_backlog'))
+      this.#writeDeadline.start()
+    }
     this.#update()
   }
 
@@ -189,9 +193,5 @@ export class Connection {
     const writing = this.#writes.size > 0
     if (this.#paused) return writing ? 'write' : 'hang-up'
     return writing ? 'read-write' : 'read'
-  }
-
-  #closeFds(fds: readonly number[]): void {
-    for (const fd of fds) native().closeFd(fd)
   }
 }

@@ -75,7 +75,7 @@ export class Listener {
   readonly #handlers: ListenerHandlers
   readonly #options: ListenOptions
   readonly #watch: Watch
-  readonly #rest: Deadline
+  #rest: Deadline | undefined
   #accepting: NodeJS.Immediate | undefined
   #closed = false
 
@@ -84,9 +84,6 @@ export class Listener {
     this.#token = token
     this.#handlers = handlers
     this.#options = options
-    this.#rest = new Deadline(options.timers ?? systemTimers, REST_MS, () => {
-      this.#watch.mode = 'read'
-    })
     // A hang-up that is ready in the same turn is served first, so that a front end which comes back at once finds
     // its old place free.
     this.#watch = watch(token, 'read', () => {
@@ -104,7 +101,7 @@ export class Listener {
     this.#closed = true
     open.delete(this)
     clearImmediate(this.#accepting)
-    this.#rest.stop()
+    this.#rest?.stop()
     this.#watch.close()
     native().socketUnlink(this.path, this.#token)
     native().closeFd(this.#token)
@@ -116,13 +113,20 @@ export class Listener {
       const token = native().socketAccept(this.#token)
       if (token === EAGAIN) return
       if (token < 0) {
-        this.#watch.mode = 'none'
-        this.#rest.start()
+        this.#takeRest()
         this.#handlers.onTrouble?.(errnoName(token))
         return
       }
       this.#handlers.onConnection(new Connection(token, this.#options))
     }
+  }
+
+  #takeRest(): void {
+    this.#watch.mode = 'none'
+    this.#rest ??= new Deadline(this.#options.timers ?? systemTimers, REST_MS, () => {
+      this.#watch.mode = 'read'
+    })
+    this.#rest.start()
   }
 }
 
