@@ -4,30 +4,33 @@ import { native } from '../../src/native.js'
 import { connect } from '../../src/transport/connect.js'
 import { openFds, scene, turns, until, whole } from './sockets.js'
 
-test.serial('replies arrive whole, in order, also those that had to wait for the peer', async t => {
-  const s = scene(t)
-  const { peer, connection } = await s.connect()
-  // More than the socket's buffer: the rest waits.
-  const chunk = 32 * 1024
-  let sent = 0
-  while (s.timers.waiting === 0) {
-    connection.send(new Uint8Array(chunk).fill(sent % 251))
-    sent++
-  }
-  let received = 0
-  while (received < sent * chunk) {
-    const bytes = peer.receive(65536)
-    if (bytes === undefined) break
-    for (const [i, byte] of bytes.entries()) {
-      if (byte !== Math.floor((received + i) / chunk) % 251) t.fail(`byte ${received + i}`)
-    }
-    received += bytes.length
-    await turns(2)
-  }
-  t.is(received, sent * chunk)
-  t.deepEqual(s.closes, [])
-  t.is(s.timers.waiting, 0)
-})
+for (const chunk of [20, 32 * 1024])
+  test.serial(
+    `replies of ${chunk} bytes arrive whole, in order, also those that had to wait for the peer`,
+    async t => {
+      const s = scene(t)
+      const { peer, connection } = await s.connect()
+      // More than the socket's buffer: the rest waits.
+      let sent = 0
+      while (s.timers.waiting === 0) {
+        connection.send(new Uint8Array(chunk).fill(sent % 251))
+        sent++
+      }
+      let received = 0
+      while (received < sent * chunk) {
+        const bytes = peer.receive(65536)
+        if (bytes === undefined) break
+        for (const [i, byte] of bytes.entries()) {
+          if (byte !== Math.floor((received + i) / chunk) % 251) t.fail(`byte ${received + i}`)
+        }
+        received += bytes.length
+        await turns(2)
+      }
+      t.is(received, sent * chunk)
+      t.deepEqual(s.closes, [])
+      t.is(s.timers.waiting, 0)
+    },
+  )
 
 test.serial('A18: a peer that asks for ever and reads nothing', async t => {
   const s = scene(t, (_, connection) => connection.send(new Uint8Array(20)))

@@ -35,6 +35,37 @@ test.serial('A1: every way to cut two messages in two', async t => {
   )
 })
 
+test.serial(
+  'A1: what one peer has begun, and what it said before, is not what another says meanwhile',
+  async t => {
+    const s = scene(t)
+    const { peer } = await s.connect()
+    const { peer: other } = await s.connect()
+    const bytes = whole(12, [1, 2, 3, 4, 5, 6, 7, 8])
+    const others = whole(13, [9, 9, 9, 9, 9, 9, 9, 9])
+    for (let cut = 1; cut < bytes.length; cut++) {
+      s.messages.length = 0
+      peer.send(bytes.subarray(0, cut))
+      await turns(2)
+      other.send(others)
+      await until(() => s.messages.length === 1)
+      peer.send(bytes.subarray(cut))
+      await until(() => s.messages.length === 2)
+      other.send(others)
+      await until(() => s.messages.length === 3)
+      t.deepEqual(
+        s.messages.map(({ request, payload }) => [request, ...payload]),
+        [
+          [13, 9, 9, 9, 9, 9, 9, 9, 9],
+          [12, 1, 2, 3, 4, 5, 6, 7, 8],
+          [13, 9, 9, 9, 9, 9, 9, 9, 9],
+        ],
+        `cut at ${cut}`,
+      )
+    }
+  },
+)
+
 test.serial('many messages in one write come in order, over more than one turn', async t => {
   const s = scene(t)
   const { peer } = await s.connect()
