@@ -11,13 +11,15 @@ import type { Connection } from './transport/connection.js'
 
 export class DeviceAsks {
   readonly #device: number
-  readonly #channel: BackChannel
+  readonly #feed: (input: Input) => void
   readonly #memory: MemoryWait
+  /** Few devices have one. */
+  #channel: BackChannel | undefined
 
   /** `feed` gets the answers that come later, and what becomes of the channel or of a wait that lasts too long. */
   constructor(device: number, connection: Connection, feed: (input: Input) => void) {
     this.#device = device
-    this.#channel = new BackChannel(reason => feed({ kind: 'channel-lost', reason }))
+    this.#feed = feed
     this.#memory = new MemoryWait(device, connection, feed, () =>
       feed({ kind: 'hang-up', reason: 'mem_timeout' }),
     )
@@ -27,18 +29,19 @@ export class DeviceAsks {
   perform(ask: Ask): AskResult | undefined {
     if (isMemoryAsk(ask)) return this.#memory.begin(ask)
     if (ask.kind !== 'channel') return perform(this.#device, ask)
+    this.#channel ??= new BackChannel(reason => this.#feed({ kind: 'channel-lost', reason }))
     if (this.#channel.open(ask.fd)) return { kind: 'result', value: 0 }
     return { kind: 'result', value: -reasonNumber('fd_type'), reason: 'fd_type' }
   }
 
   /** A request without a payload, if there is a channel. */
   tellFrontEnd(request: number): void {
-    this.#channel.send(encodeMessage(request, VERSION, new Uint8Array()))
+    this.#channel?.send(encodeMessage(request, VERSION, new Uint8Array()))
   }
 
   /** No answer comes any more. */
   close(): void {
     this.#memory.end()
-    this.#channel.close()
+    this.#channel?.close()
   }
 }
