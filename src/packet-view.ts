@@ -11,6 +11,12 @@ import {
   type Slots,
 } from './slots.js'
 
+// V8 knows a module's own constants, and loads and checks imported ones at each use.
+const SHIFT = SLOT_SHIFT
+const OFFSET = SLOT_OFFSET
+const LENGTH = SLOT_LENGTH
+const REFERENCES = SLOT_REFERENCES
+
 /** The slot of a packet that has ended: outside the metadata, so that no check passes. */
 const ENDED = -SLOT_WORDS
 
@@ -49,7 +55,7 @@ export abstract class PacketView {
     slotsOf = packet => packet.#slots
     startOf = packet => {
       packet.#check()
-      return packet.#meta[packet.#base + SLOT_OFFSET]
+      return packet.#meta[packet.#base + OFFSET]
     }
     placeOf = (packet, offset, width) => packet.#at(offset, width)
     isOpenPacket = packet => packet.#base !== ENDED
@@ -57,7 +63,7 @@ export abstract class PacketView {
       packet.#base = ENDED
     }
     aim = (packet, slot) => {
-      packet.#base = slot << SLOT_SHIFT
+      packet.#base = slot << SHIFT
     }
   }
 
@@ -66,13 +72,13 @@ export abstract class PacketView {
     this.#meta = slots.meta
     this.#bytes = slots.bytes
     this.#view = slots.view
-    this.#base = slot << SLOT_SHIFT
+    this.#base = slot << SHIFT
   }
 
   /** Length of the frame in bytes, without the virtio-net header. */
   get length(): number {
     this.#check()
-    return this.#meta[this.#base + SLOT_LENGTH]
+    return this.#meta[this.#base + LENGTH]
   }
 
   /** The byte at `offset`. */
@@ -95,7 +101,7 @@ export abstract class PacketView {
     const length = this.length
     if (!(offset >= 0 && offset + length <= target.length))
       throw new RangeError(`a packet of ${length} bytes does not fit at ${offset} of ${target.length}`)
-    const from = this.#meta[this.#base + SLOT_OFFSET]
+    const from = this.#meta[this.#base + OFFSET]
     this.#bytes.copy(target, offset, from, from + length)
     return length
   }
@@ -110,7 +116,7 @@ export abstract class PacketView {
   /** Are these the bytes of the frame? */
   equals(bytes: Uint8Array): boolean {
     const length = this.length
-    const from = this.#meta[this.#base + SLOT_OFFSET]
+    const from = this.#meta[this.#base + OFFSET]
     return bytes.length === length && this.#bytes.compare(bytes, 0, length, from, from + length) === 0
   }
 
@@ -126,20 +132,27 @@ export abstract class PacketView {
     return this.#meta[this.#base + SLOT_HEADER + word]
   }
 
+  // Short, so that V8 compiles a predicate of several reads into one piece: what it puts together is limited by bytecode, of
+  // which a literal has a third of what a name has. A slot's metadata begin at a multiple of SLOT_WORDS.
   #at(offset: number, width: number): number {
     const meta = this.#meta
     const base = this.#base
-    if (!(meta[base + SLOT_REFERENCES] > 0)) this.late()
-    const length = meta[base + SLOT_LENGTH] | 0
-    // All in 32 bits, which no length or pool exceeds: a sum that might would be one of doubles.
-    if ((offset | 0) !== offset || offset < 0 || ((length - offset) | 0) < width)
-      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${length}`)
-    return (meta[base + SLOT_OFFSET] + offset) | 0
+    const last = (meta[base | (1 satisfies typeof SLOT_LENGTH)] | 0) - width
+    const leases = meta[base | (3 satisfies typeof SLOT_REFERENCES)]
+    if (!leases || offset >>> 0 !== offset || offset > last) this.refuse(offset, width)
+    // In 32 bits, which no pool exceeds: a sum that might would be one of doubles.
+    return (meta[base | (0 satisfies typeof SLOT_OFFSET)] + offset) | 0
+  }
+
+  /** These bytes are not there, or the packet has ended. @internal */
+  protected refuse(offset: number, width: number): never {
+    this.#check()
+    throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${this.length}`)
   }
 
   // A slot that nobody leases has no packet. Who held a lease and gave it back has ENDED instead of the slot.
   #check(): void {
-    if (!(this.#meta[this.#base + SLOT_REFERENCES] > 0)) this.late()
+    if (!(this.#meta[this.#base + REFERENCES] > 0)) this.late()
   }
 
   /** @internal */
