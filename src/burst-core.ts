@@ -53,7 +53,13 @@ export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {
 
 /** The borrowed packet at `index`, unchecked. @internal */
 export function packetAt(core: BurstCore, index: number): Packet {
-  const packet = borrowPacket(core.slots, core.ids[index])
+  const slot = core.ids[index]
+  return core.slots.packets[slot] ?? lend(core, slot)
+}
+
+// As in borrowPacket: the first of the slot, or in strict mode one that ends with the borrow.
+function lend(core: BurstCore, slot: number): Packet {
+  const packet = borrowPacket(core.slots, slot)
   if (core.slots.strict) core.given.push(packet)
   return packet
 }

@@ -79,11 +79,13 @@ export class HeldPacket extends PacketView {
 
 /** The borrowed packet of a slot. @internal */
 export function borrowPacket(slots: Slots, slot: number): Packet {
-  if (slots.strict) return new Packet(slots, slot)
-  const pooled = slots.packets[slot]
-  if (pooled !== undefined) return pooled
+  return slots.packets[slot] ?? makePacket(slots, slot)
+}
+
+// By itself, so that what is called for each packet is short. In strict mode none is kept, so each is made here.
+function makePacket(slots: Slots, slot: number): Packet {
   const made = new Packet(slots, slot)
-  slots.packets[slot] = made
+  if (!slots.strict) slots.packets[slot] = made
   return made
 }
 

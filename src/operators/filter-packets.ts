@@ -58,13 +58,18 @@ class FilterSubscriber extends Subscriber<Burst | Packet> {
     const core = this.#output.take(input)
     const { out, predicate } = this
     const { ids, length } = input
+    const { packets } = input.slots
     const to = core.ids
     const verdicts = this.#verdicts.of(input)
     let at = 0
     let kept = 0
     try {
       if (verdicts === null) {
-        for (; at < length && !out.closed; at++) if (predicate(packetAt(input, at))) to[kept++] = ids[at]
+        for (; at < length && !out.closed; at++) {
+          const slot = ids[at]
+          // packetAt() knows what to do where the slot has none, as in strict mode.
+          if (predicate(packets[slot] ?? packetAt(input, at))) to[kept++] = slot
+        }
       } else {
         for (; at < length; at++) if (verdicts[at] === 1) to[kept++] = ids[at]
       }
