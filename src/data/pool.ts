@@ -23,6 +23,12 @@ import { HEADROOM, LARGE_SLOT, type PoolArrays, SLOTS, SMALL_SLOT, TAIL } from '
 /** What freed bytes read as in strict mode. */
 const POISON = 0xdb
 
+// For what is done to each packet: the compiler knows a module's own constants, and loads and checks imported ones.
+const SHIFT = SLOT_SHIFT
+const LENGTH = SLOT_LENGTH
+const REFERENCES = SLOT_REFERENCES
+const ACCOUNT = SLOT_ACCOUNT
+
 export { NO_SLOT as NONE } from '../packet.js'
 
 export class Pool implements Slots {
@@ -154,28 +160,30 @@ export class Pool implements Slots {
     if (this.strict) return 0
     const { list, cursors } = this.#freeSmall
     const mask = list.length - 1
+    const small = this.#small
     const { meta } = this
-    const account = meta[(ids[from] << SLOT_SHIFT) + SLOT_ACCOUNT]
-    let tail = cursors[TAIL]
+    const account = meta[(ids[from] << SHIFT) | ACCOUNT]
+    // All in 32 bits, and said so: the compiler would look for an overflow at each step.
+    const first = cursors[TAIL] | 0
+    const end = to | 0
+    let tail = first
     let bytes = 0
-    let freed = 0
-    let i = from
-    for (; i < to; i++) {
-      const slot = ids[i]
-      const at = slot << SLOT_SHIFT
-      const references = meta[at + SLOT_REFERENCES]
+    let i = from | 0
+    for (; i < end; i = (i + 1) | 0) {
+      const slot = ids[i] | 0
+      const at = slot << SHIFT
+      const references = meta[at | REFERENCES]
       if (references > 1) {
-        meta[at + SLOT_REFERENCES] = references - 1
+        meta[at | REFERENCES] = references - 1
         continue
       }
-      if (references === 0 || slot >= this.#small) break
-      if (meta[at + SLOT_ACCOUNT] !== account) break
-      meta[at + SLOT_REFERENCES] = 0
-      bytes += meta[at + SLOT_LENGTH]
+      if (references === 0 || slot >= small || meta[at | ACCOUNT] !== account) break
+      meta[at | REFERENCES] = 0
+      bytes = (bytes + meta[at | LENGTH]) | 0
       list[tail & mask] = slot
-      tail = (tail + 1) >>> 0
-      freed++
+      tail = (tail + 1) | 0
     }
+    const freed = (tail - first) | 0
     if (freed === 0) return i - from
     cursors[TAIL] = tail
     this.#freeSmall.trim()
