@@ -1,54 +1,50 @@
 // A driver's state behind its face: who uses it, where its connections come from, and its devices. The first user opens,
 // the last one closes, synchronously. It knows no messages and no packets.
-import { Subject, type Subscriber } from 'rxjs'
+import type { Subscriber } from 'rxjs'
 import { onAbort } from './abort.js'
-import { dataPlane } from './data/env.js'
-import { SinkGroup } from './data/sink-group.js'
-import { VhostDevice } from './device.js'
-import { DeviceSession } from './device-session.js'
+import type { VhostDevice } from './device.js'
 import type { TraceEntry } from './device-trace.js'
+import { type DeviceOwner, DriverDevice } from './driver-device.js'
 import type { DriverFeatures } from './driver-features.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
 import { DriverOrigins } from './driver-origins.js'
-import { type Connected, DriverQueues } from './driver-queues.js'
+import { DriverQueues } from './driver-queues.js'
 import type { DeviceEvent, DriverEvent } from './events.js'
-import type { VhostQueue, VhostSink } from './queue.js'
-import { QueuePairs } from './queue-pairs.js'
+import { LateSubject } from './late-subject.js'
+import type { QueueLife, VhostQueue, VhostSink } from './queue.js'
 import { isAllowed } from './transport/access.js'
 import type { Connection } from './transport/connection.js'
-import type { Origin } from './transport/origin.js'
+import type { Origin, OriginHandlers, Retry } from './transport/origin.js'
 import { hold, letGo } from './wakeup.js'
 
-export class DriverLife {
-  readonly events = new Subject<DriverEvent>()
-  readonly trace = new Subject<TraceEntry>()
-  readonly #path: string
-  readonly #options: VhostDriverOptions
-  readonly #subscribers = new Set<Subscriber<VhostDevice>>()
-  readonly #devices = new Map<VhostDevice, Connected>()
-  readonly #features: DriverFeatures
+export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
+  readonly path: string
+  readonly events = new LateSubject<DriverEvent>()
+  readonly trace = new LateSubject<TraceEntry>()
   readonly queues: DriverQueues
+  readonly #options: VhostDriverOptions
+  readonly #features: DriverFeatures
   readonly #origins: DriverOrigins
+  // Both lists are replaced, never altered: who goes through one may be what changes it.
+  #subscribers: readonly Subscriber<VhostDevice>[] = []
+  /** That which has been here longest comes first: the driver's own queues go with it. */
+  #devices: readonly DriverDevice[] = []
   /** In use by the last device that was ready. */
   #used = 0n
   #users = 0
   #origin: Origin | undefined
   #isOpen = false
   #ended = false
-  #forgetSignal = (): void => {}
+  #forgetSignal: (() => void) | undefined
   #keepAlive = true
   #holding = false
 
   constructor(path: string, options: VhostDriverOptions, features: DriverFeatures) {
-    this.#path = path
+    this.path = path
     this.#features = features
     this.#options = options
-    this.queues = new DriverQueues(options, () => this.#use())
-    this.#origins = new DriverOrigins(path, options, {
-      onConnection: connection => this.#accept(connection),
-      onTrouble: reason => this.events.next({ type: 'resource-pressure', path, reason }),
-      onRetry: retry => this.events.next({ type: 'retrying', path, ...retry }),
-    })
+    this.queues = new DriverQueues(options, this)
+    this.#origins = new DriverOrigins(path, options, this)
   }
 
   get isOpen(): boolean {
@@ -56,13 +52,13 @@ export class DriverLife {
   }
 
   subscribe(subscriber: Subscriber<VhostDevice>): () => void {
-    const leave = this.#use()
+    this.begin()
     if (this.#ended) subscriber.complete()
-    this.#subscribers.add(subscriber)
-    for (const device of [...this.#devices.keys()]) subscriber.next(device)
+    this.#subscribers = this.#subscribers.concat(subscriber)
+    for (const { face } of this.#devices) subscriber.next(face)
     return () => {
-      this.#subscribers.delete(subscriber)
-      leave()
+      this.#subscribers = this.#subscribers.filter(other => other !== subscriber)
+      this.leave()
     }
   }
 
@@ -92,43 +88,37 @@ export class DriverLife {
     this.#updateHold()
   }
 
-  /** The driver's own queues go with the device that has been here longest. */
-  get #current(): Connected | undefined {
-    return this.#devices.values().next().value
+  /** One more user; the first one opens. */
+  begin(): void {
+    if (this.#options.signal?.aborted) this.end()
+    if (this.#users === 0 && !this.#ended) this.#open()
+    this.#users++
   }
 
-  /** One more user; the first one opens. Returns what takes it back. */
-  #use(): () => void {
-    if (this.#options.signal?.aborted) this.end()
-    if (this.#ended) return () => {}
-    if (this.#users === 0) this.#open()
-    this.#users++
-    let used = true
-    return () => {
-      if (!used) return
-      used = false
-      if (--this.#users === 0 && this.#isOpen) this.#close()
-    }
+  /** One less; the last one closes. */
+  leave(): void {
+    if (--this.#users === 0 && this.#isOpen) this.#close()
   }
 
   #open(): void {
     this.#origin = this.#origins.open()
     this.#isOpen = true
-    this.#forgetSignal = onAbort(this.#options.signal, () => this.end())
+    const { signal } = this.#options
+    if (signal) this.#forgetSignal = onAbort(signal, () => this.end())
     this.#updateHold()
     const { role, fd } = this.#options
     const type = role === 'client' && fd === undefined ? 'connecting' : 'listening'
-    this.events.next({ type, path: this.#path })
+    this.events.next({ type, path: this.path })
   }
 
   #close(): void {
     this.#isOpen = false
-    this.#forgetSignal()
+    this.#forgetSignal?.()
     this.#origin?.close()
     this.#origin = undefined
-    for (const { session } of [...this.#devices.values()]) session.close('driver_closed')
+    for (const { session } of this.#devices) session.close('driver_closed')
     this.#updateHold()
-    this.events.next({ type: 'closed', path: this.#path })
+    this.events.next({ type: 'closed', path: this.path })
     // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
     setImmediate(() => {
       if (!this.#isOpen) this.queues.rest()
@@ -142,59 +132,63 @@ export class DriverLife {
     ;(wanted ? hold : letGo)()
   }
 
-  #accept(connection: Connection): void {
+  // --- from its origin ---
+
+  onConnection(connection: Connection): void {
     const { maxDevices = 1, peers, maxMtu, config } = this.#options
     const { peer } = connection
-    const busy = this.#devices.size >= maxDevices
+    const busy = this.#devices.length >= maxDevices
     if (busy || !isAllowed(peers, peer)) {
       connection.close()
-      this.events.next({ type: 'refused', path: this.#path, reason: busy ? 'busy' : 'peer', peer })
-      this.#origin?.over(false)
-      if (this.#origin?.last) this.#complete()
+      this.events.next({ type: 'refused', path: this.path, reason: busy ? 'busy' : 'peer', peer })
+      this.#over(false)
       return
     }
-    const events = new Subject<DeviceEvent>()
-    const handlers = {
-      event: (event: DeviceEvent) => {
-        events.next(event)
-        if (event.type === 'closed' && event.reason === 'fd_exhausted')
-          this.events.next({ type: 'resource-pressure', path: this.#path, reason: event.reason })
-      },
-      closed: () => this.#leave(device, events),
-      driver: this.#origins.number,
-      trace: this.trace,
-      ring: (ring: number, runs: boolean) => connected.pairs.ringState(ring, runs),
-    }
     const offer = { ...this.#features.offer, maxMtu, config, expected: this.#used }
-    const session = new DeviceSession(this.#path, connection, handlers, offer)
-    const pairs = new QueuePairs(session, {
-      shared: () => this.queues.sharedWith(connected),
-      source: () => this.queues.newSource(() => connected),
-      sink: () => new SinkGroup(dataPlane()),
-    })
-    const connected: Connected = { session, pairs }
-    const device = new VhostDevice(session, events, pairs)
-    this.#devices.set(device, connected)
-    this.queues.follow(this.#current)
-    session.start()
-    for (const subscriber of [...this.#subscribers]) subscriber.next(device)
-    session.tell({ type: 'connected', peer })
+    const device = new DriverDevice(this, connection, offer)
+    this.#devices = this.#devices.concat(device)
+    this.queues.follow(this.#devices[0].pairs)
+    device.session.start()
+    for (const subscriber of this.#subscribers) subscriber.next(device.face)
+    device.session.tell({ type: 'connected', peer })
   }
 
-  #leave(device: VhostDevice, events: Subject<DeviceEvent>): void {
-    const connected = this.#devices.get(device)
-    this.#devices.delete(device)
-    connected?.pairs.end()
-    this.#used = connected?.session.usedFeatures || this.#used
-    this.queues.follow(this.#current)
-    this.#origin?.over(connected?.session.served ?? false)
+  onTrouble(reason: string): void {
+    this.events.next({ type: 'resource-pressure', path: this.path, reason })
+  }
+
+  onRetry(retry: Retry): void {
+    this.events.next({ type: 'retrying', path: this.path, ...retry })
+  }
+
+  // --- from its devices ---
+
+  get number(): number {
+    return this.#origins.number
+  }
+
+  told(event: DeviceEvent): void {
+    if (event.type === 'closed' && event.reason === 'fd_exhausted') this.onTrouble(event.reason)
+  }
+
+  left(device: DriverDevice): void {
+    const { pairs, session } = device
+    this.#devices = this.#devices.filter(other => other !== device)
+    pairs.end()
+    this.#used = session.usedFeatures || this.#used
+    this.queues.follow(this.#devices[0]?.pairs)
+    this.#over(session.served)
+  }
+
+  /** A connection is over. `served`: something was said on it. */
+  #over(served: boolean): void {
+    this.#origin?.over(served)
     if (this.#origin?.last) this.#complete()
-    events.complete()
   }
 
   /** There will be no other connection. */
   #complete(): void {
     this.queues.complete()
-    for (const subscriber of [...this.#subscribers]) subscriber.complete()
+    for (const subscriber of this.#subscribers) subscriber.complete()
   }
 }

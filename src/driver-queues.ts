@@ -1,85 +1,76 @@
 // A driver's own queues: they follow its current device, so that pipelines outlive connections. Made when they are asked
 // for first. It knows no socket and no messages.
+import { ByPair } from './by-pair.js'
 import { dataPlane } from './data/env.js'
 import { SinkGroup } from './data/sink-group.js'
-import { SourceGroup } from './data/source-group.js'
+import { SourceGroup, type StallListener } from './data/source-group.js'
+import type { Stalled } from './data/stall-watch.js'
 import { NO_TOTALS, sumTotals, type Totals } from './data/totals.js'
-import type { DeviceSession } from './device-session.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
-import { VhostQueue, VhostSink } from './queue.js'
-import type { QueuePairs } from './queue-pairs.js'
-
-export interface Connected {
-  session: DeviceSession
-  pairs: QueuePairs
-}
+import { type QueueLife, VhostQueue, VhostSink } from './queue.js'
+import type { QueueMaker, QueuePairs } from './queue-pairs.js'
 
 interface OwnSink {
-  key: string
-  group: SinkGroup
-  /** Of one pair, or of all as one. */
-  sinks: Map<number | undefined, VhostSink>
+  readonly settings: Omit<SinkSettings, 'pair'>
+  readonly group: SinkGroup
+  readonly faces: ByPair<VhostSink>
 }
 
-export class DriverQueues {
+export class DriverQueues implements QueueMaker, StallListener {
   readonly #options: VhostDriverOptions
-  readonly #use: () => () => void
-  readonly #sinks: OwnSink[] = []
-  readonly #queues = new Map<number | undefined, VhostQueue>()
-  #current: Connected | undefined
+  readonly #life: QueueLife
+  #sinks: readonly OwnSink[] = []
+  readonly #queues = new ByPair<VhostQueue>()
+  #current: QueuePairs | undefined
   #source: SourceGroup | undefined
   /** Of the sources that were completed. */
   #sourceBefore: Totals = NO_TOTALS
 
-  /** `use`: a pipeline begins to use the driver; returns what says that it ended. */
-  constructor(options: VhostDriverOptions, use: () => () => void) {
+  /** `life`: pipelines use the driver while they run. */
+  constructor(options: VhostDriverOptions, life: QueueLife) {
     this.#options = options
-    this.#use = use
+    this.#life = life
   }
 
   fromGuest(pair?: number): VhostQueue {
-    const known = this.#queues.get(pair)
-    if (known) return known
-    const group = this.#group
-    const queue = new VhostQueue(pair === undefined ? group : group.member(pair), { begin: this.#use })
-    this.#queues.set(pair, queue)
-    this.#current?.pairs.attachSource(group)
-    return queue
+    return this.#queues.of(pair, () => {
+      const group = this.#group
+      this.#current?.attachSource(group)
+      return new VhostQueue(pair === undefined ? group : group.member(pair), this.#life)
+    })
   }
 
-  toGuest({ pair, ...settings }: SinkSettings): VhostSink {
-    const own = this.#sinkOf(settings)
-    const known = own.sinks.get(pair)
-    if (known) return known
-    const sink = new VhostSink(pair === undefined ? own.group : own.group.member(pair), { begin: this.#use })
-    own.sinks.set(pair, sink)
-    return sink
+  toGuest(settings: SinkSettings): VhostSink {
+    const { pair } = settings
+    const { group, faces } = this.#sinkOf(settings)
+    return faces.of(pair, () => new VhostSink(pair === undefined ? group : group.member(pair), this.#life))
   }
 
   /** This is the current device from now on. */
-  follow(current: Connected | undefined): void {
+  follow(current: QueuePairs | undefined): void {
     if (current === this.#current) return
     this.#current = current
     if (current === undefined) return
-    if (this.#source) current.pairs.attachSource(this.#source)
-    for (const { group } of this.#sinks) current.pairs.attachSink(group)
+    if (this.#source) current.attachSource(this.#source)
+    for (const { group } of this.#sinks) current.attachSink(group)
   }
 
   /** The driver's own, for a device that it follows. */
-  sharedWith(device: Connected): SourceGroup | undefined {
+  sharedWith(device: QueuePairs): SourceGroup | undefined {
     return device === this.#current ? this.#group : undefined
   }
 
-  newSource(device: () => Connected | undefined): SourceGroup {
-    const { poll, highWaterMark, highWaterBytes, burst } = this.#options
-    return new SourceGroup(dataPlane(), {
-      poll,
-      highWaterMark,
-      highWaterBytes,
-      burst,
-      onStalled: (pair, { held, holders }) =>
-        device()?.session.tell({ type: 'stalled', ring: 2 * pair + 1, packets: held, holders }),
-    })
+  newSource(onStalled: StallListener): SourceGroup {
+    return new SourceGroup(dataPlane(), this.#options, onStalled)
+  }
+
+  newSink(): SinkGroup {
+    return new SinkGroup(dataPlane())
+  }
+
+  /** From its own source: the current device tells it. */
+  stalled(stalled: Stalled, pair: number): void {
+    this.#current?.stalled(stalled, pair)
   }
 
   /** Nothing uses the driver any more: an abandoned one must keep nothing of the pool. */
@@ -110,17 +101,22 @@ export class DriverQueues {
   }
 
   get #group(): SourceGroup {
-    this.#source ??= this.newSource(() => this.#current)
+    this.#source ??= this.newSource(this)
     return this.#source
   }
 
-  #sinkOf(settings: Omit<SinkSettings, 'pair'>): OwnSink {
-    const key = JSON.stringify([settings.overflow, settings.highWaterMark, settings.whileAbsent])
-    const known = this.#sinks.find(own => own.key === key)
+  #sinkOf({ overflow, highWaterMark, whileAbsent }: SinkSettings): OwnSink {
+    const known = this.#sinks.find(
+      ({ settings }) =>
+        settings.overflow === overflow &&
+        settings.highWaterMark === highWaterMark &&
+        settings.whileAbsent === whileAbsent,
+    )
     if (known) return known
-    const own = { key, group: new SinkGroup(dataPlane(), settings), sinks: new Map() }
-    this.#sinks.push(own)
-    this.#current?.pairs.attachSink(own.group)
+    const settings = { overflow, highWaterMark, whileAbsent }
+    const own = { settings, group: new SinkGroup(dataPlane(), settings), faces: new ByPair<VhostSink>() }
+    this.#sinks = this.#sinks.concat(own)
+    this.#current?.attachSink(own.group)
     return own
   }
 }

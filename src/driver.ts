@@ -14,6 +14,8 @@ import type { VhostQueue, VhostSink } from './queue.js'
 import type { DeviceStats } from './stats.js'
 import { DeviceMeter, type DeviceStatsSample } from './stats-meter.js'
 
+const DEFAULTS: VhostDriverOptions = {}
+
 /**
  * A path, as an Observable of the devices behind it. Reference-counted: the first subscription listens or connects, later
  * ones share it and get the live devices at once; when the last leaves, sockets are closed and the path is unlinked
@@ -23,18 +25,11 @@ import { DeviceMeter, type DeviceStatsSample } from './stats-meter.js'
 export class VhostDriver extends Observable<VhostDevice> {
   /** Of the socket. */
   readonly path: string
-  /** What belongs to no device. Never errors or completes. */
-  readonly events: Observable<DriverEvent>
-  /**
-   * Every control message of its devices, decoded, in both directions. Does not open the driver. An entry is a line of a
-   * recording by `JSON.stringify`; `DEBUG=rx-vhost:control` prints the same.
-   */
-  readonly trace$: Observable<TraceEntry>
   readonly #life: DriverLife
   readonly #features: DriverFeatures
-  readonly #meter: DeviceMeter
+  #meter: DeviceMeter | undefined
 
-  constructor(path: string, options: VhostDriverOptions = {}) {
+  constructor(path: string, options: VhostDriverOptions = DEFAULTS) {
     checkOptions(path, options)
     let life: DriverLife | undefined
     const features = new DriverFeatures(options, () => life?.isOpen ?? false)
@@ -44,9 +39,19 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.path = path
     this.#life = made
     this.#features = features
-    this.#meter = new DeviceMeter(made.queues)
-    this.events = made.events.asObservable()
-    this.trace$ = made.trace.asObservable()
+  }
+
+  /** What belongs to no device. Never errors or completes. */
+  get events(): Observable<DriverEvent> {
+    return this.#life.events.observable
+  }
+
+  /**
+   * Every control message of its devices, decoded, in both directions. Does not open the driver. An entry is a line of a
+   * recording by `JSON.stringify`; `DEBUG=rx-vhost:control` prints the same.
+   */
+  get trace$(): Observable<TraceEntry> {
+    return this.#life.trace.observable
   }
 
   /**
@@ -69,17 +74,17 @@ export class VhostDriver extends Observable<VhostDevice> {
    * `resetStats()`.
    */
   get stats(): DeviceStats {
-    return this.#meter.now()
+    return this.#measured.now()
   }
 
   /** The same at every interval (default 1,000 ms), with what changed in it and rates. Does not open the driver. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
-    return this.#meter.every(ms, scheduler)
+    return this.#measured.every(ms, scheduler)
   }
 
   /** `stats` of this driver begins at zero again; those of its queues do not. */
   resetStats(): void {
-    this.#meter.reset()
+    this.#measured.reset()
   }
 
   /**
@@ -153,6 +158,11 @@ export class VhostDriver extends Observable<VhostDevice> {
   ref(): this {
     this.#life.keepAlive(true)
     return this
+  }
+
+  get #measured(): DeviceMeter {
+    this.#meter ??= new DeviceMeter(this.#life.queues)
+    return this.#meter
   }
 
   #checkPair(pair: number | undefined): void {

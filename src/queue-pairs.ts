@@ -1,48 +1,75 @@
 // The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
 // ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
 import { type Observable, ReplaySubject } from 'rxjs'
+import { ByPair } from './by-pair.js'
 import { FlowTable } from './data/flows.js'
+import type { QueuePort } from './data/port.js'
 import type { SinkGroup } from './data/sink-group.js'
-import type { PairPorts, SourceGroup } from './data/source-group.js'
+import type { PairPorts, SourceGroup, StallListener } from './data/source-group.js'
+import type { Stalled } from './data/stall-watch.js'
 import { kept, NO_TOTALS, sumTotals, type Totals, totalsSince } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
-import { VhostQueue, VhostSink } from './queue.js'
+import { type QueueLife, VhostQueue, VhostSink } from './queue.js'
 
-export interface QueueMakers {
+/** Who makes the queues of a driver's devices. */
+export interface QueueMaker {
   /** The driver's own queues, if they follow this device: one drain loop a ring, so the device's face shares them. */
-  shared(): SourceGroup | undefined
-  source(): SourceGroup
-  sink(): SinkGroup
+  sharedWith(device: QueuePairs): SourceGroup | undefined
+  newSource(onStalled: StallListener): SourceGroup
+  newSink(): SinkGroup
 }
 
 /** Rings of a pair: 2k leads to the guest, 2k + 1 from it. */
 const TO_GUEST = 0
 const FROM_GUEST = 1
 
-export class QueuePairs {
-  readonly #session: DeviceSession
-  readonly #make: QueueMakers
-  readonly #ended = new ReplaySubject<void>(1)
+/** The rings of one device in one direction, as a group of queues sees them. */
+class Rings implements PairPorts {
+  constructor(
+    readonly session: DeviceSession,
+    readonly direction: number,
+    readonly flows: FlowTable,
+    readonly used: readonly number[],
+  ) {}
+
+  port(pair: number): QueuePort {
+    return this.session.port(2 * pair + this.direction)
+  }
+
+  get several(): boolean {
+    return this.used.length > 1
+  }
+}
+
+interface Attached {
+  readonly group: SinkGroup
+  /** What it had counted before. */
+  readonly before: Totals
+}
+
+export class QueuePairs implements QueueLife, StallListener {
+  readonly session: DeviceSession
+  readonly #maker: QueueMaker
+  #ended: ReplaySubject<void> | undefined
   readonly #flows = new FlowTable()
   /** Pairs of which a ring was started once. */
   readonly #used = [0]
   /** Pairs whose to-guest ring runs. */
-  #running: number[] = []
-  /** With what each had counted before it was attached. */
-  readonly #sinks = new Map<SinkGroup, Totals>()
+  #running: readonly number[] = []
+  #sinks: readonly Attached[] = []
   #source: SourceGroup | undefined
   #sourceBefore: Totals = NO_TOTALS
   /** What was counted by the end: a driver's queues go on to count for others. */
   #last: { source: Totals; sink: Totals } | undefined
   #ownSource = false
   #ownSink: SinkGroup | undefined
-  readonly #queues = new Map<number | undefined, VhostQueue>()
-  readonly #ways = new Map<number | undefined, VhostSink>()
+  readonly #queues = new ByPair<VhostQueue>()
+  readonly #ways = new ByPair<VhostSink>()
 
-  constructor(session: DeviceSession, make: QueueMakers) {
-    this.#session = session
-    this.#make = make
+  constructor(session: DeviceSession, maker: QueueMaker) {
+    this.session = session
+    this.#maker = maker
   }
 
   /** A driver's queue takes these rings, unless someone uses them by the device's own. */
@@ -54,7 +81,7 @@ export class QueuePairs {
   }
 
   attachSink(group: SinkGroup): void {
-    this.#sinks.set(group, kept(group.totals()))
+    this.#sinks = this.#sinks.concat({ group, before: kept(group.totals()) })
     group.attach(this.#ports(TO_GUEST), this.#running)
   }
 
@@ -64,49 +91,46 @@ export class QueuePairs {
     if (runs && !this.#used.includes(pair)) {
       this.#used.push(pair)
       this.#orFault(ring, () => this.#source?.open(pair))
-      for (const sink of this.#sinks.keys()) sink.open(pair)
+      for (const { group } of this.#sinks) group.open(pair)
     }
     if (ring % 2 === FROM_GUEST) return
-    this.#running = this.#running.filter(other => other !== pair)
-    if (runs) this.#running.push(pair)
-    for (const sink of this.#sinks.keys()) sink.ringState(pair, runs)
+    const others = this.#running.filter(other => other !== pair)
+    this.#running = runs ? others.concat(pair) : others
+    for (const { group } of this.#sinks) group.ringState(pair, runs)
+  }
+
+  /** From a source on these rings: nobody releases its packets. */
+  stalled({ held, holders }: Stalled, pair: number): void {
+    this.session.tell({ type: 'stalled', ring: 2 * pair + FROM_GUEST, packets: held, holders })
   }
 
   /** One pair's, or all of them as one. */
   fromGuest(pair?: number): VhostQueue {
     const group = this.#needSource()
-    const known = this.#queues.get(pair)
-    if (known) return known
-    const queue = new VhostQueue(pair === undefined ? group : group.member(pair), { ended: this.#ended })
-    this.#queues.set(pair, queue)
-    return queue
+    return this.#queues.of(pair, () => new VhostQueue(pair === undefined ? group : group.member(pair), this))
   }
 
   toGuest(pair?: number): VhostSink {
     if (this.#ownSink === undefined) {
-      this.#ownSink = this.#make.sink()
+      this.#ownSink = this.#maker.newSink()
       this.attachSink(this.#ownSink)
     }
-    const known = this.#ways.get(pair)
-    if (known) return known
     const own = this.#ownSink
-    const sink = new VhostSink(pair === undefined ? own : own.member(pair), { ended: this.#ended })
-    this.#ways.set(pair, sink)
-    return sink
+    return this.#ways.of(pair, () => new VhostSink(pair === undefined ? own : own.member(pair), this))
   }
 
   /** The device is gone. */
   end(): void {
-    this.#ended.next()
-    this.#ended.complete()
+    this.#ended?.next()
+    this.#ended?.complete()
     if (this.#ownSource) this.#source?.close()
     else this.#source?.detach()
-    for (const group of this.#sinks.keys()) {
+    for (const { group } of this.#sinks) {
       if (group === this.#ownSink) group.close()
       else group.detach('gone')
     }
     this.#last = { source: { ...this.sourceTotals(), held: 0 }, sink: { ...this.sinkTotals(), held: 0 } }
-    this.#sinks.clear()
+    this.#sinks = []
   }
 
   /** What was counted on these rings. */
@@ -118,20 +142,25 @@ export class QueuePairs {
   sinkTotals(): Totals {
     return (
       this.#last?.sink ??
-      sumTotals([...this.#sinks].map(([group, before]) => totalsSince(before, group.totals())))
+      sumTotals(this.#sinks.map(({ group, before }) => totalsSince(before, group.totals())))
     )
   }
 
   /** The device is gone. */
   get ended(): Observable<void> {
+    this.#ended ??= new ReplaySubject(1)
+    if (this.#last) {
+      this.#ended.next()
+      this.#ended.complete()
+    }
     return this.#ended
   }
 
   #needSource(): SourceGroup {
     if (this.#source === undefined) {
-      const shared = this.#make.shared()
+      const shared = this.#maker.sharedWith(this)
       this.#ownSource = shared === undefined
-      this.attachSource(shared ?? this.#make.source())
+      this.attachSource(shared ?? this.#maker.newSource(this))
     }
     return this.#source as unknown as SourceGroup
   }
@@ -144,21 +173,13 @@ export class QueuePairs {
     } catch (error) {
       if (!(error instanceof VhostError)) throw error
       queueMicrotask(() => {
-        this.#session.tell({ type: 'fault', error, ring })
-        this.#session.close('exhausted')
+        this.session.tell({ type: 'fault', error, ring })
+        this.session.close('exhausted')
       })
     }
   }
 
   #ports(direction: number): PairPorts {
-    const used = this.#used
-    return {
-      port: pair => this.#session.port(2 * pair + direction),
-      flows: this.#flows,
-      used,
-      get several() {
-        return used.length > 1
-      },
-    }
+    return new Rings(this.session, direction, this.#flows, this.#used)
   }
 }

@@ -11,7 +11,7 @@ import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stat
 import { QueueMeter, type StatsSample } from './stats-meter.js'
 
 /** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, sink-group.ts). */
-export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'take' | 'slots' | 'totals'>
+export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'remove' | 'take' | 'slots' | 'totals'>
 export type SinkEnd = Pick<
   SinkQueue,
   'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'
@@ -19,23 +19,29 @@ export type SinkEnd = Pick<
 
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
-  /** A subscription begins; returns what ends it. May throw, which the subscriber gets as an error. */
-  begin?(): () => void
+  /** A subscription begins. May throw, which the subscriber gets as an error. */
+  begin?(): void
+  /** One that began has ended. */
+  leave?(): void
   /** Emits when subscriptions are to complete. */
-  ended?: Observable<unknown>
+  readonly ended?: Observable<unknown>
 }
 
-function within<T>(
+const FREE: QueueLife = {}
+
+function subscribe<T extends Burst | Packet>(
   life: QueueLife,
+  queue: SourceEnd,
   subscriber: Subscriber<T>,
-  add: (to: Subscriber<T>) => () => void,
+  add: (to: Subscriber<T>) => void,
 ): () => void {
-  const end = life.begin?.()
-  if (life.ended) subscriber.add(life.ended.subscribe(() => subscriber.complete()))
-  const remove = add(subscriber)
+  life.begin?.()
+  const { ended } = life
+  if (ended) subscriber.add(ended.subscribe(() => subscriber.complete()))
+  add(subscriber)
   return () => {
-    remove()
-    end?.()
+    queue.remove(subscriber as Subscriber<Burst> | Subscriber<Packet>)
+    life.leave?.()
   }
 }
 
@@ -47,19 +53,26 @@ const whileIn = <T>({ ended }: QueueLife, samples: Observable<T>): Observable<T>
  * subscription starts dequeuing, in a later turn; with none, packets stay in the guest's ring.
  */
 export class VhostQueue extends Observable<Burst> {
-  /** The same packets, one by one. A burst per `next` is many times cheaper. */
-  readonly packets: Observable<Packet>
   readonly #queue: SourceEnd
   readonly #life: QueueLife
   readonly #meter: QueueMeter<SourceStats>
+  #packets: Observable<Packet> | undefined
 
   /** @internal */
-  constructor(queue: SourceEnd, life: QueueLife = {}) {
-    super(subscriber => within(life, subscriber, target => queue.addBursts(target)))
+  constructor(queue: SourceEnd, life: QueueLife = FREE) {
+    super(subscriber => subscribe(life, queue, subscriber, target => queue.addBursts(target)))
     this.#queue = queue
     this.#life = life
-    this.#meter = new QueueMeter(() => queue.totals(), sourceStats)
-    this.packets = new Observable(subscriber => within(life, subscriber, target => queue.addPackets(target)))
+    this.#meter = new QueueMeter(queue, sourceStats)
+  }
+
+  /** The same packets, one by one. A burst per `next` is many times cheaper. */
+  get packets(): Observable<Packet> {
+    const [queue, life] = [this.#queue, this.#life]
+    this.#packets ??= new Observable(subscriber =>
+      subscribe(life, queue, subscriber, target => queue.addPackets(target)),
+    )
+    return this.#packets
   }
 
   /** The queue itself, for symmetry with `packets`. */
@@ -122,10 +135,10 @@ export class VhostSink implements PacketSink {
   readonly #meter: QueueMeter<SinkStats>
 
   /** @internal */
-  constructor(queue: SinkEnd, life: QueueLife = {}) {
+  constructor(queue: SinkEnd, life: QueueLife = FREE) {
     this.#queue = queue
     this.#life = life
-    this.#meter = new QueueMeter(() => queue.totals(), sinkStats)
+    this.#meter = new QueueMeter(queue, sinkStats)
   }
 
   /**
@@ -154,11 +167,14 @@ export class VhostSink implements PacketSink {
   }
 
   use(): () => void {
-    const end = this.#life.begin?.()
+    this.#life.begin?.()
     const done = this.#queue.use()
+    let used = true
     return () => {
+      if (!used) return
+      used = false
       done()
-      end?.()
+      this.#life.leave?.()
     }
   }
 

@@ -81,30 +81,35 @@ const sumOf = (counts: Readonly<Record<string, number>>): number =>
 
 /** @internal */
 export class QueueMeter<S extends QueueStats> {
-  readonly #read: () => Totals
+  readonly #of: { totals(): Totals }
   readonly #show: (totals: Totals) => S
   #reset: Totals = NO_TOTALS
 
-  constructor(read: () => Totals, show: (totals: Totals) => S) {
-    this.#read = read
+  constructor(of: { totals(): Totals }, show: (totals: Totals) => S) {
+    this.#of = of
     this.#show = show
   }
 
   /** Since the last reset. */
   now(): S {
-    return this.#show(totalsSince(this.#reset, this.#read()))
+    return this.#show(totalsSince(this.#reset, this.read()))
   }
 
   reset(): void {
-    this.#reset = this.#read()
+    this.#reset = this.read()
   }
 
   every(ms = STATS_INTERVAL_MS, scheduler: SchedulerLike = asyncScheduler): Observable<StatsSample<S>> {
-    return every(this.#read, (before, now, seconds) => this.change(before, now, seconds), ms, scheduler)
+    return every(
+      () => this.read(),
+      (before, now, seconds) => this.change(before, now, seconds),
+      ms,
+      scheduler,
+    )
   }
 
   read(): Totals {
-    return this.#read()
+    return this.#of.totals()
   }
 
   change(before: Totals, now: Totals, seconds: number): StatsChange<S> {
@@ -125,32 +130,44 @@ export class QueueMeter<S extends QueueStats> {
 
 /** @internal */
 export class DeviceMeter {
-  readonly #source: QueueMeter<SourceStats>
-  readonly #sink: QueueMeter<SinkStats>
+  readonly #of: TotalsOfBoth
+  #source: QueueMeter<SourceStats> | undefined
+  #sink: QueueMeter<SinkStats> | undefined
 
   constructor(of: TotalsOfBoth) {
-    this.#source = new QueueMeter(() => of.sourceTotals(), sourceStats)
-    this.#sink = new QueueMeter(() => of.sinkTotals(), sinkStats)
+    this.#of = of
   }
 
   now(): DeviceStats {
-    return { fromGuest: this.#source.now(), toGuest: this.#sink.now() }
+    return { fromGuest: this.#fromGuest.now(), toGuest: this.#toGuest.now() }
   }
 
   reset(): void {
-    this.#source.reset()
-    this.#sink.reset()
+    this.#fromGuest.reset()
+    this.#toGuest.reset()
   }
 
   every(ms = STATS_INTERVAL_MS, scheduler: SchedulerLike = asyncScheduler): Observable<DeviceStatsSample> {
     return every(
-      () => [this.#source.read(), this.#sink.read()] as const,
+      () => [this.#fromGuest.read(), this.#toGuest.read()] as const,
       (before, now, seconds) => ({
-        fromGuest: this.#source.change(before[0], now[0], seconds),
-        toGuest: this.#sink.change(before[1], now[1], seconds),
+        fromGuest: this.#fromGuest.change(before[0], now[0], seconds),
+        toGuest: this.#toGuest.change(before[1], now[1], seconds),
       }),
       ms,
       scheduler,
     )
+  }
+
+  // Made when somebody asks: most devices and drivers are never measured.
+
+  get #fromGuest(): QueueMeter<SourceStats> {
+    this.#source ??= new QueueMeter({ totals: () => this.#of.sourceTotals() }, sourceStats)
+    return this.#source
+  }
+
+  get #toGuest(): QueueMeter<SinkStats> {
+    this.#sink ??= new QueueMeter({ totals: () => this.#of.sinkTotals() }, sinkStats)
+    return this.#sink
   }
 }

@@ -5,6 +5,12 @@ import { VhostError } from './errors.js'
 import { errnoName, type FdToken, native } from './native.js'
 
 export type WatchHandler = (events: number) => void
+
+/** Who has a tag. An object, since there are many: a function of each one's own would be two objects more. */
+export interface Tagged {
+  onEvents(events: number): void
+}
+
 export type WatchMode = 'read' | 'edge' | 'read-write' | 'write' | 'hang-up'
 
 const modeNumbers: Record<WatchMode, number> = { read: 0, edge: 1, 'read-write': 2, write: 3, 'hang-up': 4 }
@@ -14,12 +20,9 @@ const SLOT_BITS = 20
 const SLOT_MASK = (1 << SLOT_BITS) - 1
 const PAIRS = 64
 
-interface Slot {
-  tag: number
-  handler: WatchHandler | undefined
-}
-
-const slots: Slot[] = []
+/** By slot: the tag that is in use, or will be next, and who has it. */
+const tags: number[] = []
+const owners: (Tagged | undefined)[] = []
 const free: number[] = []
 const ready = new Uint32Array(2 * PAIRS)
 let opened = false
@@ -35,10 +38,9 @@ function open(): void {
 function dispatch(pairs: number): void {
   for (let i = 0; i < pairs; i++) {
     const tag = ready[2 * i]
-    const slot = slots[tag & SLOT_MASK]
-    if (slot?.tag !== tag || !slot.handler) continue
+    const owner = ownerOf(tag)
     try {
-      slot.handler(ready[2 * i + 1])
+      owner?.onEvents(ready[2 * i + 1])
     } catch (error) {
       // The pairs behind this one may be edges that never come again: they are served first.
       queueMicrotask(() => {
@@ -50,38 +52,52 @@ function dispatch(pairs: number): void {
 
 /** A tag for `handler`, for functions of the addon that watch an fd themselves. */
 export function allocateTag(handler: WatchHandler): number {
+  return tagFor({ onEvents: handler })
+}
+
+/** A tag for `owner`. */
+export function tagFor(owner: Tagged): number {
   open()
   // First in, first out: a slot rests for as long as possible before its generation moves on.
   const reused = free.shift()
-  const index = reused ?? slots.length
+  const index = reused ?? tags.length
   if (index > SLOT_MASK) throw new Error('rx-vhost: too many watches')
-  if (reused === undefined) slots.push({ tag: index, handler })
-  slots[index].handler = handler
-  return slots[index].tag
+  if (reused === undefined) tags.push(index)
+  owners[index] = owner
+  return tags[index]
+}
+
+function ownerOf(tag: number): Tagged | undefined {
+  const index = tag & SLOT_MASK
+  return tags[index] === tag ? owners[index] : undefined
 }
 
 /** From now on, events with this tag are ignored. */
 export function freeTag(tag: number): void {
+  if (ownerOf(tag) === undefined) return
   const index = tag & SLOT_MASK
-  const slot = slots[index]
-  if (slot?.tag !== tag || !slot.handler) return
-  slot.handler = undefined
-  slot.tag = (tag + (1 << SLOT_BITS)) >>> 0
+  owners[index] = undefined
+  tags[index] = (tag + (1 << SLOT_BITS)) >>> 0
   free.push(index)
 }
 
 /** An fd being watched. */
-export class Watch {
+export class Watch implements Tagged {
   readonly #token: FdToken
+  readonly #handler: WatchHandler
   readonly #tag: number
   #mode: WatchMode | 'none' = 'none'
   #closed = false
 
   constructor(token: FdToken, handler: WatchHandler) {
     this.#token = token
-    this.#tag = allocateTag(events => {
-      if (this.#mode !== 'none') handler(events)
-    })
+    this.#handler = handler
+    this.#tag = tagFor(this)
+  }
+
+  /** From the wake-up. */
+  onEvents(events: number): void {
+    if (this.#mode !== 'none') this.#handler(events)
   }
 
   get mode(): WatchMode | 'none' {

@@ -90,7 +90,8 @@ const edges: Record<string, string[]> = {
     'device-trace',
     'native',
   ],
-  'queue-pairs': [...common, 'data', 'queue', 'device-session', 'events'],
+  'by-pair': [],
+  'queue-pairs': [...common, 'by-pair', 'data', 'queue', 'device-session', 'events'],
   device: [
     ...common,
     ...['control', 'data', 'queue', 'queue-pairs', 'device-events', 'device-session', 'events'],
@@ -98,20 +99,21 @@ const edges: Record<string, string[]> = {
   ],
   'driver-options': [...common, 'control', 'data', 'sink', 'transport'],
   'driver-features': [...common, 'control'],
-  'driver-queues': [...common, 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
+  'driver-queues': [...common, 'by-pair', 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
   'driver-origins': [...common, 'native', 'transport', 'driver-options'],
+  'driver-device': [
+    'control',
+    'transport',
+    'events',
+    'queue-pairs',
+    'device',
+    'device-session',
+    'device-trace',
+  ],
+  'late-subject': [],
   'driver-life': [
-    ...[
-      'abort',
-      'data',
-      'transport',
-      'wakeup',
-      'events',
-      'driver-features',
-      'driver-queues',
-      'driver-origins',
-    ],
-    ...['queue', 'queue-pairs', 'device', 'device-session', 'device-trace', 'driver-options'],
+    ...['abort', 'late-subject', 'transport', 'wakeup', 'events', 'queue', 'device', 'device-trace'],
+    ...['driver-device', 'driver-features', 'driver-options', 'driver-origins', 'driver-queues'],
   ],
   driver: [
     ...common,
@@ -128,7 +130,10 @@ const edges: Record<string, string[]> = {
 }
 
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
-const face = ['stats-meter', 'queue', 'queue-pairs', 'device', 'driver', 'driver-life', 'events', 'index']
+const face = [
+  ...['stats-meter', 'queue', 'queue-pairs', 'device', 'driver', 'driver-device', 'driver-life'],
+  ...['events', 'index', 'late-subject'],
+]
 const packages: Record<string, string[]> = {
   rxjs: [...face, 'operators', 'streams', 'capture', 'tap', 'guest', 'testing'],
   debug: ['debug'],

@@ -87,7 +87,7 @@ function run<T>(
   file: string | Uint8Array,
   { speed = 1, loop = 1, ...options }: ReplayOptions,
   subscriber: Subscriber<T>,
-  add: (queue: SourceQueue) => () => void,
+  add: (queue: SourceQueue) => void,
 ): () => void {
   const queue = new SourceQueue(plane, { ...options, poll: 'interrupt' })
   const input = (onMore: () => void, onError: (error: Error) => void): Input =>
@@ -97,9 +97,9 @@ function run<T>(
     else subscriber.error(told(error, file))
   }
   queue.attach(new ReplayPort(plane, { speed, loop, input, onEnd }))
-  const remove = add(queue)
+  add(queue)
   return () => {
-    remove()
+    queue.remove(subscriber as Target<unknown>)
     queue.close()
   }
 }

@@ -4,13 +4,15 @@
 
 import type { LatencyRecorder } from './latency.js'
 
-/** Runs at first; twice as many whenever that is not enough. A power of two. */
+/** Runs that there is room for once something came; twice as many whenever that is not enough. A power of two. */
 const RUNS = 16
+/** Most sinks never wait for room. */
+const NOTHING = new Float64Array(0)
 
 export class Arrivals {
   /** Of each run: how many packets had come before its first, and when that came. */
-  #before = new Float64Array(RUNS)
-  #times = new Float64Array(RUNS)
+  #before = NOTHING
+  #times = NOTHING
   #head = 0
   #length = 0
 
@@ -52,7 +54,7 @@ export class Arrivals {
 
   #grow(): void {
     const inOrder = (from: Float64Array): Float64Array<ArrayBuffer> => {
-      const to = new Float64Array(2 * from.length)
+      const to = new Float64Array(Math.max(RUNS, 2 * from.length))
       for (let i = 0; i < this.#length; i++) to[i] = from[this.#at(i)]
       return to
     }

@@ -57,6 +57,9 @@ export type Counters = Float64Array
 
 export const newCounters = (): Counters => new Float64Array(COUNTERS.length)
 
+/** Before anything was counted. Shared, since most devices have queues that followed no ring before: nobody writes to it. */
+export const NO_COUNTERS: Counters = newCounters()
+
 /** Where a counter is among COUNTERS. */
 export const counterAt = (name: Counter): number => COUNTERS.indexOf(name)
 

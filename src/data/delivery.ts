@@ -15,6 +15,8 @@ export interface Target<T> {
   complete(): void
 }
 
+const NOBODY: readonly never[] = []
+
 export class Delivery {
   /** The burst in hand; between deliveries, what nobody was given of the last. */
   readonly core: BurstCore
@@ -22,8 +24,8 @@ export class Delivery {
   failed = 0
   /** Inside deliver(). */
   busy = false
-  #bursts: readonly Target<Burst>[] = []
-  #packets: readonly Target<Packet>[] = []
+  #bursts: readonly Target<Burst>[] = NOBODY
+  #packets: readonly Target<Packet>[] = NOBODY
 
   constructor(
     readonly pool: Pool,
@@ -40,11 +42,11 @@ export class Delivery {
 
   // The lists are replaced, never altered: a delivery goes on with those who were there when it began.
   addBursts(target: Target<Burst>): void {
-    this.#bursts = [...this.#bursts, target]
+    this.#bursts = this.#bursts.concat(target)
   }
 
   addPackets(target: Target<Packet>): void {
-    this.#packets = [...this.#packets, target]
+    this.#packets = this.#packets.concat(target)
   }
 
   remove(target: Target<Burst> | Target<Packet>): void {

@@ -4,9 +4,11 @@
 /** Marks a slot that `block` put in: it is never dropped for a newer one. */
 const KEPT = 0x80000000
 const FIRST_SIZE = 64
+/** Most sinks never wait for room. */
+const NOTHING = new Uint32Array(0)
 
 export class SlotFifo {
-  #slots = new Uint32Array(FIRST_SIZE)
+  #slots = NOTHING
   #head = 0
   length = 0
 
@@ -46,7 +48,7 @@ export class SlotFifo {
   }
 
   #grow(): void {
-    const larger = new Uint32Array(this.#slots.length * 2)
+    const larger = new Uint32Array(Math.max(FIRST_SIZE, this.#slots.length * 2))
     for (let i = 0; i < this.length; i++) larger[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)]
     this.#slots = larger
     this.#head = 0

@@ -9,6 +9,13 @@ import type { LatencyRecorder } from './latency.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
 
+interface Waiting {
+  readonly until: number
+  readonly done: () => void
+}
+
+const NOBODY: readonly Waiting[] = []
+
 export class KeptPackets {
   readonly #fifo = new SlotFifo()
   readonly #pool: Pool
@@ -16,7 +23,8 @@ export class KeptPackets {
   /** Packets that ever left, and who waits for that count. */
   #gone = 0
   readonly #arrivals = new Arrivals()
-  #waiting: { until: number; done: () => void }[] = []
+  /** Replaced, never altered. */
+  #waiting: readonly Waiting[] = NOBODY
 
   constructor(pool: Pool, limit: number) {
     this.#pool = pool
@@ -84,7 +92,7 @@ export class KeptPackets {
       return () => {}
     }
     const wait = { until: this.#gone + this.#fifo.length, done }
-    this.#waiting.push(wait)
+    this.#waiting = this.#waiting.concat(wait)
     return () => {
       this.#waiting = this.#waiting.filter(other => other !== wait)
     }
@@ -94,6 +102,10 @@ export class KeptPackets {
     this.#gone += count
     if (this.#fifo.length === 0) this.#arrivals.clear()
     else this.#arrivals.left(this.#gone)
-    while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) this.#waiting.shift()?.done()
+    while (this.#waiting.length > 0 && this.#waiting[0].until <= this.#gone) {
+      const [{ done }, ...others] = this.#waiting
+      this.#waiting = others
+      done()
+    }
   }
 }

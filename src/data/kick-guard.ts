@@ -17,13 +17,18 @@ export const nodeTimers: Timers = {
   clear: timer => clearTimeout(timer as NodeJS.Timeout),
 }
 
+/** A queue on a port. */
+export interface Guarded {
+  /** Its guest is heard again, and kicks may have been missed: it is to look at its ring. */
+  ready(): void
+}
+
 export class KickGuard {
   #idle = 0
   #timer: unknown = null
 
-  /** `wake`: look at the ring, since kicks may have been missed. */
   constructor(
-    readonly wake: () => void,
+    readonly queue: Guarded,
     readonly timers: Timers = nodeTimers,
   ) {}
 
@@ -36,7 +41,7 @@ export class KickGuard {
     this.#timer = this.timers.set(() => {
       this.#timer = null
       port.mute(false)
-      this.wake()
+      this.queue.ready()
     }, MUTE_MS)
     return false
   }

@@ -8,6 +8,9 @@ const PER_OCTAVE = 1 << FINE
 const OCTAVES = 37
 export const LATENCY_BUCKETS = (OCTAVES - FINE + 1) * PER_OCTAVE
 
+/** When nothing was noted, by bucket. Shared: nobody writes to it. */
+export const NO_LATENCIES = new Float64Array(LATENCY_BUCKETS)
+
 /** The bucket of a number of nanoseconds. */
 export function bucketOf(ns: number): number {
   if (ns < PER_OCTAVE) return Math.max(0, Math.floor(ns))
@@ -25,7 +28,25 @@ export function bucketFrom(bucket: number): number {
 
 /** What one queue notes. Takes memory with the first latency only. */
 export class LatencyRecorder {
-  counts: Float64Array | null = null
+  #counts: Float64Array | null = null
+  /** In milliseconds. Not a whole number from the start: a field of doubles is written without an object for each. */
+  #began = Number.NaN
+
+  /** By bucket; a copy. */
+  get counts(): Float64Array {
+    return this.#counts?.slice() ?? NO_LATENCIES
+  }
+
+  /** Something begins at `clock[0]`. */
+  begin(clock: Float64Array): void {
+    this.#began = clock[0]
+  }
+
+  /** It is over at `clock[0]`. */
+  end(clock: Float64Array): void {
+    const ns = (clock[0] - this.#began) * 1e6
+    this.#count(ns < 2 ** 31 ? bucketOf(ns | 0) : bucketOf(ns))
+  }
 
   /** What began at `times[at]` is over at `clock[0]`, both in milliseconds. */
   recordSince(times: Float64Array, at: number, clock: Float64Array): void {
@@ -39,8 +60,8 @@ export class LatencyRecorder {
   }
 
   #count(bucket: number): void {
-    this.counts ??= new Float64Array(LATENCY_BUCKETS)
-    this.counts[bucket]++
+    this.#counts ??= new Float64Array(LATENCY_BUCKETS)
+    this.#counts[bucket]++
   }
 }
 
@@ -83,11 +104,12 @@ export class LatencyHistogram {
 
   /** The nanoseconds within which `percent` of all (0 to 100) were over. */
   percentile(percent: number): number {
+    if (this.count === 0) return 0
     const wanted = Math.min(this.count, Math.max(1, Math.ceil((this.count * percent) / 100)))
     let seen = 0
     for (let i = 0; i < this.#counts.length; i++) {
       seen += this.#counts[i]
-      if (seen > 0 && seen >= wanted) return bucketFrom(i + 1) - 1
+      if (seen >= wanted) return bucketFrom(i + 1) - 1
     }
     return 0
   }

@@ -27,6 +27,14 @@ export const CREDIT_BYTES = 8 << 20
  */
 export type PollMode = 'adaptive' | 'interrupt' | 'busy'
 
+/** What queues of several pairs belong to. */
+export interface SourceOwner {
+  /** A burst was dequeued from that pair, and is about to be delivered. */
+  dequeued(core: BurstCore, pair: number): void
+  /** As `onStalled` of its options. */
+  stalled(stalled: Stalled, pair: number): void
+}
+
 export interface SourceOptions {
   /** How kicks are waited for; see `VhostDriverOptions`. */
   poll?: PollMode
@@ -38,8 +46,6 @@ export interface SourceOptions {
   burst?: number
   /** No lease was released for a while, and there is no credit left. */
   onStalled?: (stalled: Stalled) => void
-  /** A burst was dequeued, and is about to be delivered. */
-  onBurst?: (core: BurstCore) => void
   /** The first subscriber came. */
   onStart?: () => void
   /** The last subscriber left. */

@@ -1,7 +1,8 @@
 // A queue's port on a real ring: the addon's calls on one handle, and the ring's kicks as they come from the wake-up.
 // The session tells it whether the ring runs; it tells the session of faults that a burst has met.
 import { type Addon, native } from '../native.js'
-import { allocateTag, freeTag } from '../wakeup.js'
+import { reasonWord } from '../reasons.js'
+import { freeTag, type Tagged, tagFor } from '../wakeup.js'
 import { addWords, type Counters, counterAt, RING_COUNTERS } from './counters.js'
 import { dataPlane } from './env.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
@@ -18,19 +19,19 @@ export interface RingPortOptions {
   device: number
   ring: number
   running: boolean
-  /** The ring was latched, or looks as if its memory were not shared. */
-  onFault: (reason: number | 'mem_not_shared') => void
+  /** The ring was latched, or looks as if its memory were not shared: the word for it. */
+  onFault: (reason: string) => void
 }
 
 const NO_COUNTERS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
 /** The lower word of this counter. */
 const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
-export class RingPort implements QueuePort {
+export class RingPort implements QueuePort, Tagged {
   readonly exchange: Uint32Array
   readonly #device: number
   readonly #ring: number
-  readonly #onFault: (reason: number | 'mem_not_shared') => void
+  readonly #onFault: (reason: string) => void
   readonly #addon: Addon = native()
   /** What this port's calls count: native memory, of a device that is gone all zeros. */
   #counters = NO_COUNTERS
@@ -74,7 +75,7 @@ export class RingPort implements QueuePort {
     this.#handle = handle
     this.#events = events
     this.#counters = this.#addon.queueCounters(handle) as Uint32Array<ArrayBuffer>
-    this.#tag = allocateTag(() => this.#kicked())
+    this.#tag = tagFor(this)
     this.#watch()
   }
 
@@ -137,10 +138,11 @@ export class RingPort implements QueuePort {
   // Without its kicks the ring would wait for ever, so it is a fault.
   #watch(): void {
     const result = this.#addon.queueWatch(this.#handle, this.#tag)
-    if (result < 0) queueMicrotask(() => this.#onFault(result))
+    if (result < 0) queueMicrotask(() => this.#onFault(reasonWord(result)))
   }
 
-  #kicked(): void {
+  /** From the wake-up: the guest kicked. */
+  onEvents(): void {
     if (!this.#shared && this.#zeroKicks < ZERO_KICKS && this.#addon.queueReadsZero(this.#handle)) {
       if (++this.#zeroKicks === ZERO_KICKS) this.#onFault('mem_not_shared')
     }
@@ -153,6 +155,6 @@ export class RingPort implements QueuePort {
     if (!this.#running) return
     this.#running = false
     const reason = this.#addon.queueFault(this.#handle)
-    queueMicrotask(() => this.#onFault(reason))
+    queueMicrotask(() => this.#onFault(reasonWord(reason)))
   }
 }

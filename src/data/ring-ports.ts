@@ -1,19 +1,14 @@
 // The ports on one device's rings: which there are, and that each hears what becomes of its ring. It knows no messages.
-import { reasonWord } from '../reasons.js'
 import { RingPort } from './ring-port.js'
 
 export class RingPorts {
-  readonly #ports: RingPort[] = []
+  /** Replaced, never altered. */
+  #ports: readonly RingPort[] = []
 
   /** A port on a ring, for one queue; `onFault` is told the fault's word. */
   open(device: number, ring: number, running: boolean, onFault: (reason: string) => void): RingPort {
-    const port = new RingPort({
-      device,
-      ring,
-      running,
-      onFault: fault => onFault(typeof fault === 'number' ? reasonWord(fault) : fault),
-    })
-    this.#ports.push(port)
+    const port = new RingPort({ device, ring, running, onFault })
+    this.#ports = this.#ports.concat(port)
     return port
   }
 

@@ -11,23 +11,33 @@ import { type SinkOptions, SinkQueue } from './sink.js'
 import type { PairPorts } from './source-group.js'
 import { sumTotals, type Totals } from './totals.js'
 
+/** Packets of the burst in hand that go to one pair. */
+interface Part {
+  ids: Uint32Array
+  length: number
+}
+
+const NO_PAIRS: readonly number[] = []
+
 export class SinkGroup implements PacketSink {
   readonly #plane: DataPlane
   readonly #options: SinkOptions
-  readonly #members = new Map<number, SinkQueue>()
+  /** By pair; those that were never used are not there. */
+  readonly #members: (SinkQueue | undefined)[]
   /** Pairs whose ring runs, in order. */
-  #running: readonly number[] = []
+  #running = NO_PAIRS
   /** The one pair that runs; with none, the first, which drops or waits as it was asked to. */
   #only: SinkQueue
-  /** By pair: the packets of the burst in hand that go there. */
-  readonly #parts = new Map<number, { ids: Uint32Array; length: number }>()
+  /** By pair, once several run. */
+  #parts: Part[] | undefined
   #device: PairPorts | null = null
   #closed = false
 
   constructor(plane: DataPlane, options: SinkOptions = {}) {
     this.#plane = plane
     this.#options = options
-    this.#only = this.member(0)
+    this.#only = new SinkQueue(plane, options)
+    this.#members = [this.#only]
   }
 
   /** Fills this device's rings from now on; `running` are the pairs whose to-guest ring runs. */
@@ -46,7 +56,7 @@ export class SinkGroup implements PacketSink {
   /** The to-guest ring of a pair has started or stopped. */
   ringState(pair: number, runs: boolean): void {
     const others = this.#running.filter(other => other !== pair)
-    this.#runs(runs ? [...others, pair].sort((a, b) => a - b) : others)
+    this.#runs(runs ? others.concat(pair).sort((a, b) => a - b) : others)
     if (runs) return
     // What was kept for it goes by the other pairs, rather than being lost or waiting for a ring that may never run again.
     if (this.#running.length > 0)
@@ -55,15 +65,15 @@ export class SinkGroup implements PacketSink {
 
   detach(reason?: DropReason): void {
     this.#device = null
-    this.#runs([])
-    for (const queue of this.#members.values()) queue.detach(reason)
+    this.#runs(NO_PAIRS)
+    for (const queue of this.#members) queue?.detach(reason)
   }
 
   close(): void {
     this.#closed = true
     this.#device = null
-    this.#runs([])
-    for (const queue of this.#members.values()) queue.close()
+    this.#runs(NO_PAIRS)
+    for (const queue of this.#members) queue?.close()
   }
 
   #runs(pairs: readonly number[]): void {
@@ -109,8 +119,9 @@ export class SinkGroup implements PacketSink {
   }
 
   whenDrained(done: () => void): () => void {
-    let left = this.#members.size
-    const cancels = [...this.#members.values()].map(queue =>
+    const members = this.#all
+    let left = members.length
+    const cancels = members.map(queue =>
       queue.whenDrained(() => {
         if (--left === 0) done()
       }),
@@ -121,17 +132,21 @@ export class SinkGroup implements PacketSink {
   }
 
   totals(): Totals {
-    return sumTotals([...this.#members.values()].map(queue => queue.totals()))
+    return sumTotals(this.#all.map(queue => queue.totals()))
   }
 
   /** The queue of one pair. */
   member(pair: number): SinkQueue {
-    const known = this.#members.get(pair)
+    const known = this.#members[pair]
     if (known !== undefined) return known
     const queue = new SinkQueue(this.#plane, this.#options)
-    this.#members.set(pair, queue)
+    this.#members[pair] = queue
     if (this.#closed) queue.close()
     return queue
+  }
+
+  get #all(): SinkQueue[] {
+    return this.#members.filter(queue => queue !== undefined)
   }
 
   #pairOf(slot: number): number {
@@ -139,25 +154,25 @@ export class SinkGroup implements PacketSink {
   }
 
   #spread(ids: Uint32Array, length: number, overflow: Overflow): boolean {
-    for (const pair of this.#running) this.#part(pair, length).length = 0
+    this.#parts ??= []
+    const parts = this.#parts
+    for (const pair of this.#running) emptyPart(parts, pair, length)
     for (let i = 0; i < length; i++) {
-      const part = this.#parts.get(this.#pairOf(ids[i])) as { ids: Uint32Array; length: number }
+      const part = parts[this.#pairOf(ids[i])]
       part.ids[part.length++] = ids[i]
     }
     let all = true
     for (const pair of this.#running) {
-      const part = this.#part(pair, length)
+      const part = parts[pair]
       if (part.length > 0) all = this.member(pair).acceptSlots(part.ids, part.length, overflow) && all
     }
     return all
   }
+}
 
-  #part(pair: number, size: number): { ids: Uint32Array; length: number } {
-    let part = this.#parts.get(pair)
-    if (part === undefined || part.ids.length < size) {
-      part = { ids: new Uint32Array(Math.max(size, 64)), length: 0 }
-      this.#parts.set(pair, part)
-    }
-    return part
-  }
+/** Makes the pair's part empty, with room for `size` packets. */
+function emptyPart(parts: Part[], pair: number, size: number): void {
+  const part = parts[pair]
+  if (part !== undefined && part.ids.length >= size) part.length = 0
+  else parts[pair] = { ids: new Uint32Array(Math.max(size, 64)), length: 0 }
 }

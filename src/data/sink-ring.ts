@@ -8,14 +8,13 @@
 // A base class and not a part: what is called for each burst has one object to look at.
 import { PRIVATE } from '../burst.js'
 import type { DropReason } from '../sink.js'
-import { counterAt, mergeRingDrops, newCounters } from './counters.js'
 import { KeptPackets } from './kept.js'
 import { KickGuard, nodeTimers } from './kick-guard.js'
-import { LATENCY_BUCKETS, LatencyRecorder } from './latency.js'
 import type { DataPlane } from './plane.js'
 import { MAX_BURST } from './pool-arrays.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from './scheduler.js'
+import { Tally } from './tally.js'
 import type { Totals } from './totals.js'
 
 /**
@@ -24,9 +23,6 @@ import type { Totals } from './totals.js'
  */
 const RETRIES = 8
 const RETRY_MS = 1
-
-const KICKS = counterAt('kicks')
-const STALLS = counterAt('stalls')
 
 export abstract class SinkRing implements Task, PortEvents {
   queued = false
@@ -40,10 +36,8 @@ export abstract class SinkRing implements Task, PortEvents {
   /** Without a ring that runs, what is kept stays. */
   protected readonly waitsWhileAbsent: boolean
   readonly #kicks: KickGuard
-  readonly #drops: Record<string, number> = {}
-  /** The queue's own, and those of rings that it followed before. */
-  readonly #counters = newCounters()
-  readonly #enqueueToCall = new LatencyRecorder()
+  /** Its latency: from a packet's coming to the call that tells the guest of it. */
+  readonly #tally = new Tally()
   /** Flushes in a row that moved nothing although there were buffers. */
   #fruitless = 0
 
@@ -52,7 +46,7 @@ export abstract class SinkRing implements Task, PortEvents {
     this.plane = plane
     this.waitsWhileAbsent = waitsWhileAbsent
     this.keptPackets = new KeptPackets(plane.pool, keep)
-    this.#kicks = new KickGuard(() => this.plane.scheduler.ready(this), plane.timers)
+    this.#kicks = new KickGuard(this, plane.timers)
   }
 
   /** Fills this ring from now on. */
@@ -71,7 +65,7 @@ export abstract class SinkRing implements Task, PortEvents {
     this.port = null
     this.waiting = false
     this.#kicks.reset(port)
-    port.count(this.#counters)
+    this.#tally.leave(port)
     port.close()
     if (!this.waitsWhileAbsent) this.#dropKept(reason)
   }
@@ -91,21 +85,21 @@ export abstract class SinkRing implements Task, PortEvents {
 
   /** All that was counted, with all rings that this queue followed. */
   totals(): Totals {
-    const counters = this.#counters.slice()
-    this.port?.count(counters)
-    const drops = { ...this.#drops }
-    mergeRingDrops(drops, counters)
-    const latencies = this.#enqueueToCall.counts?.slice() ?? new Float64Array(LATENCY_BUCKETS)
-    return { counters, drops, held: this.kept, latencies }
+    return this.#tally.totals(this.port, this.kept)
   }
 
   kick(): void {
-    this.#counters[KICKS]++
+    this.#tally.kicks++
     this.wake()
   }
 
   wake(): void {
     if (this.#kicks.kicked(this.port)) this.plane.scheduler.ready(this)
+  }
+
+  /** There may be something to do. */
+  ready(): void {
+    this.plane.scheduler.ready(this)
   }
 
   state(): void {
@@ -145,8 +139,8 @@ export abstract class SinkRing implements Task, PortEvents {
     const before = port.notifications
     const result = port.enqueue(count, at)
     if (port.notifications !== before) {
-      if (waited) this.keptPackets.record(this.#enqueueToCall, this.plane.scheduler.clock)
-      else this.#enqueueToCall.recordNone()
+      if (waited) this.keptPackets.record(this.#tally.latency, this.plane.scheduler.clock)
+      else this.#tally.latency.recordNone()
     }
     if ((result & COUNT) === 0) return result
     this.#kicks.worked()
@@ -179,7 +173,7 @@ export abstract class SinkRing implements Task, PortEvents {
   /** The ring has no room for what is kept. */
   protected wait(port: QueuePort): void {
     const { scheduler, timers = nodeTimers } = this.plane
-    if (!this.waiting) this.#counters[STALLS]++
+    if (!this.waiting) this.#tally.stalls++
     this.waiting = true
     if (!port.arm()) return
     if (++this.#fruitless <= RETRIES) scheduler.ready(this)
@@ -192,7 +186,7 @@ export abstract class SinkRing implements Task, PortEvents {
   }
 
   protected drop(reason: DropReason, count: number): true {
-    if (count > 0) this.#drops[reason] = (this.#drops[reason] ?? 0) + count
+    if (count > 0) this.#tally.drop(reason, count)
     return true
   }
 }

@@ -3,7 +3,7 @@
 import { Burst, type HeldBurst, PRIVATE } from '../burst.js'
 import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
-import type { Overflow, PacketSink } from '../sink.js'
+import type { DropReason, Overflow, PacketSink } from '../sink.js'
 import { ownCore, ownSlot } from './own-pool.js'
 import type { DataPlane } from './plane.js'
 import { MAX_BURST } from './pool-arrays.js'
@@ -31,7 +31,6 @@ export interface SinkOptions {
 
 export class SinkQueue extends SinkRing implements Flushable, PacketSink {
   readonly #options: SinkOptions
-  readonly #one = new Uint32Array(1)
   #users = 0
   /** Packets came one by one, and the turn will flush them. */
   #gathering = false
@@ -65,10 +64,12 @@ export class SinkQueue extends SinkRing implements Flushable, PacketSink {
       const { ids, length, at } = ownCore(this.plane.pool, item)
       return this.acceptSlots(ids, length, overflow, at)
     }
-    this.#one[0] = ownSlot(this.plane.pool, item)
-    if (this.port?.running !== true) return this.acceptSlots(this.#one, 1, overflow)
-    const kept = this.#keep(this.#one, 0, 1, overflow)
-    if (!this.#gathering && !this.waiting) {
+    const slot = ownSlot(this.plane.pool, item)
+    const reason = this.#refusal
+    if (reason !== undefined) return this.drop(reason, 1)
+    this.#noteComing()
+    const kept = this.#keep(slot, overflow)
+    if (!this.#gathering && !this.waiting && this.port?.running === true) {
       this.#gathering = true
       this.plane.turn.atEnd(this)
     }
@@ -111,14 +112,12 @@ export class SinkQueue extends SinkRing implements Flushable, PacketSink {
 
   /** The first `length` of the slots, as a burst. `at`: as in a burst's core. */
   acceptSlots(ids: Uint32Array, length: number, overflow: Overflow, at = PRIVATE): boolean {
-    const port = this.port
-    if (this.closed) return this.drop('gone', length)
-    if (port === null || !port.running) {
-      if (this.waitsWhileAbsent) return this.#keep(ids, 0, length, overflow)
-      return this.drop(port === null ? 'no-device' : 'not-ready', length)
-    }
+    const { port } = this
+    const reason = this.#refusal
+    if (reason !== undefined) return this.drop(reason, length)
+    if (port === null || !port.running) return this.#keepFrom(ids, 0, length, overflow)
     if (this.keptPackets.length > 0 && !this.waiting) this.flush()
-    if (this.keptPackets.length > 0) return this.#keep(ids, 0, length, overflow)
+    if (this.keptPackets.length > 0) return this.#keepFrom(ids, 0, length, overflow)
     let taken = 0
     let result = 0
     // One native call, unless an operator made a burst that is larger than any that a queue gives out.
@@ -128,29 +127,44 @@ export class SinkQueue extends SinkRing implements Flushable, PacketSink {
     } while (taken < length && (result & COUNT) === MAX_BURST)
     if (taken === length) return true
     if (result & (STOPPED | FAULT)) return this.drop('not-ready', length - taken)
-    const kept = this.#keep(ids, taken, length, overflow)
+    const kept = this.#keepFrom(ids, taken, length, overflow)
     this.wait(port)
     return kept
   }
 
-  // Keeps packets for a ring without room, as far as `overflow` lets it.
-  #keep(ids: Uint32Array, from: number, to: number, overflow: Overflow): boolean {
-    const kept = this.keptPackets
-    // Of single packets that come in one turn, the first.
-    if (this.waiting || !this.#gathering) kept.comeAt(this.plane.scheduler.clock)
+  /** Why packets are dropped now, whatever they are. */
+  get #refusal(): DropReason | undefined {
+    if (this.closed) return 'gone'
+    if (this.port?.running === true || this.waitsWhileAbsent) return undefined
+    return this.port === null ? 'no-device' : 'not-ready'
+  }
+
+  // Of single packets that come in one turn, the first.
+  #noteComing(): void {
+    if (this.waiting || !this.#gathering) this.keptPackets.comeAt(this.plane.scheduler.clock)
+  }
+
+  #keepFrom(ids: Uint32Array, from: number, to: number, overflow: Overflow): boolean {
+    this.#noteComing()
     for (let i = from; i < to; i++) {
-      // What was gathered in this turn may not have been tried yet.
-      if (overflow !== 'block' && !kept.hasRoom && this.#gathering) this.flush()
-      if (overflow === 'block' || kept.hasRoom) {
-        kept.push(ids[i], overflow)
-      } else if (overflow === 'strict') {
-        this.drop('overflow', to - i)
-        return false
-      } else {
-        this.drop('overflow', 1)
-        if (overflow === 'drop-oldest' && kept.dropOldest()) kept.push(ids[i], overflow)
-      }
+      if (this.#keep(ids[i], overflow)) continue
+      this.drop('overflow', to - i - 1)
+      return false
     }
     return true
+  }
+
+  // Keeps a packet for a ring without room, as far as `overflow` lets it.
+  #keep(slot: number, overflow: Overflow): boolean {
+    const kept = this.keptPackets
+    // What was gathered in this turn may not have been tried yet.
+    if (overflow !== 'block' && !kept.hasRoom && this.#gathering) this.flush()
+    if (overflow === 'block' || kept.hasRoom) {
+      kept.push(slot, overflow)
+      return true
+    }
+    this.drop('overflow', 1)
+    if (overflow === 'drop-oldest' && kept.dropOldest()) kept.push(slot, overflow)
+    return overflow !== 'strict'
   }
 }

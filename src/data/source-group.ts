@@ -6,10 +6,11 @@ import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import type { Target } from './delivery.js'
 import type { FlowTable } from './flows.js'
-import type { DataPlane, SourceOptions } from './plane.js'
+import type { DataPlane, SourceOptions, SourceOwner } from './plane.js'
 import type { Pool } from './pool.js'
 import type { QueuePort } from './port.js'
 import { SourceQueue } from './source.js'
+import type { Stalled } from './stall-watch.js'
 import { sumTotals, type Totals } from './totals.js'
 
 /** A device, as a group of queues sees it. */
@@ -23,31 +24,31 @@ export interface PairPorts {
   readonly several: boolean
 }
 
-export interface SourceGroupOptions extends Omit<SourceOptions, 'onStalled'> {
-  onStalled?: (pair: number, stalled: Parameters<NonNullable<SourceOptions['onStalled']>>[0]) => void
-}
+/** Who is told of a queue that nobody releases packets of. */
+export type StallListener = Pick<SourceOwner, 'stalled'>
 
-interface Joined {
-  /** How it joins one more queue; returns how it leaves. */
-  join: (queue: SourceQueue) => () => void
-  leave: (() => void)[]
-}
+type Joined =
+  | { readonly by: 'bursts'; readonly target: Target<Burst> }
+  | { readonly by: 'packets'; readonly target: Target<Packet> }
 
-export class SourceGroup {
+export class SourceGroup implements SourceOwner {
   readonly #plane: DataPlane
-  readonly #options: SourceGroupOptions
+  readonly #options: SourceOptions
+  readonly #onStalled: StallListener | undefined
   /** By pair; those that were never used are not there. */
-  readonly #members = new Map<number, SourceQueue>()
-  readonly #joined = new Set<Joined>()
+  readonly #members: (SourceQueue | undefined)[]
+  /** Replaced, never altered. */
+  #joined: readonly Joined[] = []
   #device: PairPorts | null = null
   #closed = false
   /** Where take() looks first. */
   #next = 0
 
-  constructor(plane: DataPlane, options: SourceGroupOptions = {}) {
+  constructor(plane: DataPlane, options: SourceOptions = {}, onStalled?: StallListener) {
     this.#plane = plane
     this.#options = options
-    this.member(0)
+    this.#onStalled = onStalled
+    this.#members = [new SourceQueue(plane, options, 0, this)]
   }
 
   /** Follows this device from now on. */
@@ -64,51 +65,58 @@ export class SourceGroup {
 
   detach(): void {
     this.#device = null
-    for (const queue of this.#members.values()) queue.detach()
+    for (const queue of this.#members) queue?.detach()
   }
 
   /** No device will come any more. */
   close(): void {
     this.#closed = true
     this.#device = null
-    for (const queue of this.#members.values()) queue.close()
+    for (const queue of this.#members) queue?.close()
   }
 
   rest(): void {
-    for (const queue of this.#members.values()) queue.rest()
+    for (const queue of this.#members) queue?.rest()
   }
 
   /** The queue of one pair, which may be used by itself as well. */
   member(pair: number): SourceQueue {
-    const known = this.#members.get(pair)
+    const known = this.#members[pair]
     if (known !== undefined) return known
-    const { onStalled, ...options } = this.#options
-    const { pool } = this.#plane
-    const queue = new SourceQueue(this.#plane, {
-      ...options,
-      onStalled: stalled => onStalled?.(pair, stalled),
-      onBurst: core => {
-        const device = this.#device
-        if (device?.several) device.flows.learn(pool, core.ids, core.length, pair)
-      },
-    })
-    this.#members.set(pair, queue)
+    const queue = new SourceQueue(this.#plane, this.#options, pair, this)
+    this.#members[pair] = queue
     if (this.#closed) queue.close()
-    for (const joined of this.#joined) joined.leave.push(joined.join(queue))
+    for (const joined of this.#joined) join(queue, joined)
     return queue
   }
 
-  addBursts(target: Target<Burst>): () => void {
-    return this.#join(target, queue => queue.addBursts(target))
+  /** From a member: packets came from the guest by this pair. */
+  dequeued({ ids, length }: BurstCore, pair: number): void {
+    const device = this.#device
+    if (device?.several) device.flows.learn(this.#plane.pool, ids, length, pair)
   }
 
-  addPackets(target: Target<Packet>): () => void {
-    return this.#join(target, queue => queue.addPackets(target))
+  /** Likewise: nobody releases its packets. */
+  stalled(stalled: Stalled, pair: number): void {
+    this.#onStalled?.stalled(stalled, pair)
+  }
+
+  addBursts(target: Target<Burst>): void {
+    this.#join({ by: 'bursts', target })
+  }
+
+  addPackets(target: Target<Packet>): void {
+    this.#join({ by: 'packets', target })
+  }
+
+  remove(target: Target<Burst> | Target<Packet>): void {
+    this.#joined = this.#joined.filter(joined => joined.target !== target)
+    for (const queue of this.#members) queue?.remove(target)
   }
 
   /** Plain call: from the first pair that has something, in turn. */
   take(core: BurstCore, max: number): void {
-    const members = [...this.#members.values()]
+    const members = this.#all
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     for (let i = 0; i < members.length && core.length === 0; i++)
       members[(this.#next + i) % members.length].take(core, max)
@@ -120,19 +128,20 @@ export class SourceGroup {
   }
 
   totals(): Totals {
-    return sumTotals([...this.#members.values()].map(queue => queue.totals()))
+    return sumTotals(this.#all.map(queue => queue.totals()))
   }
 
-  #join(target: { readonly closed: boolean }, join: Joined['join']): () => void {
-    const joined: Joined = { join, leave: [] }
-    this.#joined.add(joined)
-    for (const queue of this.#members.values()) {
-      if (target.closed) break
-      joined.leave.push(join(queue))
-    }
-    return () => {
-      this.#joined.delete(joined)
-      for (const leave of joined.leave) leave()
-    }
+  get #all(): SourceQueue[] {
+    return this.#members.filter(queue => queue !== undefined)
   }
+
+  #join(joined: Joined): void {
+    this.#joined = this.#joined.concat(joined)
+    for (const queue of this.#all) if (!joined.target.closed) join(queue, joined)
+  }
+}
+
+function join(queue: SourceQueue, joined: Joined): void {
+  if (joined.by === 'bursts') queue.addBursts(joined.target)
+  else queue.addPackets(joined.target)
 }

@@ -7,23 +7,20 @@
 //
 // A base class and not a part: what is called for each burst has one object to look at.
 import { BURST_PACKETS, type BurstCore, PRIVATE } from '../burst.js'
-import { counterAt, mergeRingDrops, newCounters } from './counters.js'
 import { Credit } from './credit.js'
 import { KickGuard } from './kick-guard.js'
-import { LATENCY_BUCKETS, LatencyRecorder } from './latency.js'
-import type { DataPlane, PollMode, SourceOptions } from './plane.js'
+import type { DataPlane, PollMode, SourceOptions, SourceOwner } from './plane.js'
 import { MAX_BURST } from './pool-arrays.js'
 import { COUNT, CREDIT, FAULT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from './port.js'
 import { LATER, LEAVE, MORE_NOW, SPIN, type Task, type Visit } from './scheduler.js'
-import { StallWatch } from './stall-watch.js'
+import { type Stalled, StallWatch } from './stall-watch.js'
+import { Tally } from './tally.js'
 import type { Totals } from './totals.js'
 
 /** How long an adaptive queue looks at its empty ring before it asks for a kick. */
 const POLL_MS = 0.05
 /** How much of that without a turn of the event loop in between: an answer that is on its way is met at once. */
 const SPIN_MS = 0.01
-const KICKS = counterAt('kicks')
-const STALLS = counterAt('stalls')
 
 export abstract class SourceRing implements Task, PortEvents {
   queued = false
@@ -35,32 +32,32 @@ export abstract class SourceRing implements Task, PortEvents {
   protected port: QueuePort | null = null
   /** Somebody wants packets. */
   protected started = false
-  /** By reason, with those of rings that it followed before. */
-  protected readonly drops: Record<string, number> = {}
+  /** Its latency: from a kick to the dequeue that answers it. */
+  protected readonly tally = new Tally()
   protected readonly credit: Credit
+  readonly #pair: number
+  readonly #owner: SourceOwner | null
   readonly #poll: PollMode
   readonly #kicks: KickGuard
-  readonly #stall: StallWatch
-  readonly #wake = (): void => this.ready()
-  /** The queue's own, and those of rings that it followed before. */
-  readonly #counters = newCounters()
-  readonly #kickToDequeue = new LatencyRecorder()
-  /** When the kick came that is not answered yet. */
-  readonly #kickedAt = new Float64Array(1)
+  /** Made when credit runs out for the first time. */
+  #stall: StallWatch | undefined
+  #wake: (() => void) | undefined
   #kicked = false
   #armed = false
   #pollUntil = 0
   /** The last look found nothing, and the next is to come at once. */
   #spinning = false
 
-  constructor(plane: DataPlane, options: SourceOptions) {
+  /** `owner`: whose queue of that pair it is. */
+  constructor(plane: DataPlane, options: SourceOptions, pair: number, owner: SourceOwner | null) {
     this.plane = plane
     this.options = options
+    this.#pair = pair
+    this.#owner = owner
     this.#poll = options.poll ?? 'adaptive'
     this.burst = Math.min(options.burst ?? BURST_PACKETS, MAX_BURST)
-    this.credit = new Credit(plane.pool, options, this.burst, this.drops)
-    this.#kicks = new KickGuard(this.#wake, plane.timers)
-    this.#stall = new StallWatch(plane.pool, stalled => options.onStalled?.(stalled), plane.timers)
+    this.credit = new Credit(plane.pool, options, this.burst, this.tally.drops)
+    this.#kicks = new KickGuard(this, plane.timers)
   }
 
   abstract serve(): Visit
@@ -82,7 +79,7 @@ export abstract class SourceRing implements Task, PortEvents {
     this.port = null
     this.#kicks.reset(port)
     this.#kicked = false
-    port.count(this.#counters)
+    this.tally.leave(port)
     port.close()
   }
 
@@ -93,17 +90,12 @@ export abstract class SourceRing implements Task, PortEvents {
 
   /** All that was counted, with all rings that this queue followed. */
   totals(): Totals {
-    const counters = this.#counters.slice()
-    this.port?.count(counters)
-    const drops = { ...this.drops }
-    mergeRingDrops(drops, counters)
-    const latencies = this.#kickToDequeue.counts?.slice() ?? new Float64Array(LATENCY_BUCKETS)
-    return { counters, drops, held: this.held, latencies }
+    return this.tally.totals(this.port, this.held)
   }
 
   kick(): void {
-    this.#counters[KICKS]++
-    if (this.started && !this.#kicked) this.#kickedAt[0] = this.plane.scheduler.clock[0]
+    this.tally.kicks++
+    if (this.started && !this.#kicked) this.tally.latency.begin(this.plane.scheduler.clock)
     this.#kicked ||= this.started
     this.wake()
   }
@@ -117,8 +109,9 @@ export abstract class SourceRing implements Task, PortEvents {
     this.ready()
   }
 
-  protected ready(): void {
-    this.#stall.end()
+  /** There may be something to do. */
+  ready(): void {
+    this.#stall?.end()
     if (this.started) this.plane.scheduler.ready(this)
   }
 
@@ -135,7 +128,7 @@ export abstract class SourceRing implements Task, PortEvents {
     this.#kicked = false
     this.#spinning = false
     this.port?.suppress()
-    this.#stall.stop()
+    this.#stall?.stop()
   }
 
   /** Up to `max` packets into `core`, which is empty; result bits. */
@@ -143,7 +136,8 @@ export abstract class SourceRing implements Task, PortEvents {
     const { port } = this
     core.length = 0
     if (port === null) return STOPPED
-    if (this.#kicked) this.#answerKick()
+    if (this.#kicked) this.tally.latency.end(this.plane.scheduler.clock)
+    this.#kicked = false
     const { ids, at } = core
     const to = at === PRIVATE ? 0 : at
     // An empty ring is waited at, a little, while nobody else wants a visit: that leaves its lines to the guest.
@@ -152,28 +146,20 @@ export abstract class SourceRing implements Task, PortEvents {
     if (count === 0) return result
     if (at === PRIVATE) for (let i = 0; i < count; i++) ids[i] = port.exchange[i]
     core.length = count
-    this.options.onBurst?.(core)
+    this.#owner?.dequeued(core, this.#pair)
     this.#kicks.worked()
     this.#pollUntil = 0
     this.#spinning = false
     return result
   }
 
-  #answerKick(): void {
-    this.#kickToDequeue.recordSince(this.#kickedAt, 0, this.plane.scheduler.clock)
-    this.#kicked = false
-  }
-
   /** dequeue() gave nothing, with these result bits: how to wait for what comes. */
   protected nothing(result: number): Visit {
-    const { pool, scheduler } = this.plane
+    const { scheduler } = this.plane
     const { port } = this
     if (port === null) return LEAVE
     if (result & (CREDIT | NO_SLOT)) {
-      this.#counters[STALLS]++
-      if (result & CREDIT) pool.accounts.whenHalf(this.credit.account, this.#wake)
-      else pool.whenFreed(this.#wake)
-      this.#stall.begin(this.credit.account)
+      this.#waitForSlots(result)
       return LEAVE
     }
     if (result & MORE) {
@@ -193,5 +179,20 @@ export abstract class SourceRing implements Task, PortEvents {
     this.#pollUntil = 0
     this.#armed = true
     return port.arm() ? LATER : LEAVE
+  }
+
+  #waitForSlots(result: number): void {
+    const { pool, timers } = this.plane
+    this.tally.stalls++
+    this.#wake ??= () => this.ready()
+    if (result & CREDIT) pool.accounts.whenHalf(this.credit.account, this.#wake)
+    else pool.whenFreed(this.#wake)
+    this.#stall ??= new StallWatch(pool, stalled => this.#stalled(stalled), timers)
+    this.#stall.begin(this.credit.account)
+  }
+
+  #stalled(stalled: Stalled): void {
+    this.options.onStalled?.(stalled)
+    this.#owner?.stalled(stalled, this.#pair)
   }
 }

@@ -10,7 +10,7 @@ import { VhostError } from '../errors.js'
 import type { Packet } from '../packet.js'
 import { mergeDrops } from './counters.js'
 import { Delivery, type Target } from './delivery.js'
-import type { DataPlane, SourceOptions } from './plane.js'
+import type { DataPlane, SourceOptions, SourceOwner } from './plane.js'
 import type { Pool } from './pool.js'
 import { MAX_BURST } from './pool-arrays.js'
 import { LEAVE, MORE_NOW, type Visit } from './scheduler.js'
@@ -23,8 +23,8 @@ export class SourceQueue extends SourceRing {
   /** Rises when the first subscriber comes and when the last one leaves. */
   #epoch = 0
 
-  constructor(plane: DataPlane, options: SourceOptions = {}) {
-    super(plane, options)
+  constructor(plane: DataPlane, options: SourceOptions = {}, pair = 0, owner: SourceOwner | null = null) {
+    super(plane, options, pair, owner)
     this.#delivery = new Delivery(plane.pool, plane.turn, this.burst)
   }
 
@@ -46,20 +46,26 @@ export class SourceQueue extends SourceRing {
     this.credit.rest()
   }
 
-  /** Emits bursts to `target`, from a later turn on, until the returned function is called. */
-  addBursts(target: Target<Burst>): () => void {
+  /** Emits bursts to `target`, from a later turn on, until it is removed. */
+  addBursts(target: Target<Burst>): void {
     if (this.#closed) target.complete()
-    if (target.closed) return () => {}
+    if (target.closed) return
     this.#delivery.addBursts(target)
-    return this.#begin(target)
+    this.#begin()
   }
 
   /** The same packets, one by one. */
-  addPackets(target: Target<Packet>): () => void {
+  addPackets(target: Target<Packet>): void {
     if (this.#closed) target.complete()
-    if (target.closed) return () => {}
+    if (target.closed) return
     this.#delivery.addPackets(target)
-    return this.#begin(target)
+    this.#begin()
+  }
+
+  /** Emits nothing to it any more. */
+  remove(target: Target<Burst> | Target<Packet>): void {
+    this.#delivery.remove(target)
+    if (this.started && !this.#delivery.wanted) this.#end()
   }
 
   /** Plain call: up to `max` packets into `core`, which owns them then. */
@@ -86,7 +92,8 @@ export class SourceQueue extends SourceRing {
 
   override totals(): Totals {
     const totals = super.totals()
-    mergeDrops(totals.drops, { 'pipeline-error': this.#delivery.failed })
+    const { failed } = this.#delivery
+    if (failed > 0) mergeDrops(totals.drops, { 'pipeline-error': failed })
     return totals
   }
 
@@ -109,17 +116,12 @@ export class SourceQueue extends SourceRing {
     return MORE_NOW
   }
 
-  #begin(target: Target<Burst> | Target<Packet>): () => void {
-    if (!this.started) {
-      this.started = true
-      this.#epoch++
-      this.options.onStart?.()
-      this.ready()
-    }
-    return () => {
-      this.#delivery.remove(target)
-      if (this.started && !this.#delivery.wanted) this.#end()
-    }
+  #begin(): void {
+    if (this.started) return
+    this.started = true
+    this.#epoch++
+    this.options.onStart?.()
+    this.ready()
   }
 
   #end(): void {
@@ -131,7 +133,7 @@ export class SourceQueue extends SourceRing {
 
   #dropCarried(): void {
     const { length } = this.#delivery.core
-    if (length > 0) mergeDrops(this.drops, { gone: length })
+    if (length > 0) this.tally.drop('gone', length)
     this.#delivery.done(length)
   }
 }

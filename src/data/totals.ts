@@ -1,7 +1,7 @@
 // All that a queue has counted, in a form that can be added and subtracted: what is behind the statistics of queues,
 // devices and drivers, and of their changes. It knows no names for users (src/stats.ts).
-import { addCounters, type Counters, mergeDrops, newCounters } from './counters.js'
-import { LATENCY_BUCKETS } from './latency.js'
+import { addCounters, type Counters, mergeDrops, NO_COUNTERS, newCounters } from './counters.js'
+import { LATENCY_BUCKETS, NO_LATENCIES } from './latency.js'
 
 export interface Totals {
   readonly counters: Counters
@@ -18,31 +18,30 @@ export interface TotalsOfBoth {
   sinkTotals(): Totals
 }
 
-const noTotals = (): Totals => ({
-  counters: newCounters(),
-  drops: {},
-  held: 0,
-  latencies: new Float64Array(LATENCY_BUCKETS),
-})
-
 /** Before anything was counted. Shared, since a thousand devices have six of these each: nobody writes to it. */
-export const NO_TOTALS: Totals = noTotals()
+export const NO_TOTALS: Totals = { counters: NO_COUNTERS, drops: {}, held: 0, latencies: NO_LATENCIES }
 
 /** To be kept: the shared ones if nothing was counted so far. */
 export const kept = (totals: Totals): Totals =>
   totals.counters.some(count => count > 0) || Object.keys(totals.drops).length > 0 ? totals : NO_TOTALS
 
 /** What several queues counted. */
-export function sumTotals(all: Iterable<Totals>): Totals {
-  const sum = noTotals()
-  let held = 0
-  for (const { counters, drops, latencies, held: more } of all) {
+export function sumTotals(all: readonly Totals[]): Totals {
+  if (all.length === 1) return all[0]
+  const sum = {
+    counters: newCounters(),
+    drops: {},
+    held: 0,
+    latencies: new Float64Array(LATENCY_BUCKETS),
+  }
+  for (const { counters, drops, latencies, held } of all) {
     addCounters(sum.counters, counters)
     mergeDrops(sum.drops, drops)
-    for (let i = 0; i < latencies.length; i++) sum.latencies[i] += latencies[i]
-    held += more
+    if (latencies !== NO_LATENCIES)
+      for (let i = 0; i < latencies.length; i++) sum.latencies[i] += latencies[i]
+    sum.held += held
   }
-  return { ...sum, held }
+  return sum
 }
 
 /** What was counted between the two. */

@@ -59,11 +59,11 @@ class Handed implements Origin {
   readonly #connection: Connection
   #waiting: NodeJS.Immediate | undefined
 
-  constructor(connection: Connection, { onConnection }: OriginHandlers) {
+  constructor(connection: Connection, handlers: OriginHandlers) {
     this.#connection = connection
     this.#waiting = setImmediate(() => {
       this.#waiting = undefined
-      onConnection(connection)
+      handlers.onConnection(connection)
     })
   }
 
