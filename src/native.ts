@@ -118,7 +118,10 @@ interface AddonQueues {
   queueFault(handle: number): number
   /** The ring looks as if nobody had ever written it. */
   queueReadsZero(handle: number): boolean
-  /** What the handle's calls count, in native memory: pairs of words, by RING_COUNTERS in src/data/counters.ts. */
+  /**
+   * What the handle's calls count, in native memory, and those of the handles of the same block (src/data/queue-counters.ts):
+   * pairs of words, by RING_COUNTERS in src/data/counters.ts.
+   */
   queueCounters(handle: number): Uint32Array | undefined
   /** Once per env; undefined at a second call or when there is no room. */
   poolOpen(bytes: number): AddonPool | undefined

@@ -6,6 +6,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { RING_COUNTERS } from '../src/data/counters.js'
+import { QUEUES_A_BLOCK } from '../src/data/queue-counters.js'
 import { native } from '../src/native.js'
 import { reasons } from '../src/reasons.js'
 
@@ -294,4 +295,5 @@ test('counters of a ring have the same order on both sides', t => {
     .split(',')
     .map(entry => entry.trim().split(' ')[0])
   t.deepEqual(native.filter(Boolean), [...words, 'stat_count'])
+  t.regex(text('native/addon/queues.h'), new RegExp(`\\bkBlock = ${QUEUES_A_BLOCK};`))
 })

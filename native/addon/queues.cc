@@ -36,12 +36,14 @@ uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32
   } else {
     handle = static_cast<uint32_t>(queues_.size());
     queues_.emplace_back();
+    if (handle % kBlock == 0) blocks_.push_back(std::make_shared<CounterBlock>());
   }
   Queue& queue = queues_[handle];
   queue.ring = device->ring(index);
   queue.device = std::move(device);
   queue.account = account;
-  queue.counters = std::make_shared<Counters>();
+  queue.counters = &block(handle)->of[handle % kBlock];
+  *queue.counters = Counters();
   by_ring_.emplace(queue.ring, handle);
   return handle;
 }
@@ -127,7 +129,7 @@ napi_value dequeue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   return hot_result(env, dequeue_burst(*call.queue->ring, *call.table->pool, call.queue->account, call.count,
-                                       call.slots, call.queue->counters.get()));
+                                       call.slots, call.queue->counters));
 }
 
 napi_value enqueue(napi_env env, napi_callback_info info) {
@@ -135,7 +137,7 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   call.table->given(call.numbers[0]);
   return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count,
-                                       call.queue->counters.get()));
+                                       call.queue->counters));
 }
 
 // 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
@@ -159,7 +161,7 @@ napi_value linger(napi_env env, napi_callback_info info) {
   QueueTable& table = *call.table;
   table.lingered += rxvhost::linger(ring, *table.pool, table.recent_sinks());
   return hot_result(env, dequeue_burst(ring, *call.table->pool, call.queue->account, call.count, call.slots,
-                                       call.queue->counters.get()));
+                                       call.queue->counters));
 }
 
 // --- calls of set-up ---
@@ -211,11 +213,11 @@ Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());
 }
 
-// queueCounters(handle): what the handle's calls count, in the order of Stat
+// queueCounters(handle): what the calls of all handles of its block count, each in the order of Stat
 Napi::Value queue_counters(const Napi::CallbackInfo& info) {
-  QueueTable::Queue* queue = queue_arg(info);
-  if (queue == nullptr) return info.Env().Undefined();
-  return show_counters(info.Env(), queue->counters);
+  if (queue_arg(info) == nullptr) return info.Env().Undefined();
+  const auto& block = env_of(info.Env()).queues->block(Args(info).u32(0));
+  return show_counters(info.Env(), block, block->of.data(), block->of.size());
 }
 
 Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area area) {

@@ -27,11 +27,17 @@ class QueueTable {
     std::shared_ptr<Device> device;  // empty: the handle is closed
     Virtqueue* ring = nullptr;
     uint32_t account = 0;
-    std::shared_ptr<Counters> counters;  // shared with the array that shows them to JavaScript
+    Counters* counters = nullptr;  // of its block
     bool watching = false;
     uint32_t tag = 0;
     std::shared_ptr<const Fd> watched;  // the ring's kick fd, or a duplicate: a file is once in an epoll by
                                         // each of its numbers, and another handle may watch this ring too
+  };
+
+  /// Counters of so many handles in a row are shown to JavaScript as one array, which costs more than it shows.
+  static constexpr uint32_t kBlock = 16;
+  struct CounterBlock {
+    std::array<Counters, kBlock> of;
   };
 
   uint32_t open(std::shared_ptr<Device> device, uint32_t index, uint32_t account);
@@ -39,6 +45,8 @@ class QueueTable {
   Queue* find(uint32_t handle) {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;
   }
+  /// With the counters of the handle, which is open. Shared with the array that shows it.
+  const std::shared_ptr<CounterBlock>& block(uint32_t handle) const { return blocks_[handle / kBlock]; }
   /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
   Reason watch(Queue& queue, uint32_t tag);
   void unwatch(Queue& queue);
@@ -69,6 +77,7 @@ class QueueTable {
 
   AddonEnv& env_;
   std::vector<Queue> queues_;
+  std::vector<std::shared_ptr<CounterBlock>> blocks_;
   std::array<uint32_t, kRecent> recent_ = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};  // handles
   uint32_t last_ = 0;                                                                        // of recent_
   std::array<Virtqueue*, kRecent> sinks_{};

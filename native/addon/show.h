@@ -18,10 +18,11 @@ Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void*
       env, data, size, [](Napi::Env, void*, std::shared_ptr<Owner>* held) { delete held; }, share);
 }
 
-/// Counters in the order of Stat, each two words.
-inline Napi::Value show_counters(Napi::Env env, const std::shared_ptr<Counters>& counters) {
-  return Napi::Uint32Array::New(env, sizeof(Counters) / sizeof(uint32_t),
-                                show(env, counters, counters->at, sizeof(Counters)), 0);
+/// `count` blocks of counters, each in the order of Stat, and each counter two words.
+template <typename Owner>
+Napi::Value show_counters(Napi::Env env, const std::shared_ptr<Owner>& owner, Counters* first, size_t count = 1) {
+  const size_t bytes = count * sizeof(Counters);
+  return Napi::Uint32Array::New(env, bytes / sizeof(uint32_t), show(env, owner, first, bytes), 0);
 }
 
 }  // namespace rxvhost::addon

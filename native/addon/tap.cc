@@ -140,7 +140,8 @@ Napi::Value tap_counters(const Napi::CallbackInfo& info) {
   const Tap* tap = tap_arg(info, args);
   const bool to_host = args.boolean(1);
   if (tap == nullptr) return info.Env().Undefined();
-  return show_counters(info.Env(), to_host ? tap->to_host() : tap->from_host());
+  const auto& counters = to_host ? tap->to_host() : tap->from_host();
+  return show_counters(info.Env(), counters, counters.get());
 }
 
 }  // namespace

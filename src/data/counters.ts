@@ -63,9 +63,10 @@ export const NO_COUNTERS: Counters = newCounters()
 /** Where a counter is among COUNTERS. */
 export const counterAt = (name: Counter): number => COUNTERS.indexOf(name)
 
-/** Adds what a ring counted: each counter is 64 bits in two words, the lower one first. */
-export function addWords(sums: Counters, words: Uint32Array): void {
-  for (let i = 0; i < RING_COUNTERS.length; i++) sums[i] += words[2 * i + 1] * 2 ** 32 + words[2 * i]
+/** Adds what a ring counted, from word `at` on: each counter is 64 bits in two words, the lower one first. */
+export function addWords(sums: Counters, words: Uint32Array, at = 0): void {
+  for (let i = 0; i < RING_COUNTERS.length; i++)
+    sums[i] += words[at + 2 * i + 1] * 2 ** 32 + words[at + 2 * i]
 }
 
 export function addCounters(sums: Counters, more: Counters): void {

@@ -6,6 +6,7 @@ import { freeTag, type Tagged, tagFor } from '../wakeup.js'
 import { addWords, type Counters, counterAt, RING_COUNTERS } from './counters.js'
 import { dataPlane } from './env.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
+import { blockOf, placeInBlock } from './queue-counters.js'
 
 /** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
  * kicks every ring when it starts the device. */
@@ -23,7 +24,7 @@ export interface RingPortOptions {
   onFault: (reason: string) => void
 }
 
-const NO_COUNTERS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
+const NOTHING: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
 /** The lower word of this counter. */
 const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
@@ -33,8 +34,9 @@ export class RingPort implements QueuePort, Tagged {
   readonly #ring: number
   readonly #onFault: (reason: string) => void
   readonly #addon: Addon = native()
-  /** What this port's calls count: native memory, of a device that is gone all zeros. */
-  #counters = NO_COUNTERS
+  /** What this port's calls count: native memory, from this word on; all zeros while it is not open. */
+  #counters = NOTHING
+  #countersAt = 0
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null
@@ -74,7 +76,8 @@ export class RingPort implements QueuePort, Tagged {
     if (handle < 0) return // the device is gone: every call answers so
     this.#handle = handle
     this.#events = events
-    this.#counters = this.#addon.queueCounters(handle) as Uint32Array<ArrayBuffer>
+    this.#counters = blockOf(handle)
+    this.#countersAt = placeInBlock(handle)
     this.#tag = tagFor(this)
     this.#watch()
   }
@@ -87,6 +90,8 @@ export class RingPort implements QueuePort, Tagged {
     this.#polling = undefined
     this.#handle = -1
     this.#events = null
+    this.#counters = NOTHING
+    this.#countersAt = 0
   }
 
   dequeue(max: number, at: number): number {
@@ -122,11 +127,11 @@ export class RingPort implements QueuePort, Tagged {
   }
 
   count(sums: Counters): void {
-    addWords(sums, this.#counters)
+    addWords(sums, this.#counters, this.#countersAt)
   }
 
   get notifications(): number {
-    return this.#counters[NOTIFICATIONS]
+    return this.#counters[this.#countersAt + NOTIFICATIONS]
   }
 
   #heed(result: number): number {
