@@ -7,7 +7,8 @@ import { SourceGroup, type StallListener } from './data/source-group.js'
 import type { Stalled } from './data/stall-watch.js'
 import { NO_TOTALS, sumTotals, type Totals } from './data/totals.js'
 import type { SinkSettings, VhostDriverOptions } from './driver-options.js'
-import { type QueueLife, VhostQueue, VhostSink } from './queue.js'
+import { VhostQueue, VhostSink } from './queue.js'
+import type { QueueLife } from './queue-life.js'
 import type { QueueMaker, QueuePairs } from './queue-pairs.js'
 
 interface OwnSink {

@@ -10,7 +10,8 @@ import type { Stalled } from './data/stall-watch.js'
 import { kept, NO_TOTALS, sumTotals, type Totals, totalsSince } from './data/totals.js'
 import type { DeviceSession } from './device-session.js'
 import { VhostError } from './errors.js'
-import { type QueueLife, VhostQueue, VhostSink } from './queue.js'
+import { VhostQueue, VhostSink } from './queue.js'
+import type { QueueLife } from './queue-life.js'
 
 /** Who makes the queues of a driver's devices. */
 export interface QueueMaker {

@@ -1,11 +1,12 @@
 // The two ends of a queue pair as users see them: an Observable out of the guest, a sink into it, the plain burst
 // calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
 // VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
-import { Observable, type SchedulerLike, type Subscriber, takeUntil } from 'rxjs'
+import { Observable, type SchedulerLike, type Subscriber } from 'rxjs'
 import { adopt, BURST_PACKETS, type Burst, type HeldBurst, refillable, reopen } from './burst.js'
 import type { SinkQueue } from './data/sink.js'
 import type { SourceQueue } from './data/source.js'
 import type { Packet } from './packet.js'
+import { FREE, type QueueLife, whileIn } from './queue-life.js'
 import type { Overflow, PacketSink } from './sink.js'
 import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stats.js'
 import { QueueMeter, type StatsSample } from './stats-meter.js'
@@ -16,18 +17,6 @@ export type SinkEnd = Pick<
   SinkQueue,
   'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'
 >
-
-/** What a queue's subscriptions depend on, besides the queue. */
-export interface QueueLife {
-  /** A subscription begins. May throw, which the subscriber gets as an error. */
-  begin?(): void
-  /** One that began has ended. */
-  leave?(): void
-  /** Emits when subscriptions are to complete. */
-  readonly ended?: Observable<unknown>
-}
-
-const FREE: QueueLife = {}
 
 function subscribe<T extends Burst | Packet>(
   life: QueueLife,
@@ -45,9 +34,6 @@ function subscribe<T extends Burst | Packet>(
   }
 }
 
-const whileIn = <T>({ ended }: QueueLife, samples: Observable<T>): Observable<T> =>
-  ended ? samples.pipe(takeUntil(ended)) : samples
-
 /**
  * Packets out of the guest, as an Observable of bursts. Multicast: each burst goes to every subscriber. The first
  * subscription starts dequeuing, in a later turn; with none, packets stay in the guest's ring.
@@ -55,7 +41,7 @@ const whileIn = <T>({ ended }: QueueLife, samples: Observable<T>): Observable<T>
 export class VhostQueue extends Observable<Burst> {
   readonly #queue: SourceEnd
   readonly #life: QueueLife
-  readonly #meter: QueueMeter<SourceStats>
+  #meter: QueueMeter<SourceStats> | undefined
   #packets: Observable<Packet> | undefined
 
   /** @internal */
@@ -63,7 +49,6 @@ export class VhostQueue extends Observable<Burst> {
     super(subscriber => subscribe(life, queue, subscriber, target => queue.addBursts(target)))
     this.#queue = queue
     this.#life = life
-    this.#meter = new QueueMeter(queue, sourceStats)
   }
 
   /** The same packets, one by one. A burst per `next` is many times cheaper. */
@@ -104,7 +89,7 @@ export class VhostQueue extends Observable<Burst> {
 
   /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
   get stats(): SourceStats {
-    return this.#meter.now()
+    return this.#measured.now()
   }
 
   /**
@@ -119,12 +104,17 @@ export class VhostQueue extends Observable<Burst> {
    * @param scheduler For tests in virtual time; default rxjs' `asyncScheduler`.
    */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SourceStats>> {
-    return whileIn(this.#life, this.#meter.every(ms, scheduler))
+    return whileIn(this.#life, this.#measured.every(ms, scheduler))
   }
 
   /** `stats` of this queue begins at zero again. Others, also those of the same ring, do not. */
   resetStats(): void {
-    this.#meter.reset()
+    this.#measured.reset()
+  }
+
+  get #measured(): QueueMeter<SourceStats> {
+    this.#meter ??= new QueueMeter(this.#queue, sourceStats)
+    return this.#meter
   }
 }
 
@@ -132,13 +122,12 @@ export class VhostQueue extends Observable<Burst> {
 export class VhostSink implements PacketSink {
   readonly #queue: SinkEnd
   readonly #life: QueueLife
-  readonly #meter: QueueMeter<SinkStats>
+  #meter: QueueMeter<SinkStats> | undefined
 
   /** @internal */
   constructor(queue: SinkEnd, life: QueueLife = FREE) {
     this.#queue = queue
     this.#life = life
-    this.#meter = new QueueMeter(queue, sinkStats)
   }
 
   /**
@@ -180,16 +169,21 @@ export class VhostSink implements PacketSink {
 
   /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
   get stats(): SinkStats {
-    return this.#meter.now()
+    return this.#measured.now()
   }
 
   /** The same at every interval, as that of a {@link VhostQueue}. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SinkStats>> {
-    return whileIn(this.#life, this.#meter.every(ms, scheduler))
+    return whileIn(this.#life, this.#measured.every(ms, scheduler))
   }
 
   /** `stats` of this sink begins at zero again. */
   resetStats(): void {
-    this.#meter.reset()
+    this.#measured.reset()
+  }
+
+  get #measured(): QueueMeter<SinkStats> {
+    this.#meter ??= new QueueMeter(this.#queue, sinkStats)
+    return this.#meter
   }
 }

@@ -72,7 +72,8 @@ const edges: Record<string, string[]> = {
   capture: [...common, 'burst', 'packet', 'predicate', 'sink', 'data', 'operators/support', 'copy-bytes'],
   stats: ['data'],
   'stats-meter': ['data', 'stats'],
-  queue: [...common, 'data', 'burst', 'packet', 'sink', 'stats', 'stats-meter'],
+  'queue-life': [],
+  queue: [...common, 'queue-life', 'data', 'burst', 'packet', 'sink', 'stats', 'stats-meter'],
   'device-events': [...common, 'control', 'events'],
   'device-trace': [...common, 'control'],
   effects: ['control', 'native', 'reasons'],
@@ -92,7 +93,7 @@ const edges: Record<string, string[]> = {
     'native',
   ],
   'by-pair': [],
-  'queue-pairs': [...common, 'by-pair', 'data', 'queue', 'device-session', 'events'],
+  'queue-pairs': [...common, 'by-pair', 'data', 'queue', 'queue-life', 'device-session', 'events'],
   device: [
     ...common,
     ...['control', 'data', 'queue', 'queue-pairs', 'device-events', 'device-session', 'events'],
@@ -100,7 +101,7 @@ const edges: Record<string, string[]> = {
   ],
   'driver-options': [...common, 'control', 'data', 'sink', 'transport'],
   'driver-features': [...common, 'control'],
-  'driver-queues': [...common, 'by-pair', 'data', 'queue', 'queue-pairs', 'device-session', 'driver-options'],
+  'driver-queues': [...common, 'by-pair', 'data', 'queue', 'queue-life', 'queue-pairs', 'driver-options'],
   'driver-origins': [...common, 'native', 'transport', 'driver-options'],
   'driver-device': [
     'control',
@@ -113,7 +114,17 @@ const edges: Record<string, string[]> = {
   ],
   'late-subject': [],
   'driver-life': [
-    ...['abort', 'late-subject', 'transport', 'wakeup', 'events', 'queue', 'device', 'device-trace'],
+    ...[
+      'abort',
+      'late-subject',
+      'transport',
+      'wakeup',
+      'events',
+      'queue',
+      'queue-life',
+      'device',
+      'device-trace',
+    ],
     ...['driver-device', 'driver-features', 'driver-options', 'driver-origins', 'driver-queues'],
   ],
   driver: [
@@ -132,7 +143,16 @@ const edges: Record<string, string[]> = {
 
 /** Packages, and who may import them: rxjs stays out of control, transport and all that knows the addon. */
 const face = [
-  ...['stats-meter', 'queue', 'queue-pairs', 'device', 'driver', 'driver-device', 'driver-life'],
+  ...[
+    'stats-meter',
+    'queue',
+    'queue-life',
+    'queue-pairs',
+    'device',
+    'driver',
+    'driver-device',
+    'driver-life',
+  ],
   ...['events', 'index', 'late-subject'],
 ]
 const packages: Record<string, string[]> = {

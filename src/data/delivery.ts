@@ -1,9 +1,12 @@
 // Gives a burst to everyone who is subscribed to a queue, then gives back what nobody retained, and keeps what nobody
-// was given. The queue (source.ts) fills `core` and says when; here nothing is known of rings and credit.
+// was given. The queue (source.ts) fills the list of a visit and says when; here nothing is known of rings and credit.
+//
+// The list. A queue has one while it is visited, or while something is left in it. So a few lists go round among all
+//   queues, and are in the cache.
 //
 // After an interruption. A subscriber that ended inside its `next` counts as having got the whole burst, unless the
-//   operator that stopped half-way marked where (`cut`). What every one of them missed stays in `core`.
-import { type Burst, type BurstCore, borrow, endBorrow, packetFaults } from '../burst.js'
+//   operator that stopped half-way marked where (`cut`). What every one of them missed stays in the list.
+import { BURST_PACKETS, type Burst, type BurstCore, borrow, endBorrow, packetFaults } from '../burst.js'
 import { borrowPacket, endPacket, type Packet } from '../packet.js'
 import type { Pool } from './pool.js'
 import type { Turn } from './turn.js'
@@ -18,8 +21,8 @@ export interface Target<T> {
 const NOBODY: readonly never[] = []
 
 export class Delivery {
-  /** The burst in hand; between deliveries, what nobody was given of the last. */
-  readonly core: BurstCore
+  /** The burst in hand; between visits, what nobody was given of the last. */
+  #core: BurstCore | null = null
   /** Packets that operators threw at. */
   failed = 0
   /** Inside deliver(). */
@@ -30,9 +33,27 @@ export class Delivery {
   constructor(
     readonly pool: Pool,
     readonly turn: Turn,
-    size: number,
-  ) {
-    this.core = pool.cores.make(size)
+    readonly size: number,
+  ) {}
+
+  /** A visit begins: the list for its bursts, with what nobody was given of the last. */
+  begin(): BurstCore {
+    this.#core ??= this.pool.cores.take(this.size)
+    return this.#core
+  }
+
+  /** It is over. */
+  end(): void {
+    const core = this.#core
+    // One that is larger than those that go round would be made anew for each visit.
+    if (core === null || core.length > 0 || core.ids.length > BURST_PACKETS) return
+    this.#core = null
+    this.pool.cores.give(core)
+  }
+
+  /** Packets that nobody was given of the last burst. */
+  get carried(): number {
+    return this.#core?.length ?? 0
   }
 
   /** Is anyone subscribed? */
@@ -58,47 +79,57 @@ export class Delivery {
     for (const target of [...this.#bursts, ...this.#packets]) target.complete()
   }
 
-  deliver(): void {
-    const { core, turn } = this
+  /** Gives what is in the list of this visit. */
+  deliver(core: BurstCore): void {
+    const { turn } = this
     const faults = packetFaults.count
     let seen = 0
     this.busy = true
     turn.begin()
     try {
-      if (this.#bursts.length > 0) seen = this.#giveBurst()
-      if (this.#packets.length > 0) seen = Math.max(seen, this.#givePackets())
+      if (this.#bursts.length > 0) seen = this.#giveBurst(core)
+      if (this.#packets.length > 0) seen = Math.max(seen, this.#givePackets(core))
     } finally {
       turn.end()
       this.busy = false
       this.failed += core.failed + packetFaults.count - faults
       core.failed = 0
-      this.done(seen)
+      this.#done(core, seen)
     }
   }
 
+  /** Releases what nobody was given; how many packets that were. */
+  drop(): number {
+    const core = this.#core
+    if (core === null) return 0
+    const { length } = core
+    this.#done(core, length)
+    return length
+  }
+
   /** The first `count` packets in hand are done with. */
-  done(count: number): void {
-    const { core } = this
+  #done(core: BurstCore, count: number): void {
     const { ids, length } = core
     this.pool.releaseAll(ids, 0, count)
     if (count < length) ids.copyWithin(0, count, length)
     core.length = length - count
   }
 
-  /** Moves packets in hand, with their leases, to the empty `core`. */
+  /** Moves packets that nobody was given, with their leases, to the empty `core`. */
   moveTo(core: BurstCore, max: number): void {
-    const own = this.core
+    const own = this.#core
+    if (own === null) return
     const count = Math.min(own.length, max)
     for (let i = 0; i < count; i++) core.ids[i] = own.ids[i]
     core.length = count
     own.ids.copyWithin(0, count, own.length)
     own.length -= count
+    this.end()
   }
 
   // These two return the index of the first packet that none of their subscribers was given.
 
-  #giveBurst(): number {
-    const { core } = this
+  #giveBurst(core: BurstCore): number {
     const targets = this.#bursts
     const burst = borrow(core)
     let seen = 0
@@ -113,7 +144,7 @@ export class Delivery {
         seen = Math.max(seen, all ? core.length : core.cut)
         if (core.skipped.length === 0) continue
         // Another subscriber saw them, or will.
-        if (target.closed && targets.length === 1) seen = this.#putBack(seen)
+        if (target.closed && targets.length === 1) seen = putBack(core, seen)
         core.skipped.length = 0
       }
     } finally {
@@ -122,18 +153,8 @@ export class Delivery {
     return seen
   }
 
-  // Puts what was skipped behind what was seen, in order; how many were seen.
-  #putBack(seen: number): number {
-    const { core } = this
-    const again = core.ids.slice(0, core.length).filter((id, i) => i >= seen || core.skipped.includes(id))
-    const done = core.ids.slice(0, seen).filter(id => !core.skipped.includes(id))
-    core.ids.set(done)
-    core.ids.set(again, done.length)
-    return done.length
-  }
-
-  #givePackets(): number {
-    const { core, pool } = this
+  #givePackets(core: BurstCore): number {
+    const { pool } = this
     const targets = this.#packets
     let seen = 0
     for (; seen < core.length; seen++) {
@@ -149,4 +170,13 @@ export class Delivery {
     }
     return seen
   }
+}
+
+/** Puts what was skipped behind what was seen, in order; how many were seen. */
+function putBack(core: BurstCore, seen: number): number {
+  const again = core.ids.slice(0, core.length).filter((id, i) => i >= seen || core.skipped.includes(id))
+  const done = core.ids.slice(0, seen).filter(id => !core.skipped.includes(id))
+  core.ids.set(done)
+  core.ids.set(again, done.length)
+  return done.length
 }

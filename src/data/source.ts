@@ -43,6 +43,7 @@ export class SourceQueue extends SourceRing {
   rest(): void {
     if (this.started || this.port !== null || this.#closed || !this.credit.isOpen) return
     this.#dropCarried()
+    this.#delivery.end()
     this.credit.rest()
   }
 
@@ -76,7 +77,7 @@ export class SourceQueue extends SourceRing {
       })
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     const most = Math.min(max, core.ids.length, MAX_BURST)
-    if (this.#delivery.core.length > 0) this.#delivery.moveTo(core, most)
+    if (this.#delivery.carried > 0) this.#delivery.moveTo(core, most)
     else this.dequeue(core, most)
   }
 
@@ -87,7 +88,7 @@ export class SourceQueue extends SourceRing {
 
   /** Packets of an interrupted burst that nobody was given yet. */
   get unseen(): number {
-    return this.#delivery.busy ? 0 : this.#delivery.core.length
+    return this.#delivery.busy ? 0 : this.#delivery.carried
   }
 
   override totals(): Totals {
@@ -99,16 +100,21 @@ export class SourceQueue extends SourceRing {
 
   serve(): Visit {
     if (!this.started) return LEAVE
-    const epoch = this.#epoch
-    const { core } = this.#delivery
     this.look()
+    const visit = this.#visit(this.#delivery.begin())
+    this.#delivery.end()
+    return visit
+  }
+
+  #visit(core: BurstCore): Visit {
+    const epoch = this.#epoch
     do {
       if (core.length === 0) {
         const result = this.dequeue(core, Math.min(this.burst, this.deficit))
         if (core.length === 0) return this.nothing(result)
       }
       this.deficit -= core.length
-      this.#delivery.deliver()
+      this.#delivery.deliver(core)
       if (this.#closed) this.#dropCarried()
       // Who subscribed anew in the meantime starts in a later turn.
       if (this.#epoch !== epoch || !this.started) return LEAVE
@@ -132,8 +138,7 @@ export class SourceQueue extends SourceRing {
   }
 
   #dropCarried(): void {
-    const { length } = this.#delivery.core
+    const length = this.#delivery.drop()
     if (length > 0) this.tally.drop('gone', length)
-    this.#delivery.done(length)
   }
 }
