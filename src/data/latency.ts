@@ -95,7 +95,7 @@ export class LatencyHistogram {
   /** @internal */
   constructor(counts: Float64Array) {
     this.#counts = counts
-    this.count = counts.reduce((sum, count) => sum + count, 0)
+    this.count = counts === NO_LATENCIES ? 0 : counts.reduce((sum, count) => sum + count, 0)
     this.p50 = this.percentile(50)
     this.p99 = this.percentile(99)
     this.p999 = this.percentile(99.9)

@@ -46,6 +46,7 @@ export function sumTotals(all: readonly Totals[]): Totals {
 
 /** What was counted between the two. */
 export function totalsSince(before: Totals, now: Totals): Totals {
+  if (before === NO_TOTALS) return now
   const drops = { ...now.drops }
   for (const [reason, count] of Object.entries(before.drops)) drops[reason] -= count
   return {
