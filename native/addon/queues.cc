@@ -136,8 +136,8 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   call.table->given(call.numbers[0]);
-  return hot_result(env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count,
-                                       call.queue->counters));
+  return hot_result(
+      env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count, call.queue->counters));
 }
 
 // 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled

@@ -34,7 +34,8 @@ class QueueTable {
                                         // each of its numbers, and another handle may watch this ring too
   };
 
-  /// Counters of so many handles in a row are shown to JavaScript as one array, which costs more than it shows.
+  /// Counters of so many handles in a row are shown to JavaScript as one array, which costs more than it
+  /// shows.
   static constexpr uint32_t kBlock = 16;
   struct CounterBlock {
     std::array<Counters, kBlock> of;

@@ -20,7 +20,8 @@ Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void*
 
 /// `count` blocks of counters, each in the order of Stat, and each counter two words.
 template <typename Owner>
-Napi::Value show_counters(Napi::Env env, const std::shared_ptr<Owner>& owner, Counters* first, size_t count = 1) {
+Napi::Value show_counters(Napi::Env env, const std::shared_ptr<Owner>& owner, Counters* first,
+                          size_t count = 1) {
   const size_t bytes = count * sizeof(Counters);
   return Napi::Uint32Array::New(env, bytes / sizeof(uint32_t), show(env, owner, first, bytes), 0);
 }
