@@ -1,7 +1,7 @@
 // docs/capture.md: its example runs as printed, with two embedded guests, and leaves the file that the page promises.
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,6 +11,12 @@ import { GuestPort } from '../src/guest/index.js'
 import { interfacesOf, packetsOf } from './capture/blocks.js'
 
 const root = join(import.meta.dirname, '../..')
+/** SO_ACCEPTCON: a socket file is there from bind() on, and nobody can connect before listen(). */
+const LISTENS = '00010000'
+const listens = (path: string): boolean =>
+  readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .some(line => line.endsWith(` ${path}`) && line.split(' ')[3] === LISTENS)
 
 test('the example of docs/capture.md runs as printed', async t => {
   const [, code] = readFileSync(join(root, 'docs/capture.md'), 'utf8').match(/^```ts\n(import .*?)^```$/ms)!
@@ -32,7 +38,7 @@ test('the example of docs/capture.md runs as printed', async t => {
   createInterface(child.stdout).on('line', line => printed.push(line))
   createInterface(child.stderr).on('line', line => printed.push(line))
   const guests = ['a', 'b'].map(name => new GuestPort(join(folder, `${name}.sock`)))
-  while (!guests.every((_, n) => existsSync(join(folder, `${'ab'[n]}.sock`)))) {
+  while (!guests.every((_, n) => listens(join(folder, `${'ab'[n]}.sock`)))) {
     if (child.exitCode !== null) t.fail(printed.join('\n'))
     await new Promise(setImmediate)
   }
