@@ -85,7 +85,7 @@ export class DeviceSession implements ConnectionHandlers {
     this.#feed({ kind: 'message', message })
   }
 
-  /** The connection is over, or ends by this: at once, unless called from within one of the device's own events. */
+  /** The connection says that it is over, or somebody ends it: at once, unless from within the device's own events. */
   close(reason: string): void {
     this.#feed({ kind: 'hang-up', reason })
   }
@@ -114,13 +114,13 @@ export class DeviceSession implements ConnectionHandlers {
       if (input.kind === 'message') for (const fd of input.message.fds) native().closeFd(fd)
       return
     }
-    if (this.#running) {
-      this.#inputs.push(input)
-      return
-    }
+    // Something can be left behind a step that threw.
+    if (this.#running || this.#inputs.length > 0) this.#inputs.push(input)
+    if (this.#running) return
     this.#running = true
     try {
-      for (let next: Input | undefined = input; next; next = this.#inputs.shift()) this.#step(next)
+      let next: Input | undefined = this.#inputs.shift() ?? input
+      for (; next; next = this.#inputs.shift()) this.#step(next)
     } finally {
       this.#running = false
     }

@@ -53,7 +53,7 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
   }
 
   subscribe(subscriber: Subscriber<VhostDevice>): () => void {
-    this.begin()
+    this.use()
     if (this.#ended) subscriber.complete()
     this.#subscribers = this.#subscribers.concat(subscriber)
     for (const { face } of this.#devices) subscriber.next(face)
@@ -90,7 +90,7 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
   }
 
   /** One more user; the first one opens. */
-  begin(): void {
+  use(): void {
     if (this.#options.signal?.aborted) this.end()
     if (this.#users === 0 && !this.#ended) this.#open()
     this.#users++

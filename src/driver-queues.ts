@@ -62,7 +62,8 @@ export class DriverQueues implements QueueMaker, StallListener {
   }
 
   newSource(onStalled: StallListener): SourceGroup {
-    return new SourceGroup(dataPlane(), this.#options, onStalled)
+    const { poll, highWaterMark, highWaterBytes, burst } = this.#options
+    return new SourceGroup(dataPlane(), { poll, highWaterMark, highWaterBytes, burst }, onStalled)
   }
 
   newSink(): SinkGroup {

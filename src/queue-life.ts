@@ -5,7 +5,7 @@ import { type Observable, takeUntil } from 'rxjs'
 /** What a queue's subscriptions depend on, besides the queue. */
 export interface QueueLife {
   /** A subscription begins. May throw, which the subscriber gets as an error. */
-  begin?(): void
+  use?(): void
   /** One that began has ended. */
   leave?(): void
   /** Emits when subscriptions are to complete. */

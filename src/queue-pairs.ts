@@ -122,8 +122,10 @@ export class QueuePairs implements QueueLife, StallListener {
 
   /** The device is gone. */
   end(): void {
-    this.#ended?.next()
-    this.#ended?.complete()
+    // Made here for whom it is too late for: what is dropped below can have somebody subscribe anew.
+    this.#ended ??= new ReplaySubject(1)
+    this.#ended.next()
+    this.#ended.complete()
     if (this.#ownSource) this.#source?.close()
     else this.#source?.detach()
     for (const { group } of this.#sinks) {
@@ -150,10 +152,6 @@ export class QueuePairs implements QueueLife, StallListener {
   /** The device is gone. */
   get ended(): Observable<void> {
     this.#ended ??= new ReplaySubject(1)
-    if (this.#last) {
-      this.#ended.next()
-      this.#ended.complete()
-    }
     return this.#ended
   }
 

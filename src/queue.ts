@@ -24,7 +24,7 @@ function subscribe<T extends Burst | Packet>(
   subscriber: Subscriber<T>,
   add: (to: Subscriber<T>) => void,
 ): () => void {
-  life.begin?.()
+  life.use?.()
   const { ended } = life
   if (ended) subscriber.add(ended.subscribe(() => subscriber.complete()))
   add(subscriber)
@@ -156,7 +156,7 @@ export class VhostSink implements PacketSink {
   }
 
   use(): () => void {
-    this.#life.begin?.()
+    this.#life.use?.()
     const done = this.#queue.use()
     let used = true
     return () => {

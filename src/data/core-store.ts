@@ -32,6 +32,10 @@ export class Cores implements CoreStore {
 
   give(core: BurstCore): void {
     core.length = 0
+    // Marks of a burst that nobody asked about must not be another queue's.
+    core.cut = -1
+    core.failed = 0
+    if (core.skipped.length > 0) core.skipped.length = 0
     if (core.ids.length === BURST_PACKETS && this.#spares.length < MOST_SPARES) this.#spares.push(core)
   }
 

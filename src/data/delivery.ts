@@ -45,7 +45,7 @@ export class Delivery {
   /** It is over. */
   end(): void {
     const core = this.#core
-    // One that is larger than those that go round would be made anew for each visit.
+    // One that is larger than those that go round stays with its queue: it would be made anew for each visit.
     if (core === null || core.length > 0 || core.ids.length > BURST_PACKETS) return
     this.#core = null
     this.pool.cores.give(core)

@@ -177,7 +177,7 @@ export class Pool implements Slots {
         meta[at | REFERENCES] = references - 1
         continue
       }
-      if (references === 0 || slot >= small || meta[at | ACCOUNT] !== account) break
+      if (!references || slot >= small || meta[at | ACCOUNT] !== account) break
       meta[at | REFERENCES] = 0
       bytes = (bytes + meta[at | LENGTH]) | 0
       list[tail & mask] = slot

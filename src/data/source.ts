@@ -35,7 +35,10 @@ export class SourceQueue extends SourceRing {
     this.#closed = true
     this.#delivery.complete()
     this.stop()
-    if (!this.#delivery.busy) this.#dropCarried()
+    if (!this.#delivery.busy) {
+      this.#dropCarried()
+      this.#delivery.end()
+    }
     this.credit.close()
   }
 

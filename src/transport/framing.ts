@@ -36,8 +36,8 @@ export type CloseCode =
   | 'reply_backlog'
 
 /**
- * Where all readers have their bytes put that have nothing yet: a read fills it and is made a message at once. One that
- * must wait for the rest has room of its own.
+ * Where a reader that holds no bytes of a message reads into, whichever it is: mostly one read is all of a header, or of a
+ * body. Who must wait for the rest has room of its own.
  */
 const sharedRoom = new Uint8Array(MAX_BODY)
 const nothing = new Uint8Array()
