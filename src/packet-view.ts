@@ -13,7 +13,7 @@ import {
 
 // V8 knows a module's own constants, and loads and checks imported ones at each use.
 const SHIFT = SLOT_SHIFT
-const OFFSET = SLOT_OFFSET
+const OFFSET: 0 = SLOT_OFFSET
 const LENGTH = SLOT_LENGTH
 const REFERENCES = SLOT_REFERENCES
 
@@ -57,7 +57,7 @@ export abstract class PacketView {
       packet.#check()
       return packet.#meta[packet.#base + OFFSET]
     }
-    placeOf = (packet, offset, width) => packet.#at(offset, width)
+    placeOf = (packet, offset, width) => packet.place(offset, width)
     isOpenPacket = packet => packet.#base !== ENDED
     endPacket = packet => {
       packet.#base = ENDED
@@ -83,17 +83,17 @@ export abstract class PacketView {
 
   /** The byte at `offset`. */
   uint8(offset: number): number {
-    return this.#view.getUint8(this.#at(offset, 1))
+    return this.#view.getUint8(this.place(offset, 1))
   }
 
   /** The two bytes at `offset`, in network byte order: `uint16(12)` is the EtherType. */
   uint16(offset: number): number {
-    return this.#view.getUint16(this.#at(offset, 2))
+    return this.#view.getUint16(this.place(offset, 2))
   }
 
   /** The four bytes at `offset`, in network byte order. */
   uint32(offset: number): number {
-    return this.#view.getUint32(this.#at(offset, 4))
+    return this.#view.getUint32(this.place(offset, 4))
   }
 
   /** Copies the frame into `target` from `offset` on and returns its length; a `RangeError` where it has no room. */
@@ -132,16 +132,20 @@ export abstract class PacketView {
     return this.#meta[this.#base + SLOT_HEADER + word]
   }
 
-  // Short, so that V8 compiles a predicate of several reads into one piece: what it puts together is limited by bytecode, of
-  // which a literal has a third of what a name has. A slot's metadata begin at a multiple of SLOT_WORDS.
-  #at(offset: number, width: number): number {
+  // Short, so that V8 compiles a function of several reads and writes into one piece: what it puts together is limited by
+  // bytecode, of which a literal has a third of what a name has. A slot's metadata begin at a multiple of SLOT_WORDS.
+  /** Where in the pool these bytes are; throws if they are not in the frame, or the packet has ended. @internal */
+  protected place(offset: number, width: number): number {
     const meta = this.#meta
     const base = this.#base
-    const last = (meta[base | (1 satisfies typeof SLOT_LENGTH)] | 0) - width
-    const leases = meta[base | (3 satisfies typeof SLOT_REFERENCES)]
-    if (!leases || offset >>> 0 !== offset || offset > last) this.refuse(offset, width)
-    // In 32 bits, which no pool exceeds: a sum that might would be one of doubles.
-    return (meta[base | (0 satisfies typeof SLOT_OFFSET)] + offset) | 0
+    if (
+      !meta[base | (3 satisfies typeof SLOT_REFERENCES)] ||
+      offset >>> 0 !== offset ||
+      offset + width > meta[base | (1 satisfies typeof SLOT_LENGTH)]
+    )
+      this.refuse(offset, width)
+    // Its first word is OFFSET. In 32 bits, which no pool exceeds: a sum that might would be one of doubles.
+    return (meta[base] + offset) | 0
   }
 
   /** These bytes are not there, or the packet has ended. @internal */

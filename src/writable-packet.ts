@@ -4,7 +4,7 @@
 
 import { Packet, slotOf, slotsOf } from './packet.js'
 import { WritableHeader } from './packet-header.js'
-import { SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from './slots.js'
+import { SLOT_HEADER, SLOT_OFFSET, SLOT_SHIFT, type Slots } from './slots.js'
 
 /** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
 const NEEDS_CHECKSUM = 1
@@ -14,7 +14,14 @@ const NEEDS_CHECKSUM = 1
  * outside the frame, and growth beyond its slot, throw a `RangeError`.
  */
 export class WritablePacket extends Packet {
+  readonly #view: DataView
   #writable: WritableHeader | null = null
+
+  /** @internal */
+  constructor(slots: Slots, slot: number) {
+    super(slots, slot)
+    this.#view = slots.view
+  }
 
   /** The virtio-net header, to be written too. A checksum that the guest left to be done stays to be done. */
   override get header(): WritableHeader {
@@ -25,10 +32,11 @@ export class WritablePacket extends Packet {
   // By itself: what its functions close over would be made with each look at the header.
   #makeHeader(): WritableHeader {
     this.#writable = new WritableHeader(
-      word => this.#words[this.#base + SLOT_HEADER + word],
+      word => this.#word(SLOT_HEADER + word),
       (word, shift, mask, value) => {
-        const at = this.#base + SLOT_HEADER + word
-        this.#words[at] = (this.#words[at] & ~(mask << shift)) | ((value & mask) << shift)
+        const at = (slotOf(this) << SLOT_SHIFT) + SLOT_HEADER + word
+        const { meta } = slotsOf(this)
+        meta[at] = (meta[at] & ~(mask << shift)) | ((value & mask) << shift)
       },
     )
     return this.#writable
@@ -36,35 +44,27 @@ export class WritablePacket extends Packet {
 
   /** Writes the byte at `offset`. */
   setUint8(offset: number, value: number): void {
-    slotsOf(this).bytes[this.#at(offset, 1)] = value
+    this.#view.setUint8(this.place(offset, 1), value)
   }
 
   /** Writes two bytes at `offset`, in network byte order. */
   setUint16(offset: number, value: number): void {
-    const at = this.#at(offset, 2)
-    const { bytes } = slotsOf(this)
-    bytes[at] = value >>> 8
-    bytes[at + 1] = value
+    this.#view.setUint16(this.place(offset, 2), value)
   }
 
   /** Writes four bytes at `offset`, in network byte order. */
   setUint32(offset: number, value: number): void {
-    const at = this.#at(offset, 4)
-    const { bytes } = slotsOf(this)
-    bytes[at] = value >>> 24
-    bytes[at + 1] = value >>> 16
-    bytes[at + 2] = value >>> 8
-    bytes[at + 3] = value
+    this.#view.setUint32(this.place(offset, 4), value)
   }
 
   /** Writes these bytes over those from `offset` on. */
   set(bytes: Uint8Array, offset = 0): void {
-    slotsOf(this).bytes.set(bytes, this.#at(offset, bytes.length))
+    slotsOf(this).bytes.set(bytes, this.place(offset, bytes.length))
   }
 
   /** Puts `count` zero bytes before the frame, out of the slot's headroom: 128 bytes in all. */
   prepend(count: number): void {
-    const from = this.#words[this.#base + SLOT_OFFSET]
+    const from = this.#word(SLOT_OFFSET)
     this.#resize(from - count, this.length + count, count)
     slotsOf(this).bytes.fill(0, from - count, from)
     this.#moveHeader(count)
@@ -72,13 +72,13 @@ export class WritablePacket extends Packet {
 
   /** Cuts `count` bytes off the front. If a checksum was to be done in them, it no longer is. */
   trimFront(count: number): void {
-    this.#resize(this.#words[this.#base + SLOT_OFFSET] + count, this.length - count, count)
+    this.#resize(this.#word(SLOT_OFFSET) + count, this.length - count, count)
     this.#moveHeader(-count)
   }
 
   /** Puts `count` zero bytes behind the frame. */
   append(count: number): void {
-    const from = this.#words[this.#base + SLOT_OFFSET]
+    const from = this.#word(SLOT_OFFSET)
     const end = from + this.length
     this.#resize(from, end - from + count, count)
     slotsOf(this).bytes.fill(0, end, end + count)
@@ -86,23 +86,12 @@ export class WritablePacket extends Packet {
 
   /** Cuts the frame off behind `length` bytes. */
   truncate(length: number): void {
-    this.#resize(this.#words[this.#base + SLOT_OFFSET], length, this.length - length)
+    this.#resize(this.#word(SLOT_OFFSET), length, this.length - length)
   }
 
-  get #words(): Uint32Array {
-    return slotsOf(this).meta
-  }
-
-  get #base(): number {
-    return slotOf(this) * SLOT_WORDS
-  }
-
-  #at(offset: number, width: number): number {
-    const { meta } = slotsOf(this)
-    const base = this.#base
-    if ((offset | 0) !== offset || offset < 0 || offset + width > meta[base + SLOT_LENGTH])
-      throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${meta[base + SLOT_LENGTH]}`)
-    return meta[base + SLOT_OFFSET] + offset
+  /** A word of the slot's metadata. */
+  #word(word: number): number {
+    return slotsOf(this).meta[(slotOf(this) << SLOT_SHIFT) + word]
   }
 
   // `count`: by how much, to be a number of bytes.
