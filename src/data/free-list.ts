@@ -46,19 +46,19 @@ export class FreeList {
 
   /** Slots that are leased. */
   get out(): number {
-    return this.cursors[GROWN + this.large] - this.#free
+    return this.cursors[GROWN + this.large] - this.#free()
   }
 
   /** Slots that are left for who may use `own` of those that are reserved. */
   left(own: number): number {
     const { cursors, large } = this
-    return this.#free + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
+    return this.#free() + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
   }
 
   /** Takes the oldest free slot. The caller has asked `left`. */
   take(): number {
     const { cursors } = this
-    if (this.#listed === 0) {
+    if (this.#listed() === 0) {
       if (cursors[PARKED_COUNT + this.large] > 0) return this.#unpark()
       this.#grow()
     }
@@ -73,7 +73,7 @@ export class FreeList {
   /** Parks the oldest slots of a list that has become longer than a slab. */
   trim(): void {
     const { cursors, meta, large } = this
-    for (let more = this.#listed - this.#slab; more > 0; more--) {
+    for (let more = this.#listed() - this.#slab; more > 0; more--) {
       const slot = this.list[cursors[this.#head]++ & this.#mask]
       meta[(slot << SLOT_SHIFT) + SLOT_OFFSET] = cursors[PARKED + large]
       cursors[PARKED + large] = slot + 1
@@ -92,8 +92,8 @@ export class FreeList {
     return offset >= begin && length >= 0 && offset + length <= begin + this.#slotBytes
   }
 
-  get #free(): number {
-    return this.#listed + this.cursors[PARKED_COUNT + this.large]
+  #free(): number {
+    return this.#listed() + this.cursors[PARKED_COUNT + this.large]
   }
 
   #unpark(): number {
@@ -104,7 +104,7 @@ export class FreeList {
     return slot
   }
 
-  get #listed(): number {
+  #listed(): number {
     return (this.cursors[this.#tail] - this.cursors[this.#head]) >>> 0
   }
 

@@ -117,23 +117,23 @@ export class ArpHeader extends HeaderView {
   }
   /** Undefined where it is not about Ethernet and IPv4, as are the other addresses. */
   get senderHardwareAddress(): number | undefined {
-    return this.#isEthernet ? six(this.layout.packet, this.layout.arp + 8) : undefined
+    return this.#isEthernet() ? six(this.layout.packet, this.layout.arp + 8) : undefined
   }
   /** The sender's IPv4 address. */
   get senderProtocolAddress(): number | undefined {
-    return this.#isEthernet ? this.layout.packet.uint32(this.layout.arp + 14) : undefined
+    return this.#isEthernet() ? this.layout.packet.uint32(this.layout.arp + 14) : undefined
   }
   /** The target's Ethernet address; zero in a request. */
   get targetHardwareAddress(): number | undefined {
-    return this.#isEthernet ? six(this.layout.packet, this.layout.arp + 18) : undefined
+    return this.#isEthernet() ? six(this.layout.packet, this.layout.arp + 18) : undefined
   }
   /** The target's IPv4 address. */
   get targetProtocolAddress(): number | undefined {
-    return this.#isEthernet ? this.layout.packet.uint32(this.layout.arp + 24) : undefined
+    return this.#isEthernet() ? this.layout.packet.uint32(this.layout.arp + 24) : undefined
   }
 
   /** Ethernet and IPv4, by types and lengths. */
-  get #isEthernet(): boolean {
+  #isEthernet(): boolean {
     const { packet, arp } = this.layout
     return packet.uint32(arp) === 0x00010800 && packet.uint16(arp + 4) === 0x0604
   }

@@ -48,22 +48,22 @@ export class FlowKey {
 
   /** As `EtherType`; 0 where there is no Ethernet header. */
   get etherType(): number {
-    const family = this.#family
+    const family = this.#family()
     if (family === FAMILY_IPV4) return EtherType.IPV4
     return family === FAMILY_IPV6 ? EtherType.IPV6 : this.#words[KEY_KIND] & 0xffff
   }
   /** As `IpProtocol`; `undefined` for what is not IP. */
   get protocol(): number | undefined {
-    const isIp = this.#family === FAMILY_IPV4 || this.#family === FAMILY_IPV6
+    const isIp = this.#family() === FAMILY_IPV4 || this.#family() === FAMILY_IPV6
     return isIp ? this.#words[KEY_KIND] & 0xff : undefined
   }
   /** `192.0.2.1`, `2001:db8::1`, or, of what is not IP, `02:00:00:00:00:01`. */
   get source(): string {
-    return addressAt(this.#words, this.#source, this.#family)
+    return addressAt(this.#words, this.#source, this.#family())
   }
   /** As `source`. */
   get destination(): string {
-    return addressAt(this.#words, 1 - this.#source, this.#family)
+    return addressAt(this.#words, 1 - this.#source, this.#family())
   }
   /** Of an echo, both are its identifier. `undefined` where there are none, as in fragments. */
   get sourcePort(): number | undefined {
@@ -94,7 +94,7 @@ export class FlowKey {
 
   /** `tcp 10.0.0.1:1024 > 10.0.0.2:80`. */
   toString(): string {
-    const v6 = this.#family === FAMILY_IPV6
+    const v6 = this.#family() === FAMILY_IPV6
     const end = (address: string, port: number | undefined): string =>
       port === undefined ? address : v6 ? `[${address}]:${port}` : `${address}:${port}`
     const ends = `${end(this.source, this.sourcePort)} > ${end(this.destination, this.destinationPort)}`
@@ -112,7 +112,7 @@ export class FlowKey {
     return this.toString()
   }
 
-  get #family(): number {
+  #family(): number {
     return this.#words[KEY_KIND] >>> FAMILY_SHIFT
   }
 

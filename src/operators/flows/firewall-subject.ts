@@ -101,11 +101,11 @@ export class Subject {
     const { ethernet, ip4, ip6, type } = this.#layout
     if (ethernet < 0 || TAGS.includes(type)) return true
     if (ip4 < 0 && ip6 < 0) return type === EtherType.IPV4 || type === EtherType.IPV6
-    if (this.isLaterPiece) return this.#overwritesTcp
-    return this.#upperIsMalformed
+    if (this.isLaterPiece) return this.#overwritesTcp()
+    return this.#upperIsMalformed()
   }
 
-  get #upperIsMalformed(): boolean {
+  #upperIsMalformed(): boolean {
     const { protocol, tcp, udp, icmp, icmp6 } = this.#layout
     switch (protocol) {
       // Extension headers that do not end.
@@ -125,7 +125,7 @@ export class Subject {
   }
 
   // RFC 3128: put together behind a harmless first piece it has other control bits.
-  get #overwritesTcp(): boolean {
+  #overwritesTcp(): boolean {
     const { ip4, view, start } = this.#layout
     return (
       ip4 >= 0 &&
