@@ -2,7 +2,7 @@
 // the installed one and, on Debian 12, that of its backports, unpacked beside it: they send different sequences.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { cache, fetchDownloads, type GuestImage } from './guest-image.js'
 import { GuestShell } from './guest-shell.js'
 import { needProgram, Program } from './program.js'
@@ -114,11 +114,9 @@ export function qemuArguments(options: GuestOptions, shell: string): string[] {
 
 const nameOf = ({ name, number }: GuestOptions): string => name ?? String(number)
 const monitorPath = (options: GuestOptions): string => join(options.folder, `qmp-${nameOf(options)}.sock`)
-/** A file goes with its QEMU: it is unlinked once it is open. */
+/** Given a folder, QEMU makes a file there and unlinks it once it is open. One that is named would stay. */
 const memoryBackend = (options: GuestOptions): string =>
-  options.memory === 'file'
-    ? `memory-backend-file,mem-path=/dev/shm/${basename(options.folder)}-${nameOf(options)},discard-data=on`
-    : 'memory-backend-memfd'
+  options.memory === 'file' ? 'memory-backend-file,mem-path=/dev/shm' : 'memory-backend-memfd'
 
 export class Guest {
   readonly address: string
