@@ -1,12 +1,12 @@
 // The cost of the JavaScript half per packet, on rings in memory: no guest, and no addon but for the rows of bpf. `node dist/bench/face.js`
 import { merge, mergeMap, type Observable } from 'rxjs'
 import { bpf } from '../src/bpf/index.js'
-import { Pool } from '../src/data/pool.js'
-import { plainPoolArrays } from '../src/data/pool-arrays.js'
-import { Scheduler } from '../src/data/scheduler.js'
-import { SinkQueue } from '../src/data/sink.js'
-import { SourceQueue } from '../src/data/source.js'
-import { Turn } from '../src/data/turn.js'
+import { plainPoolArrays } from '../src/data/pool/arrays.js'
+import { Pool } from '../src/data/pool/pool.js'
+import { SinkQueue } from '../src/data/sink/sink.js'
+import { SourceQueue } from '../src/data/source/source.js'
+import { Scheduler } from '../src/data/turn/scheduler.js'
+import { Turn } from '../src/data/turn/turn.js'
 import { HeaderReader, HeaderWriter } from '../src/headers/index.js'
 import {
   detach,
@@ -35,7 +35,7 @@ import {
   sample,
   tapPackets,
 } from '../src/operators/index.js'
-import { VhostQueue, VhostSink } from '../src/queue.js'
+import { VhostQueue, VhostSink } from '../src/queue/queue.js'
 import { FakePort } from '../src/testing/fake-port.js'
 import { tcp } from '../src/testing/packets.js'
 

@@ -108,15 +108,18 @@ function compile() {
     hashOf([...sources, 'tsconfig.json']),
     'dist/.tsbuildinfo',
     'compiling TypeScript (tsc -b)',
-    () => mustRun(bin('tsc'), ['-b']),
+    () => {
+      mustRun(bin('tsc'), ['-b'])
+      removeStale()
+    },
   )
 }
 
-/** What was compiled of a source that is gone must not be published. */
+/** Outputs of sources that were moved or removed: their tests would still run, and their modules be published. */
 function removeStale() {
-  const stale = filesUnder('dist/src').filter(file => {
+  const stale = filesUnder('dist').filter(file => {
     const source = file.replace(/^dist\//, '').replace(/(\.d)?\.(c?)[jt]s(\.map)?$/, '.$2ts')
-    return !existsSync(join(root, source))
+    return source.endsWith('ts') && !existsSync(join(root, source))
   })
   for (const file of stale) rmSync(join(root, file))
 }
@@ -199,7 +202,6 @@ const tasks = {
   /** What npm runs before it packs: everything that goes into the package is built. */
   prepack() {
     build()
-    removeStale()
     mustRun(process.execPath, ['scripts/prebuilds.mjs'])
   },
   /** The package as it is published: rx-vhost-<version>.tgz. */

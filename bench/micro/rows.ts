@@ -1,8 +1,9 @@
 // Which pipelines are measured, and how much of JavaScript's heap each may take in bursts: what is shared by the packets of a
 // burst, and what this file gives a reason for.
-import type { Burst } from '../../src/burst.js'
+
 import { processPackets } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import type { ComplianceRow } from '../../src/testing/index.js'
 import { allRows } from '../../test/operators/rows.js'
 

@@ -4,7 +4,7 @@
 //   npm run bench [-- --quick | --full] [--job=a,b] [--form=a,b] [--size=64,1518] [--pairs=7] [--ms=1000]
 //                 [--ring=256] [--mergeable=yes|no] [--burst=64] [--name=throughput]
 import { parseArgs } from 'node:util'
-import { BURST_PACKETS } from '../../src/burst.js'
+import { BURST_PACKETS } from '../../src/packet/burst.js'
 import { dpdkVersion, MissingError } from '../support/c-program.js'
 import { runMain } from '../support/main.js'
 import { type Axes, memoryKind, Rig } from '../support/rig.js'

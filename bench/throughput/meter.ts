@@ -1,8 +1,8 @@
 // What the back end under test has done so far: the counters of its queues, and what the event loop and the collector
 // did meanwhile.
 import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { native } from '../../src/addon/native.js'
 import { dataPlane } from '../../src/data/env.js'
-import { native } from '../../src/native.js'
 import type { Ports } from './work-calls.js'
 
 /** The same words as the reference back end's. */

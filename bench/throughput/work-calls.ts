@@ -1,6 +1,6 @@
 // The jobs written with plain burst calls, as a DPDK application would: a loop that works for as long as the library's
 // own scheduler would in a turn, and then lets the event loop have its turn.
-import { TURN_MS } from '../../src/data/scheduler.js'
+import { TURN_MS } from '../../src/data/turn/scheduler.js'
 import type { HeldBurst, VhostQueue, VhostSink } from '../../src/index.js'
 import type { FrameCheck } from './frames.js'
 import type { Job } from './jobs.js'

@@ -1,4 +1,4 @@
-// The functions of src/guest/native-guest.ts. A burst's result is a count in bits 0-15 with the bits below,
+// The functions of src/addon/guest.ts. A burst's result is a count in bits 0-15 with the bits below,
 // or a negative errno.
 #include "addon/guest.h"
 

@@ -234,7 +234,7 @@ Napi::Value lingered(const Napi::CallbackInfo& info) {
   return number(info, env.queues ? static_cast<double>(env.queues->lingered.count()) : 0);
 }
 
-// poolOpen(bytes): the arrays of src/data/pool.ts. One pool per env: a second call gives undefined.
+// poolOpen(bytes): the arrays of src/data/pool/pool.ts. One pool per env: a second call gives undefined.
 Napi::Value pool_open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   AddonEnv& own = env_of(env);

@@ -1,7 +1,7 @@
 // fds for tests that play a hostile front end, which Node has no call for: a memory file that nobody has
 // mapped on this side, an eventfd with any count, a timerfd, any fd of the process under a token, and the one
 // flag that a peer can change behind our back. Nothing in src/ but the guest's types knows these functions;
-// see src/guest/native-guest.ts.
+// see src/addon/guest.ts.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>

@@ -1,7 +1,7 @@
 // The wake-ups of one env: kicks of rings and readiness of sockets become calls of one JavaScript function,
 // on the env's own thread. One epoll holds all watched fds and is itself nested in one uv_poll on the env's
 // loop, so that a ring costs libuv nothing and a turn of the loop is one call into JavaScript, however many
-// fds are ready. Knows no ring and no message: only tags, which src/wakeup.ts hands out.
+// fds are ready. Knows no ring and no message: only tags, which src/addon/wakeup.ts hands out.
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,5 @@
 // Our core behind bench/back_end.h, by its public calls: what addon/ makes of the control plane's effects and
-// of the burst calls. A release is JavaScript's (src/data/pool.ts), so here it is never measured.
+// of the burst calls. A release is JavaScript's (src/data/pool/pool.ts), so here it is never measured.
 #include <fcntl.h>
 
 #include <vector>

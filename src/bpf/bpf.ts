@@ -1,11 +1,12 @@
 // `bpf`: filter expressions, compiled and run by libpcap (native/core/bpf). What it makes is a predicate like any other
 // for who takes one packet, and judges a burst by one native call for the operators that ask (predicate.ts). It knows no
 // queue and no operator.
-import type { BurstCore } from '../burst-core.js'
+
+import { type Addon, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { type Addon, native } from '../native.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { JUDGE, type PacketPredicate } from '../predicate.js'
+import type { BurstCore } from '../packet/burst-core.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { JUDGE, type PacketPredicate } from '../packet/predicate.js'
 
 /** A compiled filter expression: a predicate for packets, and for frames of your own. */
 export interface BpfFilter extends PacketPredicate {

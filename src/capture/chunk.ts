@@ -1,8 +1,8 @@
 // Packets as Enhanced Packet Blocks (draft-ietf-opsawg-pcapng §4.3), built one behind the other in memory that is used
 // again and again: what goes to the file in one write. Nothing is made per packet. It knows no file and no interface's name.
 import { endianness } from 'node:os'
-import { copyBytes } from '../copy-bytes.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT, type Slots } from '../packet.js'
+import { copyBytes } from '../packet/copy-bytes.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT, type Slots } from '../packet/packet.js'
 import { ENHANCED_PACKET, EPB_FLAGS, type Timestamp } from './pcapng.js'
 
 /** Large enough that a write's own cost is nothing beside its bytes', small enough to stay in the second-level cache. */

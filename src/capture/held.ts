@@ -1,6 +1,6 @@
 // Packets that wait for room in a capture that blocks, with their leases: charged to their queue, whose credit so runs out.
 // First in, first out, a list for each burst that did not fit. It knows no file.
-import type { Slots } from '../packet.js'
+import type { Slots } from '../packet/packet.js'
 import type { Timestamp } from './pcapng.js'
 
 export interface HeldPackets<Port> {

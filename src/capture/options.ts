@@ -1,8 +1,8 @@
 // What a capture can be told, and what it tells.
 import type { Writable } from 'node:stream'
 import { VhostError } from '../errors.js'
-import type { PacketPredicate } from '../predicate.js'
-import type { Overflow } from '../sink.js'
+import type { PacketPredicate } from '../packet/predicate.js'
+import type { Overflow } from '../packet/sink.js'
 import type { Direction } from './chunk.js'
 
 /** When a capture begins a new file; whichever comes first. */

@@ -1,8 +1,8 @@
 // From packets to chunks that wait to be written: which file a packet goes to (rotation), what its blocks stand between
 // (headers, statistics), and what happens when no chunk is free (overflow). Copies are made at once, so that no lease is
 // kept, unless it blocks. The writer (writer.ts) says when a capture begins and ends.
-import { SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../packet.js'
-import type { Overflow } from '../sink.js'
+import { SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../packet/packet.js'
+import type { Overflow } from '../packet/sink.js'
 import { blockBytes, type Chunk } from './chunk.js'
 import { type CaptureClock, secondsBetween } from './clock.js'
 import { Held } from './held.js'

@@ -1,14 +1,14 @@
 // A capture as a ring: what stands in the file is what a guest has sent. A queue (data/source.ts) on it has leases, credit
 // and backpressure like any other. It says when a packet is due; it knows no rxjs.
 
-import { copyBytes } from '../copy-bytes.js'
-import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters.js'
-import { nodeTimers } from '../data/kick-guard.js'
+import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters/counters.js'
 import type { DataPlane } from '../data/plane.js'
-import { HEADROOM, LARGE_SLOT } from '../data/pool-arrays.js'
-import { CREDIT, MORE, NO_SLOT as NO_SLOT_BIT, type PortEvents, type QueuePort } from '../data/port.js'
+import { HEADROOM, LARGE_SLOT } from '../data/pool/arrays.js'
+import { nodeTimers } from '../data/ring/kick-guard.js'
+import { CREDIT, MORE, NO_SLOT as NO_SLOT_BIT, type PortEvents, type QueuePort } from '../data/ring/port.js'
 import { VhostError } from '../errors.js'
-import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
+import { copyBytes } from '../packet/copy-bytes.js'
+import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 import type { Input } from './input.js'
 import { CaptureReader, END, FRAME, SKIPPED, WAIT } from './reader.js'
 

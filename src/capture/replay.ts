@@ -1,13 +1,13 @@
 // `replay`: a capture as a source of packets. A queue like a guest's, on a ring that is a file (replay-port.ts). Replay is an
 // Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
 import { Observable, type Subscriber } from 'rxjs'
-import type { Burst } from '../burst.js'
-import type { Target } from '../data/delivery.js'
 import { dataPlane } from '../data/env.js'
 import type { DataPlane } from '../data/plane.js'
-import { SourceQueue } from '../data/source.js'
+import type { Target } from '../data/source/delivery.js'
+import { SourceQueue } from '../data/source/source.js'
 import { VhostError } from '../errors.js'
-import type { Packet } from '../packet.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
 import { FileInput, type Input, MemoryInput } from './input.js'
 import { ReplayPort } from './replay-port.js'
 

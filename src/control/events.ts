@@ -1,4 +1,4 @@
-// What a session tells about its device. The types only; src/device.ts turns them into the public DeviceEvent.
+// What a session tells about its device. The types only; src/device/device.ts turns them into the public DeviceEvent.
 
 /** A region of a guest's memory, as the front end shared it. */
 export interface MemoryRegion {

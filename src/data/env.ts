@@ -1,12 +1,13 @@
 // What all queues of this env share, made at first use: the pool, the scheduler, the turn. One pool per env, since a
 // slot has one owner thread; other threads get copies.
+
+import { native } from '../addon/native.js'
+import { openTurns } from '../addon/wakeup.js'
 import { VhostError } from '../errors.js'
-import { native } from '../native.js'
-import { openTurns } from '../wakeup.js'
 import type { DataPlane } from './plane.js'
-import { Pool } from './pool.js'
-import { Scheduler } from './scheduler.js'
-import { Turn } from './turn.js'
+import { Pool } from './pool/pool.js'
+import { Scheduler } from './turn/scheduler.js'
+import { Turn } from './turn/turn.js'
 
 /** Address space of the pool; memory is used as packets are in flight. Room for 16,000 frames of the usual MTU. */
 export const POOL_BYTES = 64 << 20

@@ -1,10 +1,10 @@
 // What all queues of an env share, and what a source can be told.
-import type { BurstCore } from '../burst.js'
-import type { Timers } from './kick-guard.js'
-import type { Pool } from './pool.js'
-import type { Scheduler } from './scheduler.js'
-import type { Stalled } from './stall-watch.js'
-import type { Turn } from './turn.js'
+import type { BurstCore } from '../packet/burst.js'
+import type { Pool } from './pool/pool.js'
+import type { Timers } from './ring/kick-guard.js'
+import type { Stalled } from './source/stall-watch.js'
+import type { Scheduler } from './turn/scheduler.js'
+import type { Turn } from './turn/turn.js'
 
 export interface DataPlane {
   /** Where packets live. */

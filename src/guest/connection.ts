@@ -1,9 +1,10 @@
 // A front end's connection to a back end: sends requests with fds over a Unix socket, matches replies to them in
 // order. Between native sockets and life.ts. Knows framing (vhost-user, "Header"); what a request means is its
 // caller's business.
+
+import { errnoName, FDS_EXHAUSTED, native } from '../addon/native.js'
+import { hold, letGo, type Watch, watch } from '../addon/wakeup.js'
 import { VhostError } from '../errors.js'
-import { errnoName, FDS_EXHAUSTED, native } from '../native.js'
-import { hold, letGo, type Watch, watch } from '../wakeup.js'
 import { HEADER_BYTES, message, NEED_REPLY, nameOf, nothing, REPLY, VERSION } from './wire.js'
 
 const EAGAIN = -11

@@ -1,7 +1,8 @@
 // The dirty log of a guest's memory, from the front end's side: a file with a bit a page, which the back end sets as it
 // writes (vhost-user, "Migration"). Between life.ts and the messages of session.ts; knows no ring.
+
+import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { errnoName, native } from '../native.js'
 import type { Connection } from './connection.js'
 import { type Agreement, type SharedMemory, startLog } from './session.js'
 import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'

@@ -1,7 +1,7 @@
 // GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
 // what any VM does, a Unix socket and the memory, so it drives any back end. The face: it makes the memory with its
 // pairs (pair.ts), whose rings native/guest works on, and frees them; what happens in between is life.ts.
-import { native } from '../native.js'
+import { native } from '../addon/native.js'
 import { takeDirtyPages } from './dirty-log.js'
 import { type ConnectOptions, GuestLife, type State } from './life.js'
 import { type GuestOptions, type ResolvedOptions, resolveOptions } from './options.js'

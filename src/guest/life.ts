@@ -2,8 +2,8 @@
 // lost. Between guest.ts, which is the face and owns the memory, and the messages (session.ts). Knows no frame; what
 // its pairs do once their rings run is theirs (pair.ts).
 import { onAbort } from '../abort.js'
+import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { errnoName, native } from '../native.js'
 import { Connection } from './connection.js'
 import { startDirtyLog } from './dirty-log.js'
 import { FrontEndListener } from './listener.js'

@@ -1,9 +1,9 @@
 // A front end that listens: its socket, and whoever connects to it, one at a time, as QEMU and virtio-user do it. A back
 // end that comes while another is served waits in the socket's backlog. Knows no message.
 import { abortable } from '../abort.js'
+import { errnoName, native } from '../addon/native.js'
+import { hold, letGo, type Watch, watch } from '../addon/wakeup.js'
 import { VhostError } from '../errors.js'
-import { errnoName, native } from '../native.js'
-import { hold, letGo, type Watch, watch } from '../wakeup.js'
 import { Connection } from './connection.js'
 
 const BACKLOG = 1

@@ -1,9 +1,9 @@
 // One queue pair of a guest: frames into its ring from guest and out of its ring to guest. Joins the two halves (sender.ts,
 // receiver.ts); knows no message.
 import type { Observable } from 'rxjs'
-import { native } from '../native.js'
-import { type Watch, watch } from '../wakeup.js'
-import { type GuestStatName, STATS } from './native-guest.js'
+import { type GuestStatName, STATS } from '../addon/guest.js'
+import { native } from '../addon/native.js'
+import { type Watch, watch } from '../addon/wakeup.js'
 import type { ResolvedOptions } from './options.js'
 import { type ReceivedFrame, Receiver, type Report } from './receiver.js'
 import { type GenerateOptions, Sender } from './sender.js'

@@ -3,9 +3,9 @@
 // that does not read. Drains a bounded number of frames a turn of the event loop.
 import { map, Observable, type Subscriber } from 'rxjs'
 import { abortable } from '../abort.js'
+import { BURST_BROKEN, BURST_COUNT, BURST_MORE, MAX_SOURCES, REPORT_FIELDS } from '../addon/guest.js'
+import { native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { native } from '../native.js'
-import { BURST_BROKEN, BURST_COUNT, BURST_MORE, MAX_SOURCES, REPORT_FIELDS } from './native-guest.js'
 
 const FRAMES_A_TURN = 1024
 const BURST = 256

@@ -1,9 +1,9 @@
 // The sending half of a guest: frames into the ring from guest, by hand or generated. When the ring has no room it
 // waits for the back end's call, which native code asked for; a long generation yields to the event loop each turn.
 import { abortable } from '../abort.js'
+import { BURST_BROKEN, BURST_COUNT, BURST_MORE } from '../addon/guest.js'
+import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { errnoName, native } from '../native.js'
-import { BURST_BROKEN, BURST_COUNT, BURST_MORE } from './native-guest.js'
 import { macBytes } from './options.js'
 
 const FRAMES_A_TURN = 1024

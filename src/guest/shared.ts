@@ -1,7 +1,8 @@
 // The guest's memory as messages name it: regions, the rings' user addresses, and the fds that travel. Addresses are
 // made up: a guest-physical one and a user one that differ, so that a back end which mixes them up is found out.
-import { errnoName, native } from '../native.js'
-import { LAYOUT_FIELDS } from './native-guest.js'
+
+import { LAYOUT_FIELDS } from '../addon/guest.js'
+import { errnoName, native } from '../addon/native.js'
 import { LAYOUTS, type ResolvedOptions } from './options.js'
 import { RINGS, type SharedMemory } from './session.js'
 

@@ -1,7 +1,7 @@
 // Writes words of a packet and says by how much a checksum's sum over them changes: what RFC 1624 eqn. 3 adds to it,
 // folded; 0 when they are as they were. Below writable-layout.ts, which knows which checksums those are. A place is looked
 // up and checked once, for reading and for writing.
-import { type PacketView, placeOf, slotsOf } from '../packet-view.js'
+import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import { fold } from './checksum.js'
 
 /** Of a word that goes from `before` to `after`. */

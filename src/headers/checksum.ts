@@ -1,8 +1,9 @@
 // The Internet checksum over a packet (RFC 1071), and whether the one of a header is right. Sums are of 16-bit words in
 // network byte order; none of this allocates.
-import { type PacketView, slotOf, slotsOf, startOf } from '../packet-view.js'
-import { SLOT_HEADER, SLOT_SHIFT } from '../slots.js'
-import type { WritablePacket } from '../writable-packet.js'
+
+import { SLOT_HEADER, SLOT_SHIFT } from '../packet/slots.js'
+import { type PacketView, slotOf, slotsOf, startOf } from '../packet/view.js'
+import type { WritablePacket } from '../packet/writable.js'
 import { extensionLength } from './extensions.js'
 import type { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'

@@ -1,5 +1,5 @@
 // Ethernet (IEEE 802.3), VLAN tags (IEEE 802.1Q, two of them for 802.1ad), and ARP (RFC 826).
-import type { PacketView } from '../packet-view.js'
+import type { PacketView } from '../packet/view.js'
 import { HeaderView } from './view.js'
 
 const TWO_32 = 0x100000000

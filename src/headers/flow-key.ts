@@ -7,7 +7,7 @@
 //   IP, or lies about it, goes by its Ethernet addresses and EtherType; what has not even those is one flow of its own.
 // VLANs. Two flows are two if their tags differ; a tag with VLAN 0 is none, as IEEE 802.1Q says.
 import { getRandomValues } from 'node:crypto'
-import type { PacketView } from '../packet-view.js'
+import type { PacketView } from '../packet/view.js'
 import { FAMILY_IPV6, FAMILY_SHIFT, FlowKey, KEY_KIND, KEY_PORTS, KEY_VLANS, KEY_WORDS } from './flow.js'
 import { isReversed, readEthernet, readIp4, readIp6, reverse, vlansOf } from './flow-words.js'
 import { NOTHING } from './layout.js'

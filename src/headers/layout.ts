@@ -5,7 +5,7 @@
 //
 // The rule: a header is there if it lies whole within what contains it, and if its own lengths do too. So what a header
 // says about its payload needs no second check. Anything else is absent, as a receiver would not take it either.
-import { type PacketView, slotsOf, startOf } from '../packet-view.js'
+import { type PacketView, slotsOf, startOf } from '../packet/view.js'
 import { EtherType, VXLAN_PORT } from './numbers.js'
 import { walkUpperLayer } from './upper-layer.js'
 

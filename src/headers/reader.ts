@@ -1,6 +1,6 @@
 // The reader: a cursor that is made once and looks at one packet after the other. What it is made of, the views, are as
 // many as there are headers, and made with it.
-import type { PacketView } from '../packet-view.js'
+import type { PacketView } from '../packet/view.js'
 import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
 import { Ipv4Header } from './ipv4.js'
 import { FragmentHeader, Ipv6Header } from './ipv6.js'

@@ -9,8 +9,8 @@
 // A transport checksum that the guest left to be done (virtio 1.2 §5.1.6.2) has the sum of the pseudo-header in its
 // field, not inverted: it follows the addresses, and nothing else. What is computed later makes the bytes that it covers
 // add up to the same whatever is written there, so tunnels around need no change either.
-import { type PacketView, placeOf, slotsOf } from '../packet-view.js'
-import type { WritablePacket } from '../writable-packet.js'
+import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
+import type { WritablePacket } from '../packet/writable.js'
 import { changeOf, put, putLong } from './changes.js'
 import { fold, isRouted, NOWHERE, partialAt, pseudoSum, sumOf } from './checksum.js'
 import { Layout } from './layout.js'

@@ -1,5 +1,5 @@
 // The writer: the reader's cursor over packets that may be written, with views that have setters.
-import type { WritablePacket } from '../writable-packet.js'
+import type { WritablePacket } from '../packet/writable.js'
 import { FragmentHeader } from './ipv6.js'
 import { HeaderCursor, type HeaderOptions, type Views } from './reader.js'
 import { WritableArpHeader, WritableEthernetHeader, WritableVlanHeader } from './writable-ethernet.js'

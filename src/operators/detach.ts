@@ -1,8 +1,8 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf } from '../burst.js'
-import { type DetachedBurst, type DetachedPacket, detachSlots } from '../detached-packet.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { operator } from './support.js'
+import { Burst, coreOf } from '../packet/burst.js'
+import { type DetachedBurst, type DetachedPacket, detachSlots } from '../packet/detached.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { operator } from './shared/operator.js'
 
 /** What {@link detach} makes of a burst, or of a packet. */
 export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedBurst : DetachedPacket

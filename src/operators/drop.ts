@@ -1,7 +1,7 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { operator } from './support.js'
+import { Burst, coreOf } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { operator } from './shared/operator.js'
 
 /**
  * Drops every packet, counts it under `reason`, and emits nothing. The end of a branch that is not wanted.

@@ -1,8 +1,8 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
-import type { Packet } from '../packet.js'
-import { type PacketPredicate, Verdicts } from '../predicate.js'
-import { failWith, Output, operator, stopAt } from './support.js'
+import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
+import { failWith, Output, operator, stopAt } from './shared/operator.js'
 
 /**
  * Lets through the packets for which `predicate` says so.

@@ -1,9 +1,9 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetAt } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { compileRules, type FirewallRule } from './flows/firewall-rules.js'
-import { Firewall, type FirewallOptions } from './flows/firewall-state.js'
-import { Output, operator } from './support.js'
+import { Burst, type BurstCore, coreOf, packetAt } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { compileRules, type FirewallRule } from './firewall/rules.js'
+import { Firewall, type FirewallOptions } from './firewall/state.js'
+import { Output, operator } from './shared/operator.js'
 
 /** Of one pipeline. */
 export interface FirewallOperatorOptions {

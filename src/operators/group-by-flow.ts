@@ -5,10 +5,10 @@ import {
   type OperatorFunction,
   type SchedulerLike,
 } from 'rxjs'
-import type { Burst } from '../burst.js'
 import type { FlowKey, FlowKeyOptions } from '../headers/index.js'
-import type { Packet } from '../packet.js'
-import { GroupSubscriber } from './flows/group-subscriber.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { GroupSubscriber } from './group-by-flow/subscriber.js'
 
 /** How flows are told apart, how many there may be, and for how long. */
 export interface GroupByFlowOptions extends FlowKeyOptions {

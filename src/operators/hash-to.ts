@@ -1,8 +1,8 @@
 import type { OperatorFunction } from 'rxjs'
-import type { Burst } from '../burst.js'
 import { type FlowKeyOptions, FlowKeyReader } from '../headers/index.js'
-import type { Packet } from '../packet.js'
-import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './flows/spread.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './shared/spread.js'
 
 /** How flows are told apart, and what happens when a sink is full. */
 export type HashToOptions = SpreadOptions & FlowKeyOptions

@@ -1,13 +1,13 @@
 import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, Subscriber } from 'rxjs'
-import { Burst, coreOf } from '../burst.js'
 import { completeChecksum } from '../headers/checksum.js'
-import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
-import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
-import type { WritablePacket } from '../writable-packet.js'
+import { Burst, coreOf } from '../packet/burst.js'
+import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet/packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
+import type { WritablePacket } from '../packet/writable.js'
 import { DelayLine } from './shaping/delay-line.js'
 import { Path, type PathOptions } from './shaping/impairments.js'
 import { anySeed } from './shaping/random.js'
-import { operator } from './support.js'
+import { operator } from './shared/operator.js'
 
 /** How bad the path is, and how it is simulated. */
 export interface ImpairOptions extends PathOptions {

@@ -1,9 +1,17 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetFaults } from '../burst.js'
-import { borrowPacket, endPacket, NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
-import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
-import type { WritablePacket } from '../writable-packet.js'
-import { failWith, firstOf, Output, operator, stopAt } from './support.js'
+import { Burst, type BurstCore, coreOf, packetFaults } from '../packet/burst.js'
+import {
+  borrowPacket,
+  endPacket,
+  NO_SLOT,
+  type Packet,
+  type Slots,
+  slotOf,
+  slotsOf,
+} from '../packet/packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
+import type { WritablePacket } from '../packet/writable.js'
+import { failWith, firstOf, Output, operator, stopAt } from './shared/operator.js'
 
 /** How `mapPackets` goes about it. */
 export interface MapPacketsOptions {

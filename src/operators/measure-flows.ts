@@ -6,11 +6,11 @@ import {
   type SchedulerLike,
   Subscriber,
 } from 'rxjs'
-import { Burst, coreOf, packetAt } from '../burst.js'
 import type { FlowKeyOptions } from '../headers/index.js'
-import type { Packet } from '../packet.js'
-import { FlowMeter, type FlowRecord, type FlowReport } from './flows/flow-meter.js'
-import { operator } from './support.js'
+import { Burst, coreOf, packetAt } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { FlowMeter, type FlowRecord, type FlowReport } from './measure-flows/meter.js'
+import { operator } from './shared/operator.js'
 
 /** When reports come, and when records of flows end. */
 export interface MeasureFlowsOptions extends FlowKeyOptions {

@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, type Observer, Subscriber } from 'rxjs'
-import { Burst } from '../burst.js'
-import type { Packet } from '../packet.js'
-import { operator } from './support.js'
+import { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { operator } from './shared/operator.js'
 
 /** What passed with one `next`, and so far in this subscription. */
 export interface Measurement {

@@ -1,8 +1,8 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import type { Burst } from '../burst.js'
-import type { Packet } from '../packet.js'
-import type { Overflow, PacketSink } from '../sink.js'
-import { offer, operator } from './support.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import type { Overflow, PacketSink } from '../packet/sink.js'
+import { offer, operator } from './shared/operator.js'
 
 /**
  * Gives each packet to `sink` as well, and hands everything on as it came.

@@ -11,10 +11,10 @@ import {
   packetFaults,
   skip,
   skipRest,
-} from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { type PacketPredicate, Verdicts } from '../predicate.js'
-import { Output } from './support.js'
+} from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
+import { Output } from './shared/operator.js'
 
 /**
  * Splits a stream of packets in two: those for which `predicate` says so, and the others.

@@ -1,10 +1,10 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { isLater, type Job, type Later, settle, type Verdict } from './processing/job.js'
-import { Jobs } from './processing/jobs.js'
-import { type Failure, PendingWork } from './processing/pending.js'
-import { operator } from './support.js'
+import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { isLater, type Job, type Later, settle, type Verdict } from './process-packets/job.js'
+import { Jobs } from './process-packets/jobs.js'
+import { type Failure, PendingWork } from './process-packets/pending.js'
+import { operator } from './shared/operator.js'
 
 /** How many packets `processPackets` has in work, and in which order they go on. */
 export interface ProcessPacketsOptions {

@@ -1,10 +1,10 @@
 import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, Subscriber } from 'rxjs'
-import { Burst, coreOf, cutBefore } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
+import { Burst, coreOf, cutBefore } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { clockOf } from './shaping/clock.js'
 import { DelayLine } from './shaping/delay-line.js'
 import { type Depth, type RateOptions, TokenBucket } from './shaping/token-bucket.js'
-import { firstOf, Output, operator } from './support.js'
+import { firstOf, Output, operator } from './shared/operator.js'
 
 /** What goes at once after a pause, unless told otherwise: in shape enough for a late timer, in police for a burst. */
 const DEPTH_MS = { shape: 10, police: 100 }

@@ -5,9 +5,9 @@ import {
   Subscriber,
   type Subscription,
 } from 'rxjs'
-import { Burst, BurstCore, borrow, coreOf, cutBefore, endBorrow } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import { countLost, operator } from './support.js'
+import { Burst, BurstCore, borrow, coreOf, cutBefore, endBorrow } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { countLost, operator } from './shared/operator.js'
 
 /** How long `rebatch` waits. */
 export interface RebatchOptions {

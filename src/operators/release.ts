@@ -1,5 +1,5 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
-import { type Burst, borrow, coreOf, endBorrow, HeldBurst, isOpen } from '../burst.js'
+import { type Burst, borrow, coreOf, endBorrow, HeldBurst, isOpen } from '../packet/burst.js'
 import {
   borrowPacket,
   endPacket,
@@ -8,8 +8,8 @@ import {
   type Packet,
   slotOf,
   slotsOf,
-} from '../packet.js'
-import { countLost, operator } from './support.js'
+} from '../packet/packet.js'
+import { countLost, operator } from './shared/operator.js'
 
 /** The borrowed form of a lease. */
 export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? Burst : Packet

@@ -1,7 +1,7 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type HeldBurst, ownBurst } from '../burst.js'
-import { type HeldPacket, ownPacket, type Packet } from '../packet.js'
-import { operator } from './support.js'
+import { Burst, type HeldBurst, ownBurst } from '../packet/burst.js'
+import { type HeldPacket, ownPacket, type Packet } from '../packet/packet.js'
+import { operator } from './shared/operator.js'
 
 /** The held form of a borrow. */
 export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldPacket

@@ -1,12 +1,12 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
 import { HeaderReader } from '../headers/reader.js'
 import { HeaderWriter } from '../headers/writer.js'
-import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet.js'
-import { cloneSlot, writablesOf, writeIn } from '../rewriting.js'
-import type { WritablePacket } from '../writable-packet.js'
-import { RewritePlan, type RewriteSpec } from './rewrite-plan.js'
-import { failWith, lendPacket, Output, operator, stopAt } from './support.js'
+import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet/packet.js'
+import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
+import type { WritablePacket } from '../packet/writable.js'
+import { RewritePlan, type RewriteSpec } from './rewrite/plan.js'
+import { failWith, lendPacket, Output, operator, stopAt } from './shared/operator.js'
 
 /** How packets are rewritten, beside what. */
 export interface RewriteOptions {

@@ -1,7 +1,7 @@
 import type { OperatorFunction } from 'rxjs'
-import type { Burst } from '../burst.js'
-import type { Packet } from '../packet.js'
-import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './flows/spread.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './shared/spread.js'
 
 /**
  * Puts packets into `sinks` in turn, one each, and emits nothing. For workers that need not see whole flows; where they

@@ -1,10 +1,10 @@
 import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetAt } from '../burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet.js'
-import type { Overflow, PacketSink } from '../sink.js'
-import type { ForwardingTable, SwitchPort } from './flows/forwarding-table.js'
-import { type PartGiver, Parts } from './flows/parts.js'
-import { offer, operator } from './support.js'
+import { Burst, type BurstCore, coreOf, packetAt } from '../packet/burst.js'
+import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import type { Overflow, PacketSink } from '../packet/sink.js'
+import type { ForwardingTable, SwitchPort } from './route/forwarding-table.js'
+import { offer, operator } from './shared/operator.js'
+import { type PartGiver, Parts } from './shared/parts.js'
 
 /** Of one port. */
 export interface RouteOptions {

@@ -1,7 +1,7 @@
 import { defer, type MonoTypeOperatorFunction } from 'rxjs'
-import type { Burst } from '../burst.js'
 import { FlowKeyReader } from '../headers/flow-key.js'
-import type { Packet } from '../packet.js'
+import type { Burst } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
 import { filterPackets } from './filter-packets.js'
 import { anySeed, Random, thresholdOf } from './shaping/random.js'
 

@@ -1,7 +1,7 @@
 import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt, packetFaults } from '../burst.js'
-import type { Packet } from '../packet.js'
-import { failWith, firstOf, Output, operator, stopAt } from './support.js'
+import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import { failWith, firstOf, Output, operator, stopAt } from './shared/operator.js'
 
 /**
  * Calls `look` with each packet and hands everything on as it came.

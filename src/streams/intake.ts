@@ -8,8 +8,8 @@
 import type { Observable } from 'rxjs'
 import { Subscription } from 'rxjs'
 import { onAbort } from '../abort.js'
-import { Burst, type HeldBurst, ownBurst, revoke } from '../burst.js'
 import { VhostError } from '../errors.js'
+import { Burst, type HeldBurst, ownBurst, revoke } from '../packet/burst.js'
 
 /** What every bridge out of a pipeline can be told. */
 export interface BridgeOptions {

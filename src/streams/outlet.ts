@@ -3,9 +3,10 @@
 //
 // Who owns what. What is written belongs to the stream, also when the stream is about to end. What the sink accepted is
 //   the sink's, and survives the stream.
-import { borrow, coreOf, endBorrow, HeldBurst, isOpen, revoke } from '../burst.js'
+
 import { VhostError } from '../errors.js'
-import type { Overflow, PacketSink } from '../sink.js'
+import { borrow, coreOf, endBorrow, HeldBurst, isOpen, revoke } from '../packet/burst.js'
+import type { Overflow, PacketSink } from '../packet/sink.js'
 
 /** What a stream into a sink can be told. */
 export interface OutletOptions {

@@ -1,6 +1,6 @@
 // Bursts for `for await`. Its place: the end of a pipeline. It knows no streams.
 import type { Observable } from 'rxjs'
-import type { Burst, HeldBurst } from '../burst.js'
+import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake, type Outcome } from './intake.js'
 
 /**

@@ -3,7 +3,7 @@
 import { ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web'
 import type { Observable } from 'rxjs'
 import { onAbort } from '../abort.js'
-import type { Burst, HeldBurst } from '../burst.js'
+import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake } from './intake.js'
 
 /**

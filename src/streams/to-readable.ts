@@ -4,7 +4,7 @@
 // stream, and an error that comes after bursts can't overtake them.
 import { addAbortSignal, Readable } from 'node:stream'
 import type { Observable } from 'rxjs'
-import type { Burst, HeldBurst } from '../burst.js'
+import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake } from './intake.js'
 
 /** A Readable in object mode, each object a burst. */

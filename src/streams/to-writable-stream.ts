@@ -1,8 +1,8 @@
 // A sink as a WritableStream of the web. Its place: the end of pipeTo(). It knows nothing of who writes.
 import { WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { onAbort } from '../abort.js'
-import type { HeldBurst } from '../burst.js'
-import type { PacketSink } from '../sink.js'
+import type { HeldBurst } from '../packet/burst.js'
+import type { PacketSink } from '../packet/sink.js'
 import { Outlet, type OutletOptions } from './outlet.js'
 
 /** Node has its signal from version 18 on, its types not yet. */

@@ -1,7 +1,7 @@
 // A sink as a Writable of Node. Its place: the end of pipeline(). It knows nothing of who writes.
 import { addAbortSignal, Writable } from 'node:stream'
-import { HeldBurst } from '../burst.js'
-import type { PacketSink } from '../sink.js'
+import { HeldBurst } from '../packet/burst.js'
+import type { PacketSink } from '../packet/sink.js'
 import { Outlet, type OutletOptions } from './outlet.js'
 
 /**

@@ -1,9 +1,10 @@
 // A TAP interface behind its handle in the addon: opened or taken over, and that it is gone. What packets do
 // with it is in ports.ts. It knows no rxjs.
+
+import { type Addon, errnoName, native } from '../addon/native.js'
 import type { FeatureName } from '../control/feature-names.js'
 import { bitOf } from '../control/feature-names.js'
 import { VhostError } from '../errors.js'
-import { type Addon, errnoName, native } from '../native.js'
 
 /** IFNAMSIZ of linux/if.h, less its zero byte. */
 const LONGEST_NAME = 15

@@ -1,10 +1,11 @@
 // The two directions of a TAP interface as rings (data/port.ts): a source and a sink on them have leases, credit,
 // backpressure and overflow like those of a guest. An interface knows no call: what the kernel takes no more of is tried
 // again by the sink's timer. Readable frames come by the wake-up's epoll, as kicks do.
-import { addWords, type Counters } from '../data/counters.js'
-import { type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
-import { type Addon, native } from '../native.js'
-import { allocateTag, freeTag } from '../wakeup.js'
+
+import { type Addon, native } from '../addon/native.js'
+import { allocateTag, freeTag } from '../addon/wakeup.js'
+import { addWords, type Counters } from '../data/counters/counters.js'
+import { type PortEvents, type QueuePort, STOPPED } from '../data/ring/port.js'
 import type { TapDevice } from './device.js'
 
 abstract class TapPortEnd implements QueuePort {

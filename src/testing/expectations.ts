@@ -1,9 +1,9 @@
 // What a marble test may expect: bursts, packets, leases, credit, the room of a ring, and what a guest received. A
 // burst or packet is recorded as a snapshot when it is emitted, since it ends with its `next`.
 import { map, type Observable } from 'rxjs'
-import { Burst, HeldBurst } from '../burst.js'
 import { VhostError } from '../errors.js'
-import { HeldPacket, Packet } from '../packet.js'
+import { Burst, HeldBurst } from '../packet/burst.js'
+import { HeldPacket, Packet } from '../packet/packet.js'
 import type { FromGuest, ToGuest } from './fake-queues.js'
 import { numberOf } from './frames.js'
 import { type Expectation, Recording } from './recording.js'

@@ -1,7 +1,7 @@
 // What a ring in memory (fake-port.ts) counts: the counters that a native ring has, of what was moved through it.
-import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters.js'
-import type { Pool } from '../data/pool.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
+import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters/counters.js'
+import type { Pool } from '../data/pool/pool.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 
 const NOTIFICATIONS = counterAt('guest_notifications')
 const BURSTS = counterAt('bursts')

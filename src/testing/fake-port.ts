@@ -1,9 +1,9 @@
 // A ring in memory, without an addon: what a guest does with it is a few method calls. For tests of pipelines and of
 // the queues themselves. It honours accounts as the native dequeue does, and results have the same bits.
-import type { Counters } from '../data/counters.js'
-import type { Pool } from '../data/pool.js'
-import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/port.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet.js'
+import type { Counters } from '../data/counters/counters.js'
+import type { Pool } from '../data/pool/pool.js'
+import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from '../data/ring/port.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 import { FakeCounters } from './fake-counters.js'
 
 /** What a ring in memory can be told. */

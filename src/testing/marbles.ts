@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict'
 import type { Observable } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
-import type { Burst, HeldBurst } from '../burst.js'
 import type { DataPlane, SourceOptions } from '../data/plane.js'
-import type { SinkOptions } from '../data/sink.js'
-import type { HeldPacket, Packet } from '../packet.js'
+import type { SinkOptions } from '../data/sink/sink.js'
+import type { Burst, HeldBurst } from '../packet/burst.js'
+import type { HeldPacket, Packet } from '../packet/packet.js'
 import {
   creditOf,
   expectBursts,

@@ -1,6 +1,7 @@
 // Connections that we don't accept: made to a path, once, or inherited as an fd from the process that started us.
+
+import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { errnoName, native } from '../native.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { pathFault } from './path.js'
 

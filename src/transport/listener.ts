@@ -1,8 +1,9 @@
 // A listening Unix socket: connections in, and the path gone when it closes. Replaces a socket file that a dead
 // server left, never a live server's, and never anything but a socket.
+
+import { errnoName, native } from '../addon/native.js'
+import { type Watch, watch } from '../addon/wakeup.js'
 import { VhostError, type VhostErrorCode } from '../errors.js'
-import { errnoName, native } from '../native.js'
-import { type Watch, watch } from '../wakeup.js'
 import { Connection, type ConnectionOptions } from './connection.js'
 import { pathFault } from './path.js'
 import { Deadline, systemTimers } from './timers.js'

@@ -1,7 +1,8 @@
 // Where the connections of a driver come from: it listens, it connects and keeps trying, or it was handed a socket. The
 // driver above sees no difference but one: whether another connection can follow the last. Knows no message.
+
+import { native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
-import { native } from '../native.js'
 import { Backoff, RECONNECT_FIRST_MS, RECONNECT_MOST_MS } from './backoff.js'
 import { connect, inherit } from './connect.js'
 import { Connection, type ConnectionOptions } from './connection.js'

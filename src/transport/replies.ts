@@ -1,6 +1,6 @@
 // What is still to be written to a socket that would not take it at once. Bounded in bytes and in time, since the
 // peer decides how fast it reads.
-import { native } from '../native.js'
+import { native } from '../addon/native.js'
 
 /** Thousands of replies; a front end waits for each of its own, so more than one is odd already. */
 export const MAX_BACKLOG = 64 * 1024

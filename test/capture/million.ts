@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto'
 import { capture, PcapngWriter } from '../../src/capture/index.js'
 import type { DataPlane } from '../../src/data/plane.js'
 import { enqueue, tapPackets } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Packet } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakeToGuest, frame } from '../../src/testing/index.js'
 
 export const MILLION = 1_000_000

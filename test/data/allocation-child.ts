@@ -5,12 +5,12 @@ import { PassThrough } from 'node:stream'
 import { setTimeout as later } from 'node:timers/promises'
 import { merge, mergeMap, type Observable } from 'rxjs'
 import { capture } from '../../src/capture/index.js'
-import { Pool } from '../../src/data/pool.js'
-import { plainPoolArrays } from '../../src/data/pool-arrays.js'
-import { Scheduler } from '../../src/data/scheduler.js'
-import { SinkQueue } from '../../src/data/sink.js'
-import { SourceQueue } from '../../src/data/source.js'
-import { Turn } from '../../src/data/turn.js'
+import { plainPoolArrays } from '../../src/data/pool/arrays.js'
+import { Pool } from '../../src/data/pool/pool.js'
+import { SinkQueue } from '../../src/data/sink/sink.js'
+import { SourceQueue } from '../../src/data/source/source.js'
+import { Scheduler } from '../../src/data/turn/scheduler.js'
+import { Turn } from '../../src/data/turn/turn.js'
 import { HeaderReader, HeaderWriter } from '../../src/headers/index.js'
 import {
   detach,
@@ -37,7 +37,7 @@ import {
   sample,
   tapPackets,
 } from '../../src/operators/index.js'
-import { VhostQueue, VhostSink } from '../../src/queue.js'
+import { VhostQueue, VhostSink } from '../../src/queue/queue.js'
 import { FakePort } from '../../src/testing/fake-port.js'
 import { frame } from '../../src/testing/frames.js'
 import { tcp } from '../../src/testing/packets.js'

@@ -1,8 +1,8 @@
 // When the oldest packet of a FIFO came, against a list that keeps a time for each packet.
 import test from 'ava'
 import fc from 'fast-check'
-import { Arrivals } from '../../src/data/arrivals.js'
-import { bucketOf, LatencyRecorder } from '../../src/data/latency.js'
+import { bucketOf, LatencyRecorder } from '../../src/data/counters/latency.js'
+import { Arrivals } from '../../src/data/sink/arrivals.js'
 
 test('the oldest packet’s time is that of the run in which it came', t => {
   const step = fc.record({ come: fc.integer({ min: 0, max: 3 }), leave: fc.integer({ min: 0, max: 2 }) })

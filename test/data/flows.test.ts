@@ -1,7 +1,7 @@
 // The number of a flow, and the pair that it belongs to.
 import test from 'ava'
-import { FlowTable, type FrameBytes, flowHash } from '../../src/data/flows.js'
-import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../../src/packet.js'
+import { FlowTable, type FrameBytes, flowHash } from '../../src/data/pair-steering.js'
+import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../../src/packet/packet.js'
 import { udp } from '../support/frames.js'
 
 const hash = (frame: Uint8Array): number => flowHash(Uint8Array.of(9, 9, ...frame, 7, 7), 2, frame.length)

@@ -7,7 +7,7 @@ import {
   LATENCY_BUCKETS,
   LatencyHistogram,
   LatencyRecorder,
-} from '../../src/data/latency.js'
+} from '../../src/data/counters/latency.js'
 
 test('every number of nanoseconds is in one bucket, which is an eighth of it wide at most', t => {
   fc.assert(

@@ -1,7 +1,7 @@
 // Borrowed and held packets: what is valid when, in both modes, and what a late use gives.
 import test from 'ava'
-import { BURST_PACKETS, type Burst, type HeldBurst } from '../../src/burst.js'
-import type { HeldPacket, Packet } from '../../src/packet.js'
+import { BURST_PACKETS, type Burst, type HeldBurst } from '../../src/packet/burst.js'
+import type { HeldPacket, Packet } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakePlane, frame, frames, numberOf } from '../../src/testing/index.js'
 
 const ended = { code: 'ERR_VHOST_LEASE_ENDED' }

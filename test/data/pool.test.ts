@@ -1,8 +1,8 @@
 // The pool's JavaScript half on plain arrays: leases, classes of slots, accounts and reserves.
 import test from 'ava'
-import { NONE, Pool } from '../../src/data/pool.js'
-import { plainPoolArrays, SMALL_SLAB } from '../../src/data/pool-arrays.js'
-import { SLOT_OFFSET, SLOT_WORDS } from '../../src/packet.js'
+import { plainPoolArrays, SMALL_SLAB } from '../../src/data/pool/arrays.js'
+import { NONE, Pool } from '../../src/data/pool/pool.js'
+import { SLOT_OFFSET, SLOT_WORDS } from '../../src/packet/packet.js'
 
 const make = (strict = false) => new Pool(plainPoolArrays(1 << 20), { strict })
 const limits = { packets: 8, bytes: 1 << 20 }

@@ -1,8 +1,8 @@
 // What of the pool is kept back for each queue, when there are more queues than it could keep a burst for.
 import test from 'ava'
 import fc from 'fast-check'
-import { NONE, Pool } from '../../src/data/pool.js'
-import { plainPoolArrays, RESERVED, SLOTS } from '../../src/data/pool-arrays.js'
+import { plainPoolArrays, RESERVED, SLOTS } from '../../src/data/pool/arrays.js'
+import { NONE, Pool } from '../../src/data/pool/pool.js'
 
 const limits = { packets: 1024, bytes: 8 << 20, smallReserve: 64, largeReserve: 4 }
 

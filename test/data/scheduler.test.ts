@@ -1,6 +1,6 @@
 // One budget per turn of the event loop, shared by all queues.
 import test from 'ava'
-import { TURN_MS, VISIT_PACKETS } from '../../src/data/scheduler.js'
+import { TURN_MS, VISIT_PACKETS } from '../../src/data/turn/scheduler.js'
 import { enqueue } from '../../src/operators/index.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frame } from '../../src/testing/index.js'
 

@@ -1,11 +1,11 @@
 // The way into a guest: what it takes, keeps and drops, and who pays for what it keeps.
 import test from 'ava'
 import { type MonoTypeOperatorFunction, merge, type Observable } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
-import { FlowTable } from '../../src/data/flows.js'
-import { SinkGroup } from '../../src/data/sink-group.js'
+import { FlowTable } from '../../src/data/pair-steering.js'
+import { SinkGroup } from '../../src/data/sink/group.js'
 import { detach, enqueue, mirror, rebatch } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import {
   FakePort,
   fakeFromGuest,

@@ -2,10 +2,10 @@
 import test from 'ava'
 import { merge, Observable } from 'rxjs'
 import { map, retry, share, take } from 'rxjs/operators'
-import type { Burst, HeldBurst } from '../../src/burst.js'
-import { IDLE_KICKS, MUTE_MS } from '../../src/data/kick-guard.js'
-import { STALLED_MS, type Stalled } from '../../src/data/stall-watch.js'
+import { IDLE_KICKS, MUTE_MS } from '../../src/data/ring/kick-guard.js'
+import { STALLED_MS, type Stalled } from '../../src/data/source/stall-watch.js'
 import { filterPackets, retain } from '../../src/operators/index.js'
+import type { Burst, HeldBurst } from '../../src/packet/burst.js'
 import { FakePort, fakeFromGuest, fakePlane, frame, frames, numberOf } from '../../src/testing/index.js'
 
 const numbers = (burst: Burst | HeldBurst): number[] => [...burst].map(numberOf)

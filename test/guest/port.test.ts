@@ -4,10 +4,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { native } from '../../src/addon/native.js'
 import { type GuestOptions, GuestPort } from '../../src/guest/index.js'
 import { F_PROTOCOL_FEATURES, PROTOCOL_REPLY_ACK, PROTOCOL_STATUS, readState } from '../../src/guest/wire.js'
 import { VhostDriver } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { type Script, ScriptedBackEnd } from './support/scripted-back-end.js'
 
 const VERSION_1 = 1n << 32n

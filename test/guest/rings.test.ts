@@ -8,8 +8,8 @@ import {
   MAX_SOURCES,
   REPORT_FIELDS,
   STATS,
-} from '../../src/guest/native-guest.js'
-import { native } from '../../src/native.js'
+} from '../../src/addon/guest.js'
+import { native } from '../../src/addon/native.js'
 import { LoopDevice } from './support/loop-device.js'
 
 const VERSION_1 = 1n << 32n

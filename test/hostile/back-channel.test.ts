@@ -1,6 +1,6 @@
 // Group E: the channel back to the front end. Q is for the quirks of real front ends.
 import type { VhostDevice } from 'rx-vhost'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, type Scene, stageWith } from './support/cases.js'
 import { turns, until } from './support/conditions.js'
 import type { HostileFrontEnd } from './support/front-end.js'

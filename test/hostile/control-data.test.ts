@@ -2,7 +2,7 @@
 // socket was set up so. Sent by support/control.c.
 import { spawnSync } from 'node:child_process'
 import { readdirSync, readlinkSync } from 'node:fs'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, type Scene } from './support/cases.js'
 import type { HostileFrontEnd } from './support/front-end.js'
 import { compiled, plainEnv } from './support/programs.js'

@@ -1,7 +1,7 @@
 // L1: front ends that die in the middle of anything: real processes killed under traffic, and connections cut after any
 // number of the bytes that bring a device up.
 import test from 'ava'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, REPEATS, type Scene } from './support/cases.js'
 import { turns, until } from './support/conditions.js'
 import { frameOf } from './support/frames.js'

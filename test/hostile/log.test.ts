@@ -1,7 +1,7 @@
 // Group E: a live migration under traffic. What is marked, and that it is marked in time, is proven in
 // native/test/dirty_log_test.cc and test/risks/migration.test.ts.
 import { ftruncateSync, writeSync } from 'node:fs'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, passesFromGuest, passesToGuest } from './support/cases.js'
 import { turns, until } from './support/conditions.js'
 import { frameOf, room } from './support/frames.js'

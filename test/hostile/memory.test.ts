@@ -1,6 +1,6 @@
 // Group C: memory tables that can't be, and tables that fail half-way.
 import { closeSync, constants, openSync } from 'node:fs'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays } from './support/cases.js'
 import type { HostileFrontEnd } from './support/front-end.js'
 import { PAGE } from './support/memory.js'

@@ -1,6 +1,6 @@
 // Group D: notifiers that come without end, that are replaced all the time, and that are not there at all.
 import { writeSync } from 'node:fs'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, passesFromGuest } from './support/cases.js'
 import { turn, turns, until } from './support/conditions.js'
 import type { HostileFrontEnd } from './support/front-end.js'

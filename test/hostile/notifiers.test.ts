@@ -1,6 +1,6 @@
 // Group D: eventfds that wake us for ever, and eventfds that would make us wait for ever.
 import { writeSync } from 'node:fs'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, passesFromGuest } from './support/cases.js'
 import { turns, until } from './support/conditions.js'
 import type { HostileFrontEnd } from './support/front-end.js'

@@ -1,6 +1,6 @@
 // Group A, pace: a peer that says too little in its time (A3), and one that says too much (A20).
 import test from 'ava'
-import { DeviceSession } from '../../src/device-session.js'
+import { DeviceSession } from '../../src/device/session.js'
 import { listen } from '../../src/transport/listener.js'
 import type { Timers } from '../../src/transport/timers.js'
 import { hostile, REPEATS } from './support/cases.js'

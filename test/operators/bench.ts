@@ -1,8 +1,8 @@
 // What the tests of the operators have in common: a guest that sends, one that receives, and lists of numbers.
 import { finalize, map, type Observable } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
-import { type Burst, HeldBurst } from '../../src/burst.js'
-import { HeldPacket, type Packet } from '../../src/packet.js'
+import { type Burst, HeldBurst } from '../../src/packet/burst.js'
+import { HeldPacket, type Packet } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frames, numberOf } from '../../src/testing/index.js'
 
 export const upTo = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i)

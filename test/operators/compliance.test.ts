@@ -7,7 +7,7 @@ import { allRows, rows } from './rows.js'
 
 /** What operators are given. */
 const notOperators = ['Firewall', 'ForwardingTable', 'topFlows']
-const support = ['index.js', 'rewrite-plan.js', 'support.js']
+const support = ['index.js']
 const files = readdirSync(new URL('../../src/operators/', import.meta.url)).filter(
   file => file.endsWith('.js') && !support.includes(file),
 )

@@ -2,8 +2,8 @@
 import test from 'ava'
 import { map } from 'rxjs/operators'
 import { TestScheduler } from 'rxjs/testing'
-import type { DetachedBurst } from '../../src/detached-packet.js'
 import { detach } from '../../src/operators/index.js'
+import type { DetachedBurst } from '../../src/packet/detached.js'
 import { frame, numberOf } from '../../src/testing/index.js'
 import { bench, upTo } from './bench.js'
 

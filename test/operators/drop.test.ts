@@ -1,8 +1,8 @@
 // drop: counts at the queue that each packet came from.
 import test from 'ava'
 import { merge, of } from 'rxjs'
-import type { HeldBurst } from '../../src/burst.js'
 import { drop, mapPackets, release } from '../../src/operators/index.js'
+import type { HeldBurst } from '../../src/packet/burst.js'
 import { fakeFromGuest, frames } from '../../src/testing/index.js'
 import { bench, marbles } from './bench.js'
 

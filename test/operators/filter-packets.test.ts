@@ -2,8 +2,8 @@
 import test from 'ava'
 import { merge, Observable } from 'rxjs'
 import { share } from 'rxjs/operators'
-import { type Burst, borrow, coreOf } from '../../src/burst.js'
 import { filterPackets } from '../../src/operators/index.js'
+import { type Burst, borrow, coreOf } from '../../src/packet/burst.js'
 import { fakeFromGuest, fakePlane, frames, numberOf } from '../../src/testing/index.js'
 
 const numbers = (burst: Burst): number[] => [...burst].map(numberOf)

@@ -2,10 +2,10 @@
 import test from 'ava'
 import fc from 'fast-check'
 import type { Observable } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
 import { EtherType, HeaderReader } from '../../src/headers/index.js'
 import { Firewall, type FirewallOptions, type FirewallRule, firewall } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import {
   ethernet,
   fakeFromGuest,

@@ -2,9 +2,9 @@
 import test from 'ava'
 import { map, merge, mergeMap, type Observable, type Subscription, take } from 'rxjs'
 import { retry } from 'rxjs/operators'
-import type { Burst } from '../../src/burst.js'
 import { type FlowGroup, filterPackets, groupByFlow, tapPackets } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakePlane, marbles, udp } from '../../src/testing/index.js'
 
 const KEYS = ['udp 10.0.0.1:1 > 10.0.0.2:9', 'udp 10.0.0.1:2 > 10.0.0.2:9', 'udp 10.0.0.1:3 > 10.0.0.2:9']

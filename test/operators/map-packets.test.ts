@@ -3,8 +3,8 @@ import test from 'ava'
 import { merge, type Subscription } from 'rxjs'
 import { retry } from 'rxjs/operators'
 import { enqueue, filterPackets, mapPackets, tapPackets } from '../../src/operators/index.js'
+import type { WritablePacket } from '../../src/packet/writable.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frame, frames, numberOf } from '../../src/testing/index.js'
-import type { WritablePacket } from '../../src/writable-packet.js'
 import { bench, collector, upTo } from './bench.js'
 
 const times10 = (packet: WritablePacket): void => packet.setUint32(14, packet.uint32(14) * 10)

@@ -1,7 +1,6 @@
 // measureFlows: what it tells of which flow and when, and that nothing else changes.
 import test from 'ava'
 import { map, type Observable, Subject, tap } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
 import { TcpFlag } from '../../src/headers/index.js'
 import {
   type FlowReport,
@@ -9,6 +8,7 @@ import {
   measureFlows,
   topFlows,
 } from '../../src/operators/index.js'
+import type { Burst } from '../../src/packet/burst.js'
 import { fakeFromGuest, fakePlane, marbles, tcp, udp } from '../../src/testing/index.js'
 
 const a = udp({ fromPort: 1 })

@@ -3,9 +3,9 @@
 import test from 'ava'
 import { defer, merge, NEVER, type Observable, of, Subject } from 'rxjs'
 import { retry, takeUntil } from 'rxjs/operators'
-import { type Burst, BurstCore, borrow, endBorrow } from '../../src/burst.js'
 import { processPackets, retain, type Verdict } from '../../src/operators/index.js'
-import { type Packet, slotOf } from '../../src/packet.js'
+import { type Burst, BurstCore, borrow, endBorrow } from '../../src/packet/burst.js'
+import { type Packet, slotOf } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakePlane, frame, frames, numberOf } from '../../src/testing/index.js'
 import { bench, collector, upTo } from './bench.js'
 

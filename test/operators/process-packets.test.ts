@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { asapScheduler, NEVER, of, Subject, throwError, timer } from 'rxjs'
 import { map, retry } from 'rxjs/operators'
 import { enqueue, processPackets, type Verdict } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Packet } from '../../src/packet/packet.js'
 import { fakeFromGuest, fakePlane, frame, frames, numberOf } from '../../src/testing/index.js'
 import { bench, collector, marbles, upTo } from './bench.js'
 

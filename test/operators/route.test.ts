@@ -1,14 +1,14 @@
 // route: who gets a frame, what is learned, and that no port costs another one anything.
 import test from 'ava'
 import type { Observable, Subscription } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
 import {
   ForwardingTable,
   type ForwardingTableOptions,
   type RouteOptions,
   route,
 } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import { ethernet, fakeFromGuest, fakePlane, fakeToGuest, marbles } from '../../src/testing/index.js'
 
 const MAC = (n: number): string =>

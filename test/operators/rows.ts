@@ -2,12 +2,12 @@
 // without a row fails there.
 import { PassThrough } from 'node:stream'
 import { merge, mergeMap, type Observable, of } from 'rxjs'
-import type { Burst } from '../../src/burst.js'
 import { capture } from '../../src/capture/index.js'
 import * as operators from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
+import type { WritablePacket } from '../../src/packet/writable.js'
 import { type ComplianceRow, fakePlane, fakeToGuest, numberOf } from '../../src/testing/index.js'
-import type { WritablePacket } from '../../src/writable-packet.js'
 
 type Any = Burst | Packet
 const { detach, drop, enqueue, filterPackets, mapPackets, measure, mirror } = operators

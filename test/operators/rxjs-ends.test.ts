@@ -4,7 +4,6 @@ import test from 'ava'
 import fc from 'fast-check'
 import { type MonoTypeOperatorFunction, Subject, Subscription } from 'rxjs'
 import { catchError, repeat, retry, switchMap, take, takeUntil } from 'rxjs/operators'
-import type { Burst } from '../../src/burst.js'
 import {
   enqueue,
   filterPackets,
@@ -13,6 +12,7 @@ import {
   rebatch,
   tapPackets,
 } from '../../src/operators/index.js'
+import type { Burst } from '../../src/packet/burst.js'
 import { numberOf } from '../../src/testing/index.js'
 import { bench, upTo } from './bench.js'
 

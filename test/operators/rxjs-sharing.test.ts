@@ -2,8 +2,8 @@
 import test from 'ava'
 import { map, merge } from 'rxjs'
 import { groupBy, mergeMap, share, shareReplay } from 'rxjs/operators'
-import type { Burst } from '../../src/burst.js'
 import { enqueue, filterPackets, mapPackets, release, retain, tapPackets } from '../../src/operators/index.js'
+import type { Burst } from '../../src/packet/burst.js'
 import { fakeToGuest, numberOf } from '../../src/testing/index.js'
 import { bench, collector, upTo } from './bench.js'
 

@@ -14,8 +14,8 @@ import {
   observeOn,
   switchMap,
 } from 'rxjs/operators'
-import type { Burst, HeldBurst } from '../../src/burst.js'
 import { enqueue, release, retain } from '../../src/operators/index.js'
+import type { Burst, HeldBurst } from '../../src/packet/burst.js'
 import { bench, upTo } from './bench.js'
 
 type Steps = (time: VirtualTimeScheduler) => MonoTypeOperatorFunction<HeldBurst>

@@ -2,9 +2,9 @@
 import test from 'ava'
 import type { Observable } from 'rxjs'
 import { retry } from 'rxjs/operators'
-import type { Burst } from '../../src/burst.js'
 import { hashTo, roundRobin } from '../../src/operators/index.js'
-import type { Packet } from '../../src/packet.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Packet } from '../../src/packet/packet.js'
 import {
   fakeFromGuest,
   fakePlane,

@@ -1,9 +1,7 @@
 // What compiles and what does not: tsc is the test, ava only counts it.
 import test from 'ava'
 import { delay, map, mergeMap, type Observable, of } from 'rxjs'
-import type { Burst, HeldBurst } from '../../src/burst.js'
 import { capture, PcapngWriter, replay } from '../../src/capture/index.js'
-import type { DetachedBurst, DetachedPacket } from '../../src/detached-packet.js'
 import {
   detach,
   drop,
@@ -33,9 +31,11 @@ import {
   tapPackets,
   topFlows,
 } from '../../src/operators/index.js'
+import type { Burst, HeldBurst } from '../../src/packet/burst.js'
+import type { DetachedBurst, DetachedPacket } from '../../src/packet/detached.js'
 
-import type { HeldPacket, Packet } from '../../src/packet.js'
-import type { VhostQueue, VhostSink } from '../../src/queue.js'
+import type { HeldPacket, Packet } from '../../src/packet/packet.js'
+import type { VhostQueue, VhostSink } from '../../src/queue/queue.js'
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const is = <A, B>(_: Same<A, B>): void => {}

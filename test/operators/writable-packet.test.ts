@@ -1,8 +1,8 @@
 // What a WritablePacket lets be written, into copies and in place: where the bytes go, and which it refuses.
 import test from 'ava'
 import { mapPackets } from '../../src/operators/index.js'
+import type { WritablePacket } from '../../src/packet/writable.js'
 import { fakeFromGuest, fakePlane, frame } from '../../src/testing/index.js'
-import type { WritablePacket } from '../../src/writable-packet.js'
 
 const LENGTH = frame().length
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { GLIBC_BASELINE } from '../../src/addon-path.js'
+import { GLIBC_BASELINE } from '../../src/addon/path.js'
 import { inspect } from './support/binary.js'
 import { entries, manifest, pack, root } from './support/installed.js'
 

@@ -3,10 +3,10 @@
 import { join } from 'node:path'
 import test from 'ava'
 import { merge } from 'rxjs'
+import { native } from '../../src/addon/native.js'
 import { dataPlane } from '../../src/data/env.js'
 import { GuestPort } from '../../src/guest/index.js'
 import { VhostDriver } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { enqueue } from '../../src/operators/index.js'
 import { folder, scene, turns } from './support/scene.js'
 

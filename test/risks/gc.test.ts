@@ -1,9 +1,9 @@
 // Risk: objects that still have leases, or native parts, are collected (N3 of the catalogue of hostile inputs). Nothing here relies on
 // finalizers: a lease that was dropped stays out, is told as a stall, and can do no harm.
 import test from 'ava'
+import { native } from '../../src/addon/native.js'
 import { GuestPort } from '../../src/guest/index.js'
 import { type HeldBurst, VhostDriver } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { retain } from '../../src/operators/index.js'
 import { scene, turns, until, watchEvents } from './support/scene.js'
 

@@ -4,10 +4,10 @@
 // to the guest. (native/test/dirty_log_test.cc has the same with the front end in another thread.)
 import test, { type ExecutionContext } from 'ava'
 import { merge } from 'rxjs'
+import { LAYOUT_FIELDS } from '../../src/addon/guest.js'
+import { native } from '../../src/addon/native.js'
 import type { GuestOptions, GuestPort } from '../../src/guest/index.js'
-import { LAYOUT_FIELDS } from '../../src/guest/native-guest.js'
 import type { DeviceEvent } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { enqueue } from '../../src/operators/index.js'
 import { intact, type Scene, scene, turns, watchEvents } from './support/scene.js'
 

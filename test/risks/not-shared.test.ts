@@ -1,6 +1,7 @@
 // Risk: QEMU was started without share=on. The guest boots, and no packet ever moves: nothing fails, nothing is logged.
 // It must be told, with the option that is missing.
 import test, { type ExecutionContext } from 'ava'
+import { native } from '../../src/addon/native.js'
 import { Connection } from '../../src/guest/connection.js'
 import { GuestPort } from '../../src/guest/index.js'
 import { resolveOptions, wantedFeatures } from '../../src/guest/options.js'
@@ -8,7 +9,6 @@ import { type Agreement, acceptFeatures, negotiate, startRings } from '../../src
 import { shareMemory } from '../../src/guest/shared.js'
 import { address, REQUEST, STATUS_FEATURES_OK, STATUS_RUNNING, state, u64 } from '../../src/guest/wire.js'
 import type { DeviceEvent } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { scene, turns, until, watchEvents } from './support/scene.js'
 
 test.beforeEach(t => t.timeout(60_000))

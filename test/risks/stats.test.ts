@@ -1,8 +1,8 @@
 // Risk: counters that are nearly right. What the rings count natively against what the embedded guest sent, frame by
 // frame: sizes at the edge of each bin, groups, drops, notifications; and that to read them calls nothing.
 import test from 'ava'
+import { native } from '../../src/addon/native.js'
 import type { QueueStats, VhostDevice } from '../../src/index.js'
-import { native } from '../../src/native.js'
 import { enqueue } from '../../src/operators/index.js'
 import { scene, turns, until } from './support/scene.js'
 

@@ -1,7 +1,7 @@
 // What the tests of the bridges have in common: a guest that sends to one that receives, on rings in memory with strict
 // leases, and an event loop that is turned by hand while promises and streams of Node take their own turns.
 import type { ExecutionContext } from 'ava'
-import type { HeldBurst } from '../../src/burst.js'
+import type { HeldBurst } from '../../src/packet/burst.js'
 import { numberOf } from '../../src/testing/index.js'
 import { bench as queues, upTo } from '../operators/bench.js'
 import { turn } from '../transport/sockets.js'

@@ -4,7 +4,7 @@ import { TransformStream, WritableStream } from 'node:stream/web'
 import test from 'ava'
 import { concatWith, throwError } from 'rxjs'
 import { take } from 'rxjs/operators'
-import type { HeldBurst } from '../../src/burst.js'
+import type { HeldBurst } from '../../src/packet/burst.js'
 import { toReadableStream, toWritableStream } from '../../src/streams/index.js'
 import { allBack, BURST, bench, CREDIT, fullRing, read, upTo } from './bench.js'
 

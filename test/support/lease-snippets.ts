@@ -1,4 +1,4 @@
-// The pipelines that docs/leases.md prints, each between its marks. test/docs-leases.test.ts runs them, and compares the
+// The pipelines that docs/leases.md prints, each between its marks. test/docs/leases.test.ts runs them, and compares the
 // page with this file.
 import { bufferCount, bufferTime, concatMap, delay, filter, map, type Observable, of } from 'rxjs'
 import type { VhostDevice } from '../../src/index.js'

@@ -3,7 +3,6 @@
 import fc from 'fast-check'
 import { type MonoTypeOperatorFunction, merge, Observable } from 'rxjs'
 import { retry } from 'rxjs/operators'
-import type { Burst } from '../../src/burst.js'
 import {
   drop,
   enqueue,
@@ -18,7 +17,8 @@ import {
   retain,
   tapPackets,
 } from '../../src/operators/index.js'
-import type { Overflow, PacketSink } from '../../src/sink.js'
+import type { Burst } from '../../src/packet/burst.js'
+import type { Overflow, PacketSink } from '../../src/packet/sink.js'
 import { numberOf } from '../../src/testing/index.js'
 
 type Stage = MonoTypeOperatorFunction<Burst>

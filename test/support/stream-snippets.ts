@@ -1,4 +1,4 @@
-// What docs/streams.md prints, each between its marks. test/docs-streams.test.ts runs them, and compares the page with this file.
+// What docs/streams.md prints, each between its marks. test/docs/streams.test.ts runs them, and compares the page with this file.
 import { pipeline } from 'node:stream/promises'
 import { lastValueFrom } from 'rxjs'
 import type { VhostDevice } from '../../src/index.js'

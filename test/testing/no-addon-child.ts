@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { pathToFileURL } from 'node:url'
+import type * as Native from '../../src/addon/native.js'
 import type * as Capture from '../../src/capture/index.js'
 import type * as Errors from '../../src/errors.js'
 import type * as Headers from '../../src/headers/index.js'
-import type * as Native from '../../src/native.js'
 import type * as Operators from '../../src/operators/index.js'
 import type * as Streams from '../../src/streams/index.js'
 import type * as Testing from '../../src/testing/index.js'
@@ -16,7 +16,7 @@ const { enqueue, filterPackets } = (await load('operators/index.js')) as typeof 
 const { toAsyncIterable } = (await load('streams/index.js')) as typeof Streams
 const { HeaderReader } = (await load('headers/index.js')) as typeof Headers
 const { capture } = (await load('capture/index.js')) as typeof Capture
-const { native } = (await load('native.js')) as typeof Native
+const { native } = (await load('addon/native.js')) as typeof Native
 const { VhostError } = (await load('errors.js')) as typeof Errors
 
 const reader = new HeaderReader()

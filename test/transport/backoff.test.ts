@@ -2,13 +2,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
+import { hold, letGo } from '../../src/addon/wakeup.js'
 import { isAllowed } from '../../src/transport/access.js'
 import { Backoff } from '../../src/transport/backoff.js'
 import type { Connection } from '../../src/transport/connection.js'
 import { listen } from '../../src/transport/listener.js'
 import { type Origin, type OriginOptions, openOrigin, type Retry } from '../../src/transport/origin.js'
-import { hold, letGo } from '../../src/wakeup.js'
 import { FakeTimers, folder, turns, until } from './sockets.js'
 
 test('each wait doubles up to the limit, less at most half of it, and begins anew after a success', t => {

@@ -1,6 +1,6 @@
 // A connection's other half: replies, pauses, closing, and fairness. Ids are those of the catalogue of hostile inputs.
 import test from 'ava'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { connect } from '../../src/transport/connect.js'
 import { openFds, scene, turns, until, whole } from './sockets.js'
 

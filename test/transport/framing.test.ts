@@ -1,7 +1,7 @@
 // Messages out of a byte stream, over real sockets: however it is cut, whatever comes with it. Ids are those of the
 // catalogue of hostile inputs. Tests run one after the other: some count the fds of the process.
 import test from 'ava'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
 import { header, openFds, Peer, scene, turns, until, whole } from './sockets.js'
 
 test.serial('A1: a message in single bytes', async t => {

@@ -8,8 +8,8 @@ import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { Worker } from 'node:worker_threads'
 import test, { type ExecutionContext } from 'ava'
+import { native } from '../../src/addon/native.js'
 import { VhostError, type VhostErrorCode } from '../../src/errors.js'
-import { native } from '../../src/native.js'
 import { adopt, connect } from '../../src/transport/connect.js'
 import { listen } from '../../src/transport/listener.js'
 import { folder, Peer, scene, turns, until, whole } from './sockets.js'
@@ -138,7 +138,7 @@ test.serial('adopt() takes an inherited socket, and no other fd', async t => {
   const connectUrl = new URL('../../src/transport/connect.js', import.meta.url).href
   const script = `
     import { adopt } from ${JSON.stringify(connectUrl)}
-    import { hold, letGo } from ${JSON.stringify(new URL('../../src/wakeup.js', import.meta.url).href)}
+    import { hold, letGo } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
     hold()
     const connection = adopt(3)
     connection.start({ message: m => connection.send(m.payload), close: letGo })`
@@ -184,7 +184,7 @@ test.serial('a front end that comes back at once: its hang-up is told before its
 
 const leave = (path: string, how: string) => `
   import { listen } from ${JSON.stringify(new URL('../../src/transport/listener.js', import.meta.url).href)}
-  import { hold } from ${JSON.stringify(new URL('../../src/wakeup.js', import.meta.url).href)}
+  import { hold } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
   hold()
   listen(${JSON.stringify(path)}, { onConnection() {} })
   ${how}

@@ -4,11 +4,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { native } from '../../src/native.js'
+import { native } from '../../src/addon/native.js'
+import { hold, letGo } from '../../src/addon/wakeup.js'
 import type { CloseCode, Connection, Message } from '../../src/transport/connection.js'
 import { type Listener, listen } from '../../src/transport/listener.js'
 import type { Timers } from '../../src/transport/timers.js'
-import { hold, letGo } from '../../src/wakeup.js'
 
 export const EAGAIN = -11
 

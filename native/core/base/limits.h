@@ -55,8 +55,8 @@ inline constexpr uint32_t kLargeSlot = 65536 + 2048;
 inline constexpr uint32_t kSmallSlab = 256;
 inline constexpr uint32_t kLargeSlab = 8;
 /// Lease accounts of one pool, one per queue that dequeues: 64 queue pairs for each of a thousand devices. A
-/// slot's account is kept in 16 bits where it is lent (src/data/loans.ts). 4 MiB of address space, touched as
-/// accounts are opened.
+/// slot's account is kept in 16 bits where it is lent (src/data/pool/loans.ts). 4 MiB of address space,
+/// touched as accounts are opened.
 inline constexpr uint32_t kMaxAccounts = 65536;
 
 /// The longest path that fits in sockaddr_un with its terminating zero.

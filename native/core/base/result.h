@@ -1,5 +1,5 @@
-// Why something was refused or a ring stopped. The numbers cross into JavaScript (src/reasons.ts lists the
-// same words in the same order; a test compares them), so new ones go to the end.
+// Why something was refused or a ring stopped. The numbers cross into JavaScript (src/addon/reasons.ts lists
+// the same words in the same order; a test compares them), so new ones go to the end.
 #pragma once
 
 #include <cstdint>

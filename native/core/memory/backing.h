@@ -13,7 +13,7 @@
 
 namespace rxvhost {
 
-/// The numbers cross into JavaScript (src/effects.ts).
+/// The numbers cross into JavaScript (src/device/effects.ts).
 enum class Loss : uint8_t {
   unknown,     // nothing is missing, or nobody can tell any more
   truncated,   // the file is shorter than what was mapped of it

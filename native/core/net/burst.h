@@ -1,5 +1,5 @@
 // What one native call of the data path returns: how many packets moved, and why it stopped. The bits cross
-// into JavaScript in one number (src/data/port.ts).
+// into JavaScript in one number (src/data/ring/port.ts).
 #pragma once
 
 #include <cstdint>

@@ -16,7 +16,7 @@ namespace rxvhost {
 
 class MemoryChange {
  public:
-  /// The numbers are JavaScript's (src/memory-changes.ts).
+  /// The numbers are JavaScript's (src/device/memory-changes.ts).
   enum class Kind : uint32_t { table, add, remove, log };
 
   /// `specs`: the regions, one but for a table; of a log only size and offset. An fd for each that comes.

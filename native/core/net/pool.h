@@ -1,6 +1,6 @@
 // The packet pool: private memory that guests' packets are copied into, and what is known of each. One thread
 // owns it; JavaScript releases slots into the same free lists through shared arrays, so a release costs no
-// native call (src/data/pool.ts is the other half: the layout below is its contract). It knows no rings.
+// native call (src/data/pool/pool.ts is the other half: the layout below is its contract). It knows no rings.
 //
 // Two classes of slots: 2 KiB with headroom, and 66 KiB for segmentation-offload frames; a packet is always
 // contiguous. Each open account (one per queue that dequeues) has a reserve, so that one consumer that keeps
@@ -33,7 +33,8 @@ struct Account {
   uint32_t byte_limit;
   uint32_t out[2];      // slots by class
   uint32_t reserve[2];  // slots by class that only this account may use
-  uint32_t wanted[2];   // the reserve that it would have if there were few accounts (src/data/reserves.ts)
+  uint32_t
+      wanted[2];  // the reserve that it would have if there were few accounts (src/data/pool/reserves.ts)
   uint32_t spare[6];
 };
 static_assert(sizeof(Account) == 64);

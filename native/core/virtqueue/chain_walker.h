@@ -16,7 +16,7 @@
 
 namespace rxvhost {
 
-/// Why a chain is of no use; each is a counter (addon/queues.h, src/queue.ts).
+/// Why a chain is of no use; each is a counter (addon/queues.h, src/queue/queue.ts).
 enum class ChainDrop : uint8_t { none, direction, address, indirect, fragments };
 
 struct Chain {

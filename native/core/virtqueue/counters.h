@@ -1,13 +1,13 @@
 // What a ring counts. One block belongs to whoever makes the calls: a queue of JavaScript, which reads its
-// block as memory, with no call (src/data/counters.ts); the ring itself, where nobody gave one. Words of 64
-// bits, written by the thread that holds the ring's lock.
+// block as memory, with no call (src/data/counters/counters.ts); the ring itself, where nobody gave one.
+// Words of 64 bits, written by the thread that holds the ring's lock.
 #pragma once
 
 #include <cstdint>
 
 namespace rxvhost {
 
-/// In the order in which JavaScript reads them (RING_COUNTERS in src/data/counters.ts).
+/// In the order in which JavaScript reads them (RING_COUNTERS in src/data/counters/counters.ts).
 enum Stat : uint32_t {
   stat_packets,
   stat_bytes,

@@ -4,9 +4,9 @@
 // The times are in a binary heap: to put a packet behind all others costs nothing, to take the first one out some ten
 // comparisons, and to put one in between no more than that. Three columns instead of an object for each packet.
 import type { SchedulerLike, Subscriber, Subscription } from 'rxjs'
-import { BURST_PACKETS, type Burst } from '../../burst.js'
-import type { Packet, Slots } from '../../packet.js'
-import { lendBurst, lendPacket } from '../support.js'
+import { BURST_PACKETS, type Burst } from '../../packet/burst.js'
+import type { Packet, Slots } from '../../packet/packet.js'
+import { lendBurst, lendPacket } from '../shared/operator.js'
 import { clockOf, ROUNDING_MS } from './clock.js'
 
 /** Room in the beginning, which is a queue's credit unless it was told otherwise. It doubles. */

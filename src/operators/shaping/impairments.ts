@@ -1,7 +1,7 @@
 // What happens to packets on a bad path, drawn by chance; after netem, the queueing discipline of Linux (tc-netem(8)). Below
 // impair.ts, which does it. Each kind of chance draws from a stream of its own: with the same seed the same packets are
 // lost whether or not there is jitter. It knows the length of a packet, and no lease.
-import type { Slots } from '../../packet.js'
+import type { Slots } from '../../packet/packet.js'
 import { Random, thresholdOf } from './random.js'
 import { framesOf, wireBytes } from './wire-length.js'
 

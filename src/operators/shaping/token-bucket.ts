@@ -1,7 +1,7 @@
 // A token bucket in packets and in bits, kept as a time: that at which it will be full (the virtual scheduling algorithm of
 // ITU-T I.371, also known as GCRA). So nothing needs to be filled up, and a packet's time is known when it arrives. Below
 // rateLimit. It knows no timer.
-import type { Slots } from '../../packet.js'
+import type { Slots } from '../../packet/packet.js'
 import { ROUNDING_MS } from './clock.js'
 import { framesOf, wireBytes } from './wire-length.js'
 

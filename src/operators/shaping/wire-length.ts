@@ -1,6 +1,6 @@
 // What a packet takes of a wire: itself, and what each frame has besides; where it is still to be cut into segments (virtio
 // 1.2 §5.1.6.2), all of these. Below what limits rates. It knows the metadata of a slot, and no time.
-import { SLOT_HEADER, SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../../packet.js'
+import { SLOT_HEADER, SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../../packet/packet.js'
 
 /** Headers that each segment repeats: the most that a sender's word for it is taken for, tunnels included. */
 const MOST_HEADERS = 256

@@ -2,8 +2,8 @@
 // What each check of the suite starts from.
 import assert from 'node:assert/strict'
 import type { Observable, OperatorFunction } from 'rxjs'
-import { type Burst, HeldBurst } from '../../burst.js'
-import { HeldPacket, type Packet } from '../../packet.js'
+import { type Burst, HeldBurst } from '../../packet/burst.js'
+import { HeldPacket, type Packet } from '../../packet/packet.js'
 import { fakeFromGuest, fakePlane, fakeToGuest } from '../fake-queues.js'
 import { frames, numberOf } from '../frames.js'
 

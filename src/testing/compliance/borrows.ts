@@ -1,8 +1,8 @@
 // What an operator emits is a borrow: it ends with its `next`, and another may be inside it.
 import assert from 'node:assert/strict'
 import { Subject } from 'rxjs'
-import { BurstCore, borrow, endBorrow, type HeldBurst } from '../../burst.js'
-import type { Packet } from '../../packet.js'
+import { BurstCore, borrow, endBorrow, type HeldBurst } from '../../packet/burst.js'
+import type { Packet } from '../../packet/packet.js'
 import { numberOf } from '../frames.js'
 import { type ComplianceCheck, check, type Item, upTo } from './bench.js'
 

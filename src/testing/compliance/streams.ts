@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { merge, Subscription, share, throwError } from 'rxjs'
 import { concatWith, take } from 'rxjs/operators'
-import { Burst } from '../../burst.js'
+import { Burst } from '../../packet/burst.js'
 import { numberOf } from '../frames.js'
 import { type ComplianceCheck, check, type Item, upTo } from './bench.js'
 

@@ -1,9 +1,9 @@
 // The smallest virtio-net device there can be, for tests of the guest alone: it reads and writes the guest's memory
 // through the raw accessors and gives every transmitted frame back, unless the test does something else with it.
 // Split ring, virtio 1.2 §2.7; no notifications.
-import type { AddonGuest } from '../../../src/guest/native-guest.js'
-import { LAYOUT_FIELDS } from '../../../src/guest/native-guest.js'
-import { native } from '../../../src/native.js'
+import type { AddonGuest } from '../../../src/addon/guest.js'
+import { LAYOUT_FIELDS } from '../../../src/addon/guest.js'
+import { native } from '../../../src/addon/native.js'
 
 const NEXT = 1
 const INDIRECT = 4

@@ -3,9 +3,9 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { native } from '../../../src/addon/native.js'
+import { type Watch, watch } from '../../../src/addon/wakeup.js'
 import { HEADER_BYTES, message, NEED_REPLY, nameOf, REPLY, REQUEST, u64 } from '../../../src/guest/wire.js'
-import { native } from '../../../src/native.js'
-import { type Watch, watch } from '../../../src/wakeup.js'
 
 export interface Seen {
   name: string

@@ -1,11 +1,12 @@
 // Packets of each form out of bytes, in a pool whose neighbouring bytes can be chosen.
-import { Pool } from '../../../src/data/pool.js'
-import { plainPoolArrays } from '../../../src/data/pool-arrays.js'
-import { detachSlots } from '../../../src/detached-packet.js'
-import { Packet, SLOT_OFFSET, SLOT_SHIFT } from '../../../src/packet.js'
-import type { PacketView } from '../../../src/packet-view.js'
-import { writablesOf, writeIn } from '../../../src/rewriting.js'
-import type { WritablePacket } from '../../../src/writable-packet.js'
+
+import { plainPoolArrays } from '../../../src/data/pool/arrays.js'
+import { Pool } from '../../../src/data/pool/pool.js'
+import { detachSlots } from '../../../src/packet/detached.js'
+import { Packet, SLOT_OFFSET, SLOT_SHIFT } from '../../../src/packet/packet.js'
+import { writablesOf, writeIn } from '../../../src/packet/rewriting.js'
+import type { PacketView } from '../../../src/packet/view.js'
+import type { WritablePacket } from '../../../src/packet/writable.js'
 
 export const pool = new Pool(plainPoolArrays(1 << 20), { strict: true })
 

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import type { ExecutionContext } from 'ava'
-import { native } from '../../../src/native.js'
+import { native } from '../../../src/addon/native.js'
 import { until } from './conditions.js'
 
 export interface Census {

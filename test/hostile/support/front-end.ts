@@ -1,6 +1,6 @@
 // A front end that keeps to no rule: arbitrary bytes and fds on a real socket, and, where a case needs one to begin
 // with, the orderly way to a running device. Replies are read by polling, so that it does nothing behind a test's back.
-import { native } from '../../../src/native.js'
+import { native } from '../../../src/addon/native.js'
 import { until } from './conditions.js'
 import { HostileMemory, PAGE } from './memory.js'
 import { HostileRing, ringBytes } from './ring.js'

@@ -1,6 +1,6 @@
 // The dirty log as a hostile front end has it: a file, and the messages that say where it is.
 import { readSync } from 'node:fs'
-import { native } from '../../../src/native.js'
+import { native } from '../../../src/addon/native.js'
 import type { Scene } from './cases.js'
 import type { HostileFrontEnd } from './front-end.js'
 import { GUEST, PAGE } from './memory.js'

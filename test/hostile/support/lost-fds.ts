@@ -4,7 +4,7 @@
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readdirSync } from 'node:fs'
 import { GuestPort } from 'rx-vhost/guest'
-import { native } from '../../../src/native.js'
+import { native } from '../../../src/addon/native.js'
 import { until } from './conditions.js'
 import { Sibling, Stage } from './stage.js'
 import { memoryTable, REQUEST, u64 } from './wire.js'

@@ -2,8 +2,8 @@
 // itself. Reads and writes go through the file; offsets count from the first shared byte. A page before and a page
 // after what is shared are canaries: no one but the test has any business there.
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs'
+import { native } from '../../../src/addon/native.js'
 import type { Region } from '../../../src/guest/wire.js'
-import { native } from '../../../src/native.js'
 
 export const PAGE = 4096
 export const GUEST = 0x1000_0000n

@@ -1,7 +1,7 @@
 // A file whose file system never answers (fuse.c), as a front end with a FUSE server of its own can send it.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { native } from '../../../src/native.js'
+import { native } from '../../../src/addon/native.js'
 import { until } from './conditions.js'
 import { compiled, plainEnv } from './programs.js'
 import { newPath } from './stage.js'

@@ -1,8 +1,8 @@
 // A split ring in a hostile guest's memory, written field by field: whatever a driver must not do, this can do.
 // (virtio 1.2, 2.7.) It checks nothing and remembers only its own available index.
 import { readSync, writeSync } from 'node:fs'
+import { native } from '../../../src/addon/native.js'
 import type { RingAddresses } from '../../../src/guest/wire.js'
-import { native } from '../../../src/native.js'
 import type { HostileMemory } from './memory.js'
 
 export const NEXT = 1

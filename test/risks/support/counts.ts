@@ -1,8 +1,8 @@
 // What this process has that could leak. Guest memory is counted by its mappings (the memfd's name); other mappings come
 // and go with V8's heap.
 import { readdirSync, readFileSync } from 'node:fs'
+import { native } from '../../../src/addon/native.js'
 import { dataPlane } from '../../../src/data/env.js'
-import { native } from '../../../src/native.js'
 
 export interface Counts {
   fds: number

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import type { Subscription } from 'rxjs'
-import type { DeviceEvent } from '../../../src/events.js'
+import type { DeviceEvent } from '../../../src/device/events.js'
 import { type GuestOptions, GuestPort } from '../../../src/guest/index.js'
 import { VhostDriver, type VhostDriverOptions } from '../../../src/index.js'
 import { folder, turn, turns, until } from '../../transport/sockets.js'

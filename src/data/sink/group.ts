@@ -1,0 +1,179 @@
+// The ways into all pairs of a guest as one: each packet goes to the pair on which the guest last sent its flow, or else to
+// one that its flow's number picks, out of those that run; so a flow stays in order. Each pair keeps what its ring has no
+// room for (sink.ts). With one pair running nothing is looked at. Follows devices as a single queue does.
+
+import { VhostError } from '../../errors.js'
+import { Burst, type HeldBurst } from '../../packet/burst.js'
+import type { Packet } from '../../packet/packet.js'
+import type { DropReason, Overflow, PacketSink } from '../../packet/sink.js'
+import { sumTotals, type Totals } from '../counters/totals.js'
+import type { DataPlane } from '../plane.js'
+import { ownCore, ownSlot } from '../pool/own-pool.js'
+import type { PairPorts } from '../source/group.js'
+import { type SinkOptions, SinkQueue } from './sink.js'
+
+/** Packets of the burst in hand that go to one pair. */
+interface Part {
+  ids: Uint32Array
+  length: number
+}
+
+const NO_PAIRS: readonly number[] = []
+
+export class SinkGroup implements PacketSink {
+  readonly #plane: DataPlane
+  readonly #options: SinkOptions
+  /** By pair; those that were never used are not there. */
+  readonly #members: (SinkQueue | undefined)[]
+  /** Pairs whose ring runs, in order. */
+  #running = NO_PAIRS
+  /** The one pair that runs; with none, the first, which drops or waits as it was asked to. */
+  #only: SinkQueue
+  /** By pair, once several run. */
+  #parts: Part[] | undefined
+  #device: PairPorts | null = null
+  #closed = false
+
+  constructor(plane: DataPlane, options: SinkOptions = {}) {
+    this.#plane = plane
+    this.#options = options
+    this.#only = new SinkQueue(plane, options)
+    this.#members = [this.#only]
+  }
+
+  /** Fills this device's rings from now on; `running` are the pairs whose to-guest ring runs. */
+  attach(device: PairPorts, running: readonly number[]): void {
+    this.detach()
+    this.#device = device
+    this.#runs(running)
+    for (const pair of device.used) this.open(pair)
+  }
+
+  /** The guest of the device uses this pair as well from now on. */
+  open(pair: number): void {
+    if (this.#device !== null) this.member(pair).attach(this.#device.port(pair))
+  }
+
+  /** The to-guest ring of a pair has started or stopped. */
+  ringState(pair: number, runs: boolean): void {
+    const others = this.#running.filter(other => other !== pair)
+    this.#runs(runs ? others.concat(pair).sort((a, b) => a - b) : others)
+    if (runs) return
+    // What was kept for it goes by the other pairs, rather than being lost or waiting for a ring that may never run again.
+    if (this.#running.length > 0)
+      this.member(pair).moveKept((ids, count) => this.#spread(ids, count, 'block'))
+  }
+
+  detach(reason?: DropReason): void {
+    this.#device = null
+    this.#runs(NO_PAIRS)
+    for (const queue of this.#members) queue?.detach(reason)
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#device = null
+    this.#runs(NO_PAIRS)
+    for (const queue of this.#members) queue?.close()
+  }
+
+  #runs(pairs: readonly number[]): void {
+    this.#running = pairs
+    this.#only = this.member(pairs[0] ?? 0)
+  }
+
+  get available(): boolean {
+    return this.#only.available
+  }
+
+  use(): () => void {
+    return this.member(0).use()
+  }
+
+  next(item: Burst | Packet): void {
+    if (!this.accept(item, this.#options.overflow ?? 'block'))
+      throw new VhostError('ERR_VHOST_OVERFLOW', 'the ring has no room, and this sink was asked to be strict')
+  }
+
+  accept(item: Burst | Packet, overflow: Overflow): boolean {
+    if (this.#running.length <= 1) return this.#only.accept(item, overflow)
+    const { pool } = this.#plane
+    if (!(item instanceof Burst)) return this.member(this.#pairOf(ownSlot(pool, item))).accept(item, overflow)
+    const { ids, length } = ownCore(pool, item)
+    return this.#spread(ids, length, overflow)
+  }
+
+  /** Plain call: stops at the first packet that its ring had no room for. */
+  enqueue(burst: Burst | HeldBurst, from: number): number {
+    if (this.#running.length <= 1) return this.#only.enqueue(burst, from)
+    const { ids, length } = ownCore(this.#plane.pool, burst)
+    let at = from
+    while (at < length) {
+      const pair = this.#pairOf(ids[at])
+      let end = at + 1
+      while (end < length && this.#pairOf(ids[end]) === pair) end++
+      const taken = this.member(pair).put(ids, at, end)
+      at += taken
+      if (at < end) break
+    }
+    return at - from
+  }
+
+  whenDrained(done: () => void): () => void {
+    const members = this.#all
+    let left = members.length
+    const cancels = members.map(queue =>
+      queue.whenDrained(() => {
+        if (--left === 0) done()
+      }),
+    )
+    return () => {
+      for (const cancel of cancels) cancel()
+    }
+  }
+
+  totals(): Totals {
+    return sumTotals(this.#all.map(queue => queue.totals()))
+  }
+
+  /** The queue of one pair. */
+  member(pair: number): SinkQueue {
+    const known = this.#members[pair]
+    if (known !== undefined) return known
+    const queue = new SinkQueue(this.#plane, this.#options)
+    this.#members[pair] = queue
+    if (this.#closed) queue.close()
+    return queue
+  }
+
+  get #all(): SinkQueue[] {
+    return this.#members.filter(queue => queue !== undefined)
+  }
+
+  #pairOf(slot: number): number {
+    return this.#device === null ? 0 : this.#device.flows.pairOf(this.#plane.pool, slot, this.#running)
+  }
+
+  #spread(ids: Uint32Array, length: number, overflow: Overflow): boolean {
+    this.#parts ??= []
+    const parts = this.#parts
+    for (const pair of this.#running) emptyPart(parts, pair, length)
+    for (let i = 0; i < length; i++) {
+      const part = parts[this.#pairOf(ids[i])]
+      part.ids[part.length++] = ids[i]
+    }
+    let all = true
+    for (const pair of this.#running) {
+      const part = parts[pair]
+      if (part.length > 0) all = this.member(pair).acceptSlots(part.ids, part.length, overflow) && all
+    }
+    return all
+  }
+}
+
+/** Makes the pair's part empty, with room for `size` packets. */
+function emptyPart(parts: Part[], pair: number, size: number): void {
+  const part = parts[pair]
+  if (part !== undefined && part.ids.length >= size) part.length = 0
+  else parts[pair] = { ids: new Uint32Array(Math.max(size, 64)), length: 0 }
+}

@@ -1,0 +1,111 @@
+// VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. Thin: what
+// happens is in session.ts (control) and data/ (packets). librte_vhost's `vid`.
+import { Observable, type SchedulerLike, takeUntil } from 'rxjs'
+import { type Explanation, explain } from '../control/explain.js'
+import { VhostError } from '../errors.js'
+import { DeviceMeter, type DeviceStatsSample } from '../queue/meter.js'
+import type { VhostQueue, VhostSink } from '../queue/queue.js'
+import type { DeviceStats } from '../queue/stats.js'
+import type { DeviceEvent, PeerCredentials } from './events.js'
+import { snapshotOf } from './public-events.js'
+import type { QueuePairs } from './queue-pairs.js'
+import type { DeviceSession } from './session.js'
+
+/**
+ * One connection of a front end. As an Observable it gives each subscriber a `snapshot` and then live events; `ready`
+ * and `stopped` repeat (a guest's reboot is a `stopped` and a `ready`), and it completes when the connection has closed.
+ * Made by a {@link VhostDriver}.
+ */
+export class VhostDevice extends Observable<DeviceEvent> {
+  /** Rises with every connection of this process. */
+  readonly id: number
+  /** The path that it connected to. */
+  readonly path: string
+  readonly #session: DeviceSession
+  readonly #pairs: QueuePairs
+  readonly #meter: DeviceMeter
+
+  /** @internal */
+  constructor(session: DeviceSession, events: Observable<DeviceEvent>, pairs: QueuePairs) {
+    super(subscriber => {
+      if (!session.closed) subscriber.next(snapshotOf(session.state))
+      return events.subscribe(subscriber)
+    })
+    this.#session = session
+    this.#pairs = pairs
+    this.#meter = new DeviceMeter(pairs)
+    this.id = session.id
+    this.path = session.path
+  }
+
+  /** The packets that leave this guest, of one queue pair or of all; completes with the device. */
+  fromGuest(pair?: number): VhostQueue {
+    this.#check(pair)
+    return this.#pairs.fromGuest(pair)
+  }
+
+  /**
+   * The way into this guest, by one queue pair or by all. By all: each packet goes to the pair on which the guest last sent
+   * that flow, or to one that the flow's addresses and ports pick, out of those that the guest uses.
+   */
+  toGuest(pair?: number): VhostSink {
+    this.#check(pair)
+    return this.#pairs.toGuest(pair)
+  }
+
+  /**
+   * Why it is not ready, or one of its rings does not run, in words and as data: `explain().text` has lines like
+   * `ring 1: no kick fd; not enabled`.
+   */
+  explain(): Explanation {
+    return explain(this.#session.state)
+  }
+
+  /**
+   * What the queues on this connection's rings counted in both directions, all pairs together, or since `resetStats()`.
+   * Stays readable when the device is gone.
+   */
+  get stats(): DeviceStats {
+    return this.#meter.now()
+  }
+
+  /** The same at every interval (default 1,000 ms), with what changed in it and rates; completes with the device. */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
+    return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#pairs.ended))
+  }
+
+  /** `stats` of this device begins at zero again; those of its queues do not. */
+  resetStats(): void {
+    this.#meter.reset()
+  }
+
+  /** The process at the other end, as the kernel knows it. */
+  get peer(): PeerCredentials | undefined {
+    return this.#session.peer
+  }
+
+  /** Another configuration space, for a driver that was given one; its front end is told to read it again. */
+  changeConfig(bytes: Uint8Array): void {
+    this.#session.changeConfig(bytes)
+  }
+
+  /** Ends the connection. The driver accepts the front end's next one. */
+  close(): void {
+    this.#session.close('closed')
+  }
+
+  #check(pair: number | undefined): void {
+    const { closed, state } = this.#session
+    const { queuePairs } = state.offered
+    if (closed)
+      throw new VhostError('ERR_VHOST_DEVICE_GONE', `device ${this.id} is gone`, {
+        device: this.id,
+        path: this.path,
+      })
+    if (pair !== undefined && !(Number.isInteger(pair) && pair >= 0 && pair < queuePairs))
+      throw new VhostError('ERR_VHOST_QUEUE_INVALID', `device ${this.id} has no queue pair ${pair}`, {
+        device: this.id,
+        fix: `use 0 to ${queuePairs - 1}, or offer more with the driver's option queuePairs`,
+      })
+  }
+}

@@ -1,0 +1,74 @@
+// What a session tells, in the words of the public DeviceEvent: masks become names, faults become errors that know their
+// device. It knows no connection and no queue.
+import type { SessionEvent } from '../control/events.js'
+import { featureNames, protocolFeatureNames } from '../control/feature-names.js'
+import type { State } from '../control/types.js'
+import { VhostError } from '../errors.js'
+import type { DeviceEvent, RingInfo } from './events.js'
+
+export function snapshotOf({ ready, features, protocolFeatures, rings }: State): DeviceEvent {
+  return {
+    type: 'snapshot',
+    ready,
+    features: featureNames(features),
+    protocolFeatures: protocolFeatureNames(protocolFeatures),
+    rings: rings.map((ring, i): RingInfo => {
+      return {
+        ring: i,
+        running: ring.running,
+        size: ring.size,
+        enabled: ring.enabled === true,
+        fault: ring.latched,
+      }
+    }),
+  }
+}
+
+export function deviceEvent(event: SessionEvent, of: { path: string; id: number }): DeviceEvent {
+  if (event.type === 'negotiated')
+    return {
+      type: 'negotiated',
+      features: featureNames(event.features),
+      protocolFeatures: protocolFeatureNames(event.protocolFeatures),
+    }
+  if (event.type === 'features')
+    return {
+      type: 'features',
+      features: featureNames(event.features),
+      added: featureNames(event.features & ~event.before),
+      removed: featureNames(event.before & ~event.features),
+    }
+  if (event.type !== 'fault') return event
+  const { code, message, ring, request, fix, reason, detail } = event
+  const { path, id: device } = of
+  const error = new VhostError(code, `${message} (${reason})`, {
+    path,
+    device,
+    ring,
+    request,
+    fix,
+    reason,
+    detail,
+  })
+  return { type: 'fault', error, ring }
+}
+
+/** Events that a front end may cause as often as it likes: so many a second are told, the rest is not. */
+export class RateLimit {
+  readonly #aSecond: number
+  #until = 0
+  #left = 0
+
+  constructor(aSecond: number) {
+    this.#aSecond = aSecond
+  }
+
+  get allows(): boolean {
+    const now = performance.now()
+    if (now >= this.#until) {
+      this.#until = now + 1000
+      this.#left = this.#aSecond
+    }
+    return this.#left-- > 0
+  }
+}

@@ -1,0 +1,184 @@
+// The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
+// ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
+import { type Observable, ReplaySubject } from 'rxjs'
+import { kept, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../data/counters/totals.js'
+import { FlowTable } from '../data/pair-steering.js'
+import type { QueuePort } from '../data/ring/port.js'
+import type { SinkGroup } from '../data/sink/group.js'
+import type { PairPorts, SourceGroup, StallListener } from '../data/source/group.js'
+import type { Stalled } from '../data/source/stall-watch.js'
+import { VhostError } from '../errors.js'
+import type { QueueLife } from '../queue/life.js'
+import { VhostQueue, VhostSink } from '../queue/queue.js'
+import { ByPair } from './by-pair.js'
+import type { DeviceSession } from './session.js'
+
+/** Who makes the queues of a driver's devices. */
+export interface QueueMaker {
+  /** The driver's own queues, if they follow this device: one drain loop a ring, so the device's face shares them. */
+  sharedWith(device: QueuePairs): SourceGroup | undefined
+  newSource(onStalled: StallListener): SourceGroup
+  newSink(): SinkGroup
+}
+
+/** Rings of a pair: 2k leads to the guest, 2k + 1 from it. */
+const TO_GUEST = 0
+const FROM_GUEST = 1
+
+/** The rings of one device in one direction, as a group of queues sees them. */
+class Rings implements PairPorts {
+  constructor(
+    readonly session: DeviceSession,
+    readonly direction: number,
+    readonly flows: FlowTable,
+    readonly used: readonly number[],
+  ) {}
+
+  port(pair: number): QueuePort {
+    return this.session.port(2 * pair + this.direction)
+  }
+
+  get several(): boolean {
+    return this.used.length > 1
+  }
+}
+
+interface Attached {
+  readonly group: SinkGroup
+  /** What it had counted before. */
+  readonly before: Totals
+}
+
+export class QueuePairs implements QueueLife, StallListener {
+  readonly session: DeviceSession
+  readonly #maker: QueueMaker
+  #ended: ReplaySubject<void> | undefined
+  readonly #flows = new FlowTable()
+  /** Pairs of which a ring was started once. */
+  readonly #used = [0]
+  /** Pairs whose to-guest ring runs. */
+  #running: readonly number[] = []
+  #sinks: readonly Attached[] = []
+  #source: SourceGroup | undefined
+  #sourceBefore: Totals = NO_TOTALS
+  /** What was counted by the end: a driver's queues go on to count for others. */
+  #last: { source: Totals; sink: Totals } | undefined
+  #ownSource = false
+  #ownSink: SinkGroup | undefined
+  readonly #queues = new ByPair<VhostQueue>()
+  readonly #ways = new ByPair<VhostSink>()
+
+  constructor(session: DeviceSession, maker: QueueMaker) {
+    this.session = session
+    this.#maker = maker
+  }
+
+  /** A driver's queue takes these rings, unless someone uses them by the device's own. */
+  attachSource(group: SourceGroup): void {
+    if (this.#source !== undefined) return
+    this.#source = group
+    this.#sourceBefore = kept(group.totals())
+    this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
+  }
+
+  attachSink(group: SinkGroup): void {
+    this.#sinks = this.#sinks.concat({ group, before: kept(group.totals()) })
+    group.attach(this.#ports(TO_GUEST), this.#running)
+  }
+
+  /** From the session, once the ports know it. */
+  ringState(ring: number, runs: boolean): void {
+    const pair = ring >> 1
+    if (runs && !this.#used.includes(pair)) {
+      this.#used.push(pair)
+      this.#orFault(ring, () => this.#source?.open(pair))
+      for (const { group } of this.#sinks) group.open(pair)
+    }
+    if (ring % 2 === FROM_GUEST) return
+    const others = this.#running.filter(other => other !== pair)
+    this.#running = runs ? others.concat(pair) : others
+    for (const { group } of this.#sinks) group.ringState(pair, runs)
+  }
+
+  /** From a source on these rings: nobody releases its packets. */
+  stalled({ held, holders }: Stalled, pair: number): void {
+    this.session.tell({ type: 'stalled', ring: 2 * pair + FROM_GUEST, packets: held, holders })
+  }
+
+  /** One pair's, or all of them as one. */
+  fromGuest(pair?: number): VhostQueue {
+    const group = this.#needSource()
+    return this.#queues.of(pair, () => new VhostQueue(pair === undefined ? group : group.member(pair), this))
+  }
+
+  toGuest(pair?: number): VhostSink {
+    if (this.#ownSink === undefined) {
+      this.#ownSink = this.#maker.newSink()
+      this.attachSink(this.#ownSink)
+    }
+    const own = this.#ownSink
+    return this.#ways.of(pair, () => new VhostSink(pair === undefined ? own : own.member(pair), this))
+  }
+
+  /** The device is gone. */
+  end(): void {
+    // Made here for whom it is too late for: what is dropped below can have somebody subscribe anew.
+    this.#ended ??= new ReplaySubject(1)
+    this.#ended.next()
+    this.#ended.complete()
+    if (this.#ownSource) this.#source?.close()
+    else this.#source?.detach()
+    for (const { group } of this.#sinks) {
+      if (group === this.#ownSink) group.close()
+      else group.detach('gone')
+    }
+    this.#last = { source: { ...this.sourceTotals(), held: 0 }, sink: { ...this.sinkTotals(), held: 0 } }
+    this.#sinks = []
+  }
+
+  /** What was counted on these rings. */
+  sourceTotals(): Totals {
+    if (this.#last) return this.#last.source
+    return this.#source ? totalsSince(this.#sourceBefore, this.#source.totals()) : NO_TOTALS
+  }
+
+  sinkTotals(): Totals {
+    return (
+      this.#last?.sink ??
+      sumTotals(this.#sinks.map(({ group, before }) => totalsSince(before, group.totals())))
+    )
+  }
+
+  /** The device is gone. */
+  get ended(): Observable<void> {
+    this.#ended ??= new ReplaySubject(1)
+    return this.#ended
+  }
+
+  #needSource(): SourceGroup {
+    if (this.#source === undefined) {
+      const shared = this.#maker.sharedWith(this)
+      this.#ownSource = shared === undefined
+      this.attachSource(shared ?? this.#maker.newSource(this))
+    }
+    return this.#source as unknown as SourceGroup
+  }
+
+  // No account is left: a limit of this process ends the one connection that meets it, with a fault that is told once
+  // who gets the device has it.
+  #orFault(ring: number, attach: () => void): void {
+    try {
+      attach()
+    } catch (error) {
+      if (!(error instanceof VhostError)) throw error
+      queueMicrotask(() => {
+        this.session.tell({ type: 'fault', error, ring })
+        this.session.close('exhausted')
+      })
+    }
+  }
+
+  #ports(direction: number): PairPorts {
+    return new Rings(this.session, direction, this.#flows, this.#used)
+  }
+}

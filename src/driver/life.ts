@@ -1,0 +1,195 @@
+// A driver's state behind its face: who uses it, where its connections come from, and its devices. The first user opens,
+// the last one closes, synchronously. It knows no messages and no packets.
+import type { Subscriber } from 'rxjs'
+import { onAbort } from '../abort.js'
+import { hold, letGo } from '../addon/wakeup.js'
+import type { VhostDevice } from '../device/device.js'
+import type { DeviceEvent, DriverEvent } from '../device/events.js'
+import type { TraceEntry } from '../device/trace.js'
+import type { QueueLife } from '../queue/life.js'
+import type { VhostQueue, VhostSink } from '../queue/queue.js'
+import { isAllowed } from '../transport/access.js'
+import type { Connection } from '../transport/connection.js'
+import type { Origin, OriginHandlers, Retry } from '../transport/origin.js'
+import { type DeviceOwner, DriverDevice } from './device.js'
+import type { DriverFeatures } from './features.js'
+import { LateSubject } from './late-subject.js'
+import type { SinkSettings, VhostDriverOptions } from './options.js'
+import { DriverOrigins } from './origins.js'
+import { DriverQueues } from './queues.js'
+
+export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
+  readonly path: string
+  readonly events = new LateSubject<DriverEvent>()
+  readonly trace = new LateSubject<TraceEntry>()
+  readonly queues: DriverQueues
+  readonly #options: VhostDriverOptions
+  readonly #features: DriverFeatures
+  readonly #origins: DriverOrigins
+  // Both lists are replaced, never altered: who goes through one may be what changes it.
+  #subscribers: readonly Subscriber<VhostDevice>[] = []
+  /** That which has been here longest comes first: the driver's own queues go with it. */
+  #devices: readonly DriverDevice[] = []
+  /** In use by the last device that was ready. */
+  #used = 0n
+  #users = 0
+  #origin: Origin | undefined
+  #isOpen = false
+  #ended = false
+  #forgetSignal: (() => void) | undefined
+  #keepAlive = true
+  #holding = false
+
+  constructor(path: string, options: VhostDriverOptions, features: DriverFeatures) {
+    this.path = path
+    this.#features = features
+    this.#options = options
+    this.queues = new DriverQueues(options, this)
+    this.#origins = new DriverOrigins(path, options, this)
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  subscribe(subscriber: Subscriber<VhostDevice>): () => void {
+    this.use()
+    if (this.#ended) subscriber.complete()
+    this.#subscribers = this.#subscribers.concat(subscriber)
+    for (const { face } of this.#devices) subscriber.next(face)
+    return () => {
+      this.#subscribers = this.#subscribers.filter(other => other !== subscriber)
+      this.leave()
+    }
+  }
+
+  /** For good: everything that subscribed completes, then sockets are closed. */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#complete()
+    this.queues.end()
+    if (this.#isOpen) this.#close()
+  }
+
+  fromGuest(pair?: number): VhostQueue {
+    const queue = this.queues.fromGuest(pair)
+    if (this.#ended) this.queues.end()
+    return queue
+  }
+
+  toGuest(settings: SinkSettings): VhostSink {
+    const sink = this.queues.toGuest(settings)
+    if (this.#ended) this.queues.end()
+    return sink
+  }
+
+  keepAlive(on: boolean): void {
+    this.#keepAlive = on
+    this.#updateHold()
+  }
+
+  /** One more user; the first one opens. */
+  use(): void {
+    if (this.#options.signal?.aborted) this.end()
+    if (this.#users === 0 && !this.#ended) this.#open()
+    this.#users++
+  }
+
+  /** One less; the last one closes. */
+  leave(): void {
+    if (--this.#users === 0 && this.#isOpen) this.#close()
+  }
+
+  #open(): void {
+    this.#origin = this.#origins.open()
+    this.#isOpen = true
+    const { signal } = this.#options
+    if (signal) this.#forgetSignal = onAbort(signal, () => this.end())
+    this.#updateHold()
+    const { role, fd } = this.#options
+    const type = role === 'client' && fd === undefined ? 'connecting' : 'listening'
+    this.events.next({ type, path: this.path })
+  }
+
+  #close(): void {
+    this.#isOpen = false
+    this.#forgetSignal?.()
+    this.#origin?.close()
+    this.#origin = undefined
+    for (const { session } of this.#devices) session.close('driver_closed')
+    this.#updateHold()
+    this.events.next({ type: 'closed', path: this.path })
+    // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
+    setImmediate(() => {
+      if (!this.#isOpen) this.queues.rest()
+    })
+  }
+
+  #updateHold(): void {
+    const wanted = this.#keepAlive && this.#isOpen
+    if (wanted === this.#holding) return
+    this.#holding = wanted
+    ;(wanted ? hold : letGo)()
+  }
+
+  // --- from its origin ---
+
+  onConnection(connection: Connection): void {
+    const { maxDevices = 1, peers, maxMtu, config } = this.#options
+    const { peer } = connection
+    const busy = this.#devices.length >= maxDevices
+    if (busy || !isAllowed(peers, peer)) {
+      connection.close()
+      this.events.next({ type: 'refused', path: this.path, reason: busy ? 'busy' : 'peer', peer })
+      this.#over(false)
+      return
+    }
+    const offer = { ...this.#features.offer, maxMtu, config, expected: this.#used }
+    const device = new DriverDevice(this, connection, offer)
+    this.#devices = this.#devices.concat(device)
+    this.queues.follow(this.#devices[0].pairs)
+    device.session.start()
+    for (const subscriber of this.#subscribers) subscriber.next(device.face)
+    device.session.tell({ type: 'connected', peer })
+  }
+
+  onTrouble(reason: string): void {
+    this.events.next({ type: 'resource-pressure', path: this.path, reason })
+  }
+
+  onRetry(retry: Retry): void {
+    this.events.next({ type: 'retrying', path: this.path, ...retry })
+  }
+
+  // --- from its devices ---
+
+  get number(): number {
+    return this.#origins.number
+  }
+
+  told(event: DeviceEvent): void {
+    if (event.type === 'closed' && event.reason === 'fd_exhausted') this.onTrouble(event.reason)
+  }
+
+  left(device: DriverDevice): void {
+    const { pairs, session } = device
+    this.#devices = this.#devices.filter(other => other !== device)
+    pairs.end()
+    this.#used = session.usedFeatures || this.#used
+    this.queues.follow(this.#devices[0]?.pairs)
+    this.#over(session.served)
+  }
+
+  /** A connection is over. `served`: something was said on it. */
+  #over(served: boolean): void {
+    this.#origin?.over(served)
+    if (this.#origin?.last) this.#complete()
+  }
+
+  /** There will be no other connection. */
+  #complete(): void {
+    this.queues.complete()
+    for (const subscriber of this.#subscribers) subscriber.complete()
+  }
+}

@@ -1,0 +1,45 @@
+// Where a driver's connections come from, by its options: it opens the origin anew for each first user. It knows no devices.
+
+import { native } from '../addon/native.js'
+import { VhostError } from '../errors.js'
+import { groupId } from '../transport/access.js'
+import { type Origin, type OriginHandlers, openOrigin } from '../transport/origin.js'
+import type { VhostDriverOptions } from './options.js'
+
+export class DriverOrigins {
+  readonly #path: string
+  readonly #options: VhostDriverOptions
+  readonly #handlers: OriginHandlers
+  #fdTaken = false
+  #number: number | undefined
+
+  constructor(path: string, options: VhostDriverOptions, handlers: OriginHandlers) {
+    this.#path = path
+    this.#options = options
+    this.#handlers = handlers
+  }
+
+  /** What its devices have in common for native code. */
+  get number(): number {
+    this.#number ??= native().driverNumber()
+    return this.#number
+  }
+
+  /** Listens, connects, or takes the socket that it was handed. */
+  open(): Origin {
+    const { role, reconnect, fd, mode, group } = this.#options
+    if (fd !== undefined) this.#takeFd(fd)
+    const gid = group === undefined ? undefined : groupId(group)
+    return openOrigin(this.#path, this.#handlers, { role, reconnect, fd, mode, group: gid })
+  }
+
+  /** Its number may be another file's by the second time. */
+  #takeFd(fd: number): void {
+    if (this.#fdTaken)
+      throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} was consumed by an earlier subscription`, {
+        path: this.#path,
+        fix: 'keep one subscription of the driver, or make another driver with another fd',
+      })
+    this.#fdTaken = true
+  }
+}

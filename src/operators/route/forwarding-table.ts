@@ -1,0 +1,198 @@
+// Behind which sink an Ethernet address is: what `route` looks up and learns (IEEE 802.1Q §8.8: learning, ageing). One
+// table for all pipelines of a switch; each of them is a port while it is subscribed. Guests make up addresses as fast as
+// they send, so a port has a bound of its own: beyond, its own oldest addresses go, and no other port's.
+import { getRandomValues } from 'node:crypto'
+import { macAddress } from '../../headers/index.js'
+import { sipHash } from '../../headers/sip-hash.js'
+import type { Overflow, PacketSink } from '../../packet/sink.js'
+import { LruTable, NONE } from '../shared/lru-table.js'
+import { NO_PART, type PartTarget } from '../shared/parts.js'
+
+/** A number for each list of the table; a switch with more ports has other bounds before this one. */
+const MOST_PORTS = 4096
+/** The list of addresses that are never learned; those of ports follow. */
+const STATIC = 0
+const TWO_32 = 0x100000000
+const KEY_WORDS = 2
+
+/** Bounds and ageing of a `ForwardingTable`. */
+export interface ForwardingTableOptions {
+  /** Addresses known at one time. Default 8,192. */
+  maxAddresses?: number
+  /** Addresses known of one port. Default 1,024. */
+  maxPerPort?: number
+  /** Milliseconds after which an address that sent nothing is forgotten. Default 300,000 (IEEE 802.1Q §8.8.3). */
+  age?: number
+  /** Milliseconds that only rise; for tests. */
+  now?: () => number
+}
+
+/** A pipeline that is subscribed. @internal */
+export class SwitchPort implements PartTarget {
+  part = NO_PART
+  users = 1
+
+  constructor(
+    readonly sink: PacketSink,
+    readonly overflow: Overflow,
+    readonly list: number,
+  ) {}
+}
+
+/** The addresses behind the ports of a switch: see `route`. */
+export class ForwardingTable {
+  readonly #table: LruTable
+  /** By list. */
+  readonly #ports: (SwitchPort | null | undefined)[] = [undefined]
+  /** Behind which sink the static addresses are, by entry. */
+  readonly #static: (PacketSink | undefined)[] = []
+  readonly #maxPerPort: number
+  readonly #age: number
+  readonly #now: () => number
+  readonly #key = new Int32Array(KEY_WORDS)
+  readonly #seed = getRandomValues(new Int32Array(2))
+  #members: readonly SwitchPort[] = []
+  #hash = 0
+  #moved = 0
+  #swept = Number.NEGATIVE_INFINITY
+
+  constructor({
+    maxAddresses = 8192,
+    maxPerPort = 1024,
+    age = 300_000,
+    now = () => performance.now(),
+  }: ForwardingTableOptions = {}) {
+    this.#table = new LruTable(maxAddresses, KEY_WORDS, MOST_PORTS)
+    this.#maxPerPort = maxPerPort
+    this.#age = age
+    this.#now = now
+  }
+
+  /**
+   * The address, `02:00:00:00:00:01`, is behind this sink and nowhere else: never aged, never learned elsewhere. Frames that
+   * come from another port with that source are dropped, counted as `spoofed`. Throws a `RangeError` when the table is full.
+   */
+  addStatic(address: string, sink: PacketSink, vlan = 0): void {
+    const known = this.#entryOf(address, vlan)
+    if (known !== NONE) this.#table.touch(known, STATIC)
+    const entry = known !== NONE ? known : this.#table.add(this.#key, this.#hash, STATIC)
+    if (entry === NONE)
+      throw new RangeError(`the table is full: give it more than ${this.#table.capacity} addresses`)
+    this.#static[entry] = sink
+  }
+
+  /** Forgets what `addStatic` was told. */
+  removeStatic(address: string, vlan = 0): void {
+    const entry = this.#entryOf(address, vlan)
+    if (entry !== NONE && this.#table.listOf(entry) === STATIC) this.#table.remove(entry)
+  }
+
+  /** The sink that frames to this address go to; `undefined` where they are flooded. */
+  lookup(address: string, vlan = 0): PacketSink | undefined {
+    const mac = macAddress(address)
+    this.tick()
+    return this.find(Math.floor(mac / TWO_32), (mac % TWO_32) | 0, vlan)?.sink
+  }
+
+  /** Addresses known, and how often one moved to another port. */
+  get stats(): { readonly addresses: number; readonly moved: number } {
+    return { addresses: this.#table.size, moved: this.#moved }
+  }
+
+  /** Ports that are subscribed. @internal */
+  get ports(): readonly SwitchPort[] {
+    return this.#members
+  }
+
+  /** @internal */
+  join(sink: PacketSink, overflow: Overflow): SwitchPort {
+    const known = this.#members.find(port => port.sink === sink)
+    if (known !== undefined) {
+      known.users++
+      return known
+    }
+    const free = this.#ports.indexOf(null)
+    const list = free < 0 ? this.#ports.length : free
+    if (list === MOST_PORTS) throw new RangeError(`a switch has at most ${MOST_PORTS} ports`)
+    const port = new SwitchPort(sink, overflow, list)
+    this.#ports[list] = port
+    this.#members = [...this.#members, port]
+    return port
+  }
+
+  /** The last subscription of a port forgets its addresses. @internal */
+  leave(port: SwitchPort): void {
+    if (--port.users > 0) return
+    for (let entry = this.#table.oldest(port.list); entry !== NONE; entry = this.#table.oldest(port.list))
+      this.#table.remove(entry)
+    this.#ports[port.list] = null
+    this.#members = this.#members.filter(other => other !== port)
+  }
+
+  /** Looks at the clock: once a burst. @internal */
+  tick(): void {
+    this.#table.tick(this.#now())
+  }
+
+  /** The port of an address, its upper 16 and lower 32 bits; `undefined` if it is not known. @internal */
+  find(high: number, low: number, vlan: number): SwitchPort | undefined {
+    const entry = this.#entry(high, low, vlan)
+    if (entry === NONE) return undefined
+    if (this.#table.listOf(entry) === STATIC) return this.#portOf(this.#static[entry])
+    if (this.#table.now - this.#table.seen[entry] >= this.#age) return undefined
+    return this.#ports[this.#table.listOf(entry)] ?? undefined
+  }
+
+  /** The address sent from `port`. False: it is another port's for good. @internal */
+  learn(high: number, low: number, vlan: number, port: SwitchPort): boolean {
+    const table = this.#table
+    const entry = this.#entry(high, low, vlan)
+    if (entry !== NONE) {
+      if (table.listOf(entry) === STATIC) return this.#static[entry] === port.sink
+      const moves = table.listOf(entry) !== port.list
+      if (moves) this.#moved++
+      if (moves && table.count(port.list) >= this.#maxPerPort) table.remove(table.oldest(port.list))
+      table.touch(entry, port.list)
+      return true
+    }
+    if (table.count(port.list) >= this.#maxPerPort) table.remove(table.oldest(port.list))
+    else if (table.size === table.capacity) this.#makeRoom(port)
+    // With no room it is not learned, and goes on being flooded to.
+    table.add(this.#key, this.#hash, port.list)
+    return true
+  }
+
+  // Aged addresses of any port, else the oldest of this one; with none of its own it has to wait for either.
+  #makeRoom(port: SwitchPort): void {
+    const table = this.#table
+    if (table.now - this.#swept >= Math.min(this.#age, 1000)) {
+      this.#swept = table.now
+      for (const { list } of this.#members)
+        for (
+          let entry = table.expired(this.#age, list);
+          entry !== NONE;
+          entry = table.expired(this.#age, list)
+        )
+          table.remove(entry)
+    }
+    const own = table.oldest(port.list)
+    if (table.size === table.capacity && own !== NONE) table.remove(own)
+  }
+
+  #entry(high: number, low: number, vlan: number): number {
+    this.#key[0] = (vlan << 16) | high
+    this.#key[1] = low
+    this.#hash = sipHash(this.#key, KEY_WORDS, this.#seed[0], this.#seed[1])
+    return this.#table.find(this.#key, this.#hash)
+  }
+
+  #entryOf(address: string, vlan: number): number {
+    const mac = macAddress(address)
+    return this.#entry(Math.floor(mac / TWO_32), (mac % TWO_32) | 0, vlan)
+  }
+
+  #portOf(sink: PacketSink | undefined): SwitchPort | undefined {
+    for (const port of this.#members) if (port.sink === sink) return port
+    return undefined
+  }
+}

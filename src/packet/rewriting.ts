@@ -1,0 +1,75 @@
+// Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
+// get: they never alter the burst that they were given, unless the user promised that nobody else looks.
+
+import { PerSlot } from './per-slot.js'
+import {
+  NO_SLOT,
+  SLOT_HEADER,
+  SLOT_LENGTH,
+  SLOT_OFFSET,
+  SLOT_SHIFT,
+  SLOT_WORDS,
+  type Slots,
+} from './slots.js'
+import { aim, endPacket } from './view.js'
+import { WritablePacket } from './writable.js'
+
+// As with borrowed packets.
+const writables = new PerSlot<WritablePacket>()
+
+/** What gives out the writable packets of a pool, for one call each. @internal */
+export const writablesOf = (slots: Slots): (WritablePacket | undefined)[] => writables.of(slots)
+
+/** Calls `write` with the packet of `slot`, which ends with the call. @internal */
+export function writeIn(
+  slots: Slots,
+  list: (WritablePacket | undefined)[],
+  slot: number,
+  write: (packet: WritablePacket) => void,
+): void {
+  let packet = list[slot]
+  if (packet === undefined || slots.strict) {
+    packet = new WritablePacket(slots, slot)
+    list[slot] = packet
+  } else aim(packet, slot)
+  try {
+    write(packet)
+  } finally {
+    endPacket(packet)
+  }
+}
+
+/** A copy of a slot, paid by the same queue, so that a full sink behind it stalls that queue; or NO_SLOT. @internal */
+export function cloneSlot(slots: Slots, slot: number): number {
+  const { meta, bytes } = slots
+  const from = slot << SLOT_SHIFT
+  const length = meta[from + SLOT_LENGTH]
+  const clone = slots.alloc(length, slots.home(slot))
+  if (clone === NO_SLOT) return NO_SLOT
+  const to = clone << SLOT_SHIFT
+  bytes.copyWithin(meta[to + SLOT_OFFSET], meta[from + SLOT_OFFSET], meta[from + SLOT_OFFSET] + length)
+  for (let word = SLOT_HEADER; word < SLOT_WORDS; word++) meta[to + word] = meta[from + word]
+  return clone
+}
+
+/** A copy of `slot` rewritten by a function, or a frame of its own with no offload left to do; or NO_SLOT. @internal */
+export function rewriteSlot(
+  slots: Slots,
+  slot: number,
+  by: Uint8Array | ((packet: WritablePacket) => void),
+): number {
+  if (typeof by === 'function') {
+    const clone = cloneSlot(slots, slot)
+    if (clone === NO_SLOT) return NO_SLOT
+    try {
+      writeIn(slots, writablesOf(slots), clone, by)
+    } catch (error) {
+      slots.release(clone)
+      throw error
+    }
+    return clone
+  }
+  const fresh = slots.alloc(by.length, slots.home(slot))
+  if (fresh !== NO_SLOT) slots.bytes.set(by, slots.meta[(fresh << SLOT_SHIFT) + SLOT_OFFSET])
+  return fresh
+}

@@ -1,0 +1,189 @@
+// The two ends of a queue pair as users see them: an Observable out of the guest, a sink into it, the plain burst
+// calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
+// VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
+import { Observable, type SchedulerLike, type Subscriber } from 'rxjs'
+import type { SinkQueue } from '../data/sink/sink.js'
+import type { SourceQueue } from '../data/source/source.js'
+import { adopt, BURST_PACKETS, type Burst, type HeldBurst, refillable, reopen } from '../packet/burst.js'
+import type { Packet } from '../packet/packet.js'
+import type { Overflow, PacketSink } from '../packet/sink.js'
+import { FREE, type QueueLife, whileIn } from './life.js'
+import { QueueMeter, type StatsSample } from './meter.js'
+import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stats.js'
+
+/** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, data/sink/group.ts). */
+export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'remove' | 'take' | 'slots' | 'totals'>
+export type SinkEnd = Pick<
+  SinkQueue,
+  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'
+>
+
+function subscribe<T extends Burst | Packet>(
+  life: QueueLife,
+  queue: SourceEnd,
+  subscriber: Subscriber<T>,
+  add: (to: Subscriber<T>) => void,
+): () => void {
+  life.use?.()
+  const { ended } = life
+  if (ended) subscriber.add(ended.subscribe(() => subscriber.complete()))
+  add(subscriber)
+  return () => {
+    queue.remove(subscriber as Subscriber<Burst> | Subscriber<Packet>)
+    life.leave?.()
+  }
+}
+
+/**
+ * Packets out of the guest, as an Observable of bursts. Multicast: each burst goes to every subscriber. The first
+ * subscription starts dequeuing, in a later turn; with none, packets stay in the guest's ring.
+ */
+export class VhostQueue extends Observable<Burst> {
+  readonly #queue: SourceEnd
+  readonly #life: QueueLife
+  #meter: QueueMeter<SourceStats> | undefined
+  #packets: Observable<Packet> | undefined
+
+  /** @internal */
+  constructor(queue: SourceEnd, life: QueueLife = FREE) {
+    super(subscriber => subscribe(life, queue, subscriber, target => queue.addBursts(target)))
+    this.#queue = queue
+    this.#life = life
+  }
+
+  /** The same packets, one by one. A burst per `next` is many times cheaper. */
+  get packets(): Observable<Packet> {
+    const [queue, life] = [this.#queue, this.#life]
+    this.#packets ??= new Observable(subscriber =>
+      subscribe(life, queue, subscriber, target => queue.addPackets(target)),
+    )
+    return this.#packets
+  }
+
+  /** The queue itself, for symmetry with `packets`. */
+  get bursts(): Observable<Burst> {
+    return this
+  }
+
+  /** Packets that can be refilled by `dequeueBurst(burst)` without making anything. */
+  createBurst(max = BURST_PACKETS): HeldBurst {
+    return refillable(this.#queue.slots.cores.make(max))
+  }
+
+  /**
+   * Takes up to `max` packets now; the burst is yours to release. With a burst of `createBurst`, releases what is in
+   * it and fills it. Throws `ERR_VHOST_QUEUE_IN_USE` while someone is subscribed.
+   */
+  dequeueBurst(max?: number): HeldBurst
+  dequeueBurst(burst: HeldBurst, max?: number): HeldBurst
+  dequeueBurst(first?: number | HeldBurst, most?: number): HeldBurst {
+    if (typeof first === 'object') {
+      const core = reopen(first)
+      this.#queue.take(core, most ?? core.ids.length)
+      return first
+    }
+    const core = this.#queue.slots.cores.make(first ?? BURST_PACKETS)
+    this.#queue.take(core, core.ids.length)
+    return adopt(core, 'dequeueBurst')
+  }
+
+  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  get stats(): SourceStats {
+    return this.#measured.now()
+  }
+
+  /**
+   * The same at every interval, with what changed in it and rates. Does not start dequeuing, and goes on until it is
+   * unsubscribed, or the device is gone.
+   *
+   * ```
+   * stats$(1000): ----------s---------s---------s      s = { time, seconds, total, change, perSecond }
+   * ```
+   *
+   * @param ms The interval in milliseconds; default 1,000.
+   * @param scheduler For tests in virtual time; default rxjs' `asyncScheduler`.
+   */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SourceStats>> {
+    return whileIn(this.#life, this.#measured.every(ms, scheduler))
+  }
+
+  /** `stats` of this queue begins at zero again. Others, also those of the same ring, do not. */
+  resetStats(): void {
+    this.#measured.reset()
+  }
+
+  get #measured(): QueueMeter<SourceStats> {
+    this.#meter ??= new QueueMeter(this.#queue, sourceStats)
+    return this.#meter
+  }
+}
+
+/** The way into the guest: give it to `enqueue` or `mirror`, or subscribe it: `source.subscribe(sink)`. */
+export class VhostSink implements PacketSink {
+  readonly #queue: SinkEnd
+  readonly #life: QueueLife
+  #meter: QueueMeter<SinkStats> | undefined
+
+  /** @internal */
+  constructor(queue: SinkEnd, life: QueueLife = FREE) {
+    this.#queue = queue
+    this.#life = life
+  }
+
+  /**
+   * Puts packets number `from` and on into the guest, as far as its ring has room, and returns how many that was. Keeps
+   * nothing: the burst stays yours, and what was not taken can be tried again.
+   */
+  enqueueBurst(burst: Burst | HeldBurst, from = 0): number {
+    return this.#queue.enqueue(burst, from)
+  }
+
+  next(item: Burst | Packet): void {
+    this.#queue.next(item)
+  }
+
+  accept(item: Burst | Packet, overflow: Overflow): boolean {
+    return this.#queue.accept(item, overflow)
+  }
+
+  /** False: no ring of a guest runs, and what is put in now is dropped. */
+  get available(): boolean {
+    return this.#queue.available
+  }
+
+  whenDrained(done: () => void): () => void {
+    return this.#queue.whenDrained(done)
+  }
+
+  use(): () => void {
+    this.#life.use?.()
+    const done = this.#queue.use()
+    let used = true
+    return () => {
+      if (!used) return
+      used = false
+      done()
+      this.#life.leave?.()
+    }
+  }
+
+  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  get stats(): SinkStats {
+    return this.#measured.now()
+  }
+
+  /** The same at every interval, as that of a {@link VhostQueue}. */
+  stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SinkStats>> {
+    return whileIn(this.#life, this.#measured.every(ms, scheduler))
+  }
+
+  /** `stats` of this sink begins at zero again. */
+  resetStats(): void {
+    this.#measured.reset()
+  }
+
+  get #measured(): QueueMeter<SinkStats> {
+    this.#meter ??= new QueueMeter(this.#queue, sinkStats)
+    return this.#meter
+  }
+}
