@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { nodedir } from './native-copy.mjs'
+import { withSkips } from './skips.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stampDir = join(root, 'node_modules', '.rx-vhost')
@@ -132,6 +133,8 @@ function build() {
 const cFiles = () => ['native', 'bench/dpdk'].flatMap(f => filesUnder(f)).filter(f => /\.(cc?|h)$/.test(f))
 
 const [task = 'build', ...rest] = process.argv.slice(2)
+/** Tests, and then what they skipped. Gives their status. */
+const ava = (...args) => withSkips(say, env => run(bin('ava'), [...args, ...rest], { env }))
 const tasks = {
   build,
   start() {
@@ -140,13 +143,13 @@ const tasks = {
   },
   test() {
     build()
-    const status = run(bin('ava'), rest)
-    say('skipped: test/interop (testpmd and QEMU); npm run test:interop runs it, see README "Tests"')
+    const status = ava()
+    say('not run: test/interop (testpmd and QEMU); npm run test:interop runs it, see README "Tests"')
     process.exit(status)
   },
   interop() {
     build()
-    process.exit(run(bin('ava'), ['--config', 'test/interop/ava.config.mjs', ...rest]))
+    process.exit(ava('--config', 'test/interop/ava.config.mjs'))
   },
   /** Ten minutes of full-rate traffic through a slow consumer; `-- --seconds N` for another time. */
   soak() {
@@ -211,7 +214,7 @@ const tasks = {
   /** The package, installed and used by each Node. */
   'package-test'() {
     tasks.prepack()
-    process.exit(run(bin('ava'), ['--config', 'test/package/ava.config.mjs', ...rest]))
+    process.exit(ava('--config', 'test/package/ava.config.mjs'))
   },
   asan() {
     install()

@@ -15,6 +15,19 @@ import { JUDGE } from '../../src/packet/predicate.js'
 import { fakeFromGuest, fakePlane, tcp, udp } from '../../src/testing/index.js'
 import { corpus } from '../headers/support/corpus.js'
 import { forms } from '../headers/support/packets.js'
+import { needing } from '../support/needs.js'
+
+const filtering = needing({
+  of: 'filters (libpcap)',
+  missing() {
+    try {
+      bpf('')
+      return undefined
+    } catch {
+      return 'apt-get install libpcap0.8'
+    }
+  },
+})
 
 /** Long enough to be padded by nothing: its last byte is its number. */
 const payload = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -39,7 +52,7 @@ function countingCalls(body: () => void): number {
   return calls
 }
 
-test.serial('an expression can be tried on frames without a device', t => {
+filtering('an expression can be tried on frames without a device', t => {
   const filter = bpf('tcp port 443 and net 192.0.2.0/24')
   t.is(filter.expression, 'tcp port 443 and net 192.0.2.0/24')
   t.true(filter.matches(corpus.tcp))
@@ -49,14 +62,14 @@ test.serial('an expression can be tried on frames without a device', t => {
   t.true(bpf('vlan and tcp').matches(corpus['tcp, tag']))
 })
 
-test.serial('a packet of every form is judged as its frame is', t => {
+filtering('a packet of every form is judged as its frame is', t => {
   const filter = bpf('udp or vlan')
   for (const [name, use] of Object.entries(forms))
     for (const [frame, bytes] of Object.entries(corpus))
       use(bytes, packet => t.is(filter(packet as never), filter.matches(bytes), `${name}: ${frame}`))
 })
 
-test.serial('filterPackets judges a burst by one native call', t => {
+filtering('filterPackets judges a burst by one native call', t => {
   const plane = fakePlane()
   const { queue, port } = fakeFromGuest(plane)
   const seen: number[][] = []
@@ -68,7 +81,7 @@ test.serial('filterPackets judges a burst by one native call', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test.serial('a burst behind another operator, and single packets', t => {
+filtering('a burst behind another operator, and single packets', t => {
   const plane = fakePlane()
   const { queue, port } = fakeFromGuest(plane)
   const seen: number[] = []
@@ -85,7 +98,7 @@ test.serial('a burst behind another operator, and single packets', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test.serial('partitionPackets splits by one native call a burst', t => {
+filtering('partitionPackets splits by one native call a burst', t => {
   const plane = fakePlane()
   const { queue, port } = fakeFromGuest(plane)
   const [tcpSide, others] = partitionPackets(queue, bpf('tcp'))
@@ -102,7 +115,7 @@ test.serial('partitionPackets splits by one native call a burst', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test.serial('capture takes an expression as its filter, and the path gets all packets', async t => {
+filtering('capture takes an expression as its filter, and the path gets all packets', async t => {
   const plane = fakePlane()
   const { queue, port } = fakeFromGuest(plane)
   const chunks: Buffer[] = []
@@ -135,7 +148,7 @@ test.serial('capture takes an expression as its filter, and the path gets all pa
   t.false(file.includes(Buffer.from(web(0))))
 })
 
-test.serial('a subscriber that leaves inside a burst leaves the rest to the next one', t => {
+filtering('a subscriber that leaves inside a burst leaves the rest to the next one', t => {
   const plane = fakePlane()
   const { queue, port } = fakeFromGuest(plane)
   const packets = (): Observable<number> =>
@@ -157,7 +170,7 @@ test.serial('a subscriber that leaves inside a burst leaves the rest to the next
   t.deepEqual(seen, [1, 2])
 })
 
-test.serial('an expression that is none is an error with its words and its text', t => {
+filtering('an expression that is none is an error with its words and its text', t => {
   const error = t.throws(() => bpf('tcp prot 443'), { code: 'ERR_VHOST_FILTER_INVALID' })
   t.regex(
     error?.message ?? '',
@@ -181,7 +194,7 @@ test.serial('without libpcap the error names the package', t => {
   t.regex(stdout, /^ERR_VHOST_LIBPCAP_MISSING .*\/nonexistent\/libpcap\.so.*apt-get install libpcap0\.8/)
 })
 
-test.serial('a program goes with its filter, and stays while an operator has it', async t => {
+filtering('a program goes with its filter, and stays while an operator has it', async t => {
   const collect = async (until: () => boolean): Promise<void> => {
     for (let i = 0; i < 100 && !until(); i++) {
       global.gc?.()
@@ -208,7 +221,7 @@ test.serial('a program goes with its filter, and stays while an operator has it'
   running.unsubscribe()
 })
 
-test.serial('frames that end anywhere are judged within their bytes', t => {
+filtering('frames that end anywhere are judged within their bytes', t => {
   const filters = [
     ...[
       'tcp port 443',
@@ -237,7 +250,7 @@ test.serial('frames that end anywhere are judged within their bytes', t => {
   t.true(matched > 100)
 })
 
-test.serial('metadata outside the pool matches nothing', t => {
+filtering('metadata outside the pool matches nothing', t => {
   const addon = native()
   const program = addon.bpfCompile('') as number
   const bytes = new Uint8Array(100)
@@ -278,7 +291,7 @@ test.serial('metadata outside the pool matches nothing', t => {
   addon.bpfFree(program)
 })
 
-test.serial('several threads compile and judge at one time', async t => {
+filtering('several threads compile and judge at one time', async t => {
   const script = `
     import { bpf } from '${new URL('../../src/bpf/index.js', import.meta.url)}'
     const frame = Uint8Array.from(${JSON.stringify([...corpus.tcp])})

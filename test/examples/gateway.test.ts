@@ -9,12 +9,11 @@ import test from 'ava'
 import { filter, firstValueFrom } from 'rxjs'
 import { GuestPort } from '../../src/guest/index.js'
 import { ethernet, ipv4 } from '../../src/testing/index.js'
-import { inside, obstacle } from '../tap/support/namespace.js'
+import { needing } from '../support/needs.js'
+import { inside, tapInterface } from '../tap/support/namespace.js'
 import { Child } from './child.js'
 
-const why = obstacle()
-if (why !== undefined) console.error(why)
-const there = why === undefined ? test.serial : test.serial.skip
+const there = needing(tapInterface)
 const example = fileURLToPath(new URL('../../examples/gateway.js', import.meta.url))
 
 const whoHas = (address: number[]): Buffer =>

@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import test from 'ava'
 import { native } from '../../src/addon/native.js'
 import { requests } from '../../src/control/requests.js'
+import type { Need } from '../support/needs.js'
 import { hostile, passesBothWays } from './support/cases.js'
 import type { HostileFrontEnd } from './support/front-end.js'
 import { isClosed, isRefused } from './support/outcomes.js'
@@ -90,14 +91,32 @@ test.before(async () => {
 })
 test.after.always(() => server.close())
 
+const PTMX = '/dev/ptmx'
+const terminals: Need = {
+  of: 'fds of terminals',
+  missing() {
+    try {
+      closeSync(openSync(PTMX, constants.O_RDWR | constants.O_NOCTTY))
+      return undefined
+    } catch {
+      return 'mount -t devpts devpts /dev/pts'
+    }
+  },
+}
+
+const opened = (path: string, flags: number) => (): number => {
+  const fd = openSync(path, flags)
+  const token = native().rawAdopt(fd)
+  closeSync(fd)
+  return token
+}
+
 /** An fd of each kind, as a token that the caller closes. */
-function kinds(front: HostileFrontEnd): Record<string, () => number> {
-  const opened = (path: string, flags: number) => (): number => {
-    const fd = openSync(path, flags)
-    const token = native().rawAdopt(fd)
-    closeSync(fd)
-    return token
-  }
+type Kinds = (front: HostileFrontEnd) => Record<string, () => number>
+
+const aTerminal: Kinds = () => ({ 'a terminal': opened(PTMX, constants.O_RDWR | constants.O_NOCTTY) })
+
+const kinds: Kinds = front => {
   const duplicate = (token: number) => (): number => native().rawAdopt(native().rawNumber(token))
   const file = join(folder, 'file')
   writeFileSync(file, new Uint8Array(1 << 16))
@@ -117,7 +136,6 @@ function kinds(front: HostileFrontEnd): Record<string, () => number> {
     'a folder': opened(folder, constants.O_RDONLY),
     'an O_PATH fd': opened(file, 0o10000000),
     '/dev/zero': opened('/dev/zero', constants.O_RDWR),
-    'a terminal': opened('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY),
     '/proc/self/mem': opened('/proc/self/mem', constants.O_RDWR),
     'a pipe': () => native().rawAdopt(own(/^pipe:/)),
     'a pipe whose writer is gone': deadPipe,
@@ -135,18 +153,19 @@ const asMemory: Record<string, string[]> = {
   '/proc/self/mem': ['mem_file_size', 'fd_type'],
 }
 
-for (const [id, requestsOf] of [
-  ['D13', [REQUEST.SET_VRING_KICK, REQUEST.SET_VRING_CALL, REQUEST.SET_VRING_ERR]],
-  ['A14', [REQUEST.SET_MEM_TABLE]],
+const asRing = [REQUEST.SET_VRING_KICK, REQUEST.SET_VRING_CALL, REQUEST.SET_VRING_ERR]
+for (const [id, requestsOf, title, kindsOf, need] of [
+  ['D13', asRing, 'only an eventfd is a kick, a call or an error fd (D19)', kinds, undefined],
+  ['A14', [REQUEST.SET_MEM_TABLE], 'only a regular file is memory (C11)', kinds, undefined],
+  ['D13', asRing, 'a terminal is no kick, call or error fd (D19)', aTerminal, terminals],
+  ['A14', [REQUEST.SET_MEM_TABLE], 'a terminal is no memory (C11)', aTerminal, terminals],
 ] as const)
   hostile(
     id,
-    id === 'D13'
-      ? 'only an eventfd is a kick, a call or an error fd (D19)'
-      : 'only a regular file is memory (C11)',
+    title,
     async scene => {
       const front = await scene.run()
-      for (const [kind, make] of Object.entries(kinds(front))) {
+      for (const [kind, make] of Object.entries(kindsOf(front))) {
         if (kind === 'an eventfd' && id === 'D13') continue
         if (id === 'A14' && (kind === 'a memory file' || kind === 'a regular file')) continue
         for (const request of requestsOf) {
@@ -162,16 +181,21 @@ for (const [id, requestsOf] of [
       }
       scene.t.deepEqual(scene.events('warning'), [], 'a memfd is what memory should be')
     },
-    { repeats: 100 },
+    { repeats: 100, need },
   )
 
 // A regular file is memory, wherever it lies; on a disk it is slow.
 const inMemory = new Set([0x01021994, 0x958458f6, 0x858458f6]) // tmpfs, hugetlbfs, ramfs
 const disk = [folder, import.meta.dirname].find(it => !inMemory.has(statfsSync(it).type))
-if (disk === undefined) test.skip('A14: memory in a file on a disk (there is no disk here)', t => t.pass())
-else
-  hostile('A14', 'memory in a file on a disk works, with one warning', async scene => {
-    const file = join(disk, `memory-${process.pid}`)
+const aDisk: Need = {
+  of: 'memory in a file on a disk',
+  missing: () => (disk ? undefined : 'TMPDIR=a folder on a disk'),
+}
+hostile(
+  'A14',
+  'memory in a file on a disk works, with one warning',
+  async scene => {
+    const file = join(disk!, `memory-${process.pid}`)
     const front = await scene.run({ file })
     unlinkSync(file)
     await passesBothWays(scene.stage, front)
@@ -183,7 +207,9 @@ else
       scene.events('warning').map(({ code }) => code),
       ['WARN_VHOST_MEMORY_ON_DISK'],
     )
-  })
+  },
+  { need: aDisk },
+)
 
 for (const request of [REQUEST.SET_VRING_KICK, REQUEST.SET_MEM_TABLE])
   hostile(

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { needing } from '../support/needs.js'
 import {
   type BackEnd,
   type PortCounts,
@@ -102,8 +103,10 @@ test.after.always(() => pages.restore())
 
 for (const hugepages of [false, true]) {
   const memory = hugepages ? 'on hugepages' : 'without hugepages'
-  const run = hugepages && pages.missing ? test.skip : test
-  if (hugepages && pages.missing) console.log(`skipped: virtio-user on hugepages: ${pages.missing}`)
+  const run = needing({
+    of: 'virtio-user on hugepages',
+    missing: () => (hugepages ? pages.missing : undefined),
+  })
 
   run(`virtio-user ${memory}: a port-to-port forward delivers or counts every packet`, async t => {
     const outcome = await sendThrough(t, startSwitch, 2, hugepages)

@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import test from 'ava'
-import { inside, obstacle } from '../tap/support/namespace.js'
+import { needing } from '../support/needs.js'
+import { inside, tapInterface } from '../tap/support/namespace.js'
 import { guestImage } from './support/guest-image.js'
 import { Program, root } from './support/program.js'
 import { Guest, qemuBuilds } from './support/qemu.js'
@@ -14,9 +14,7 @@ import { timed } from './support/scenarios.js'
 const MiB = 1 << 20
 /** Ethernet's header and the usual MTU: a frame is no longer on a wire. */
 const WIRE = 14 + 1500
-const why = obstacle()
-if (why !== undefined) console.error(why)
-const there = why === undefined ? test : test.skip
+const there = needing(tapInterface)
 
 /** Gives a file of 64 MiB, and answers an upload with its hash. Prints the hash of the file. */
 const server = `

@@ -5,6 +5,7 @@ import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
+import { needing } from '../support/needs.js'
 import { entries, install, nodeOf, pack, root } from './support/installed.js'
 
 /** The oldest that `engines` takes, and the newest of each line; `.ci/run` itself runs on one of them. */
@@ -59,8 +60,13 @@ for (const version of VERSIONS) {
 }
 
 const QEMU = 'qemu-aarch64-static'
-const canEmulate = process.arch === 'x64' && spawnSync(QEMU, ['--version']).status === 0
-const emulated = canEmulate ? test : test.skip
+const emulated = needing({
+  of: 'arm64, emulated',
+  missing() {
+    if (process.arch !== 'x64') return 'run them on x64'
+    return spawnSync(QEMU, ['--version']).status === 0 ? undefined : 'apt-get install qemu-user-static'
+  },
+})
 
 emulated('arm64, emulated: the same', async t => {
   // The libraries of Debian's cross compiler are those that this Node finds.

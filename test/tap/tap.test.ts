@@ -1,12 +1,10 @@
 // TAP interfaces, in network namespaces of their own: scenarios.ts has what happens there. Skipped where none can be made.
 import { fileURLToPath } from 'node:url'
-import test from 'ava'
+import { needing } from '../support/needs.js'
 import { scenarios } from './scenarios.js'
-import { inNamespace, obstacle } from './support/namespace.js'
+import { inNamespace, tapInterface } from './support/namespace.js'
 
-const why = obstacle()
-if (why !== undefined) console.error(why)
-const there = why === undefined ? test.serial : test.serial.skip
+const there = needing(tapInterface)
 const node = (name: string): string[] => [
   process.execPath,
   fileURLToPath(new URL('scenarios.js', import.meta.url)),

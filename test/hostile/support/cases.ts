@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import type { DeviceEvent, VhostDriverOptions, VhostError } from 'rx-vhost'
+import { type Declare, type Need, needing } from '../../support/needs.js'
 import { passesBothWays } from './both-ways.js'
 import { census, leavesNothing, noGuestMemory } from './census.js'
 import type { FrontEndOptions, HostileFrontEnd } from './front-end.js'
@@ -92,6 +93,8 @@ export async function worksStill(stage: Stage): Promise<void> {
 export interface CaseOptions {
   /** Of the case as a whole. By default REPEATS for the first with this id, a few for its variants; 1 if not cheap. */
   repeats?: number
+  /** Without it the case is skipped. */
+  need?: Need
   /** Frames that the sibling moves meanwhile. */
   siblingFrames?: number
 }
@@ -126,9 +129,10 @@ async function once(t: ExecutionContext, stage: Stage, sibling: Sibling, body: B
 
 /** A case of the catalogue, by its id. */
 export function hostile(id: string, title: string, body: Body, options: CaseOptions = {}): void {
-  const { repeats = repeated.has(id) ? REPEATS_OF_VARIANT : REPEATS, siblingFrames = 500 } = options
+  const { need, repeats = repeated.has(id) ? REPEATS_OF_VARIANT : REPEATS, siblingFrames = 500 } = options
   repeated.add(id)
-  test.serial(`${id}: ${title}`, async t => {
+  const declare: Declare = need ? needing(need) : test.serial
+  declare(`${id}: ${title}`, async t => {
     const [stage, sibling] = await stageOfThisFile()
     await worksStill(stage)
     const before = census()

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { native } from '../../../src/addon/native.js'
+import type { Need } from '../../support/needs.js'
 import { until } from './conditions.js'
 import { compiled, plainEnv } from './programs.js'
 import { newPath } from './stage.js'
@@ -11,8 +12,14 @@ export const FLUSH = '25'
 
 const program = compiled('fuse', '-pthread')
 
-/** Whether a FUSE file system can be mounted here. */
-export const canNeverAnswer = spawnSync(program, ['try'], { env: plainEnv }).status === 0
+/** A FUSE file system that can be mounted. */
+export const fuse: Need = {
+  of: 'files whose file system never answers (FUSE)',
+  missing: () =>
+    spawnSync(program, ['try'], { env: plainEnv }).status === 0
+      ? undefined
+      : 'modprobe fuse; and a process that may mount: root, or user namespaces and no chroot',
+}
 
 export class NeverAnswers {
   /** The file, as a token. */

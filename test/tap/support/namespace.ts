@@ -2,23 +2,22 @@
 // left behind however they end. In a user namespace, too, so that no privilege is needed where the system allows that.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import type { Need } from '../../support/needs.js'
 
 const NAMESPACE = ['--map-root-user', '--net']
 
-/** Why there can be no TAP interface here; undefined: there can. */
-export function obstacle(): string | undefined {
-  const { status, stderr, error } = spawnSync('unshare', [
-    ...NAMESPACE,
-    'ip',
-    'tuntap',
-    'add',
-    'dev',
-    'probe',
-    'mode',
-    'tap',
-  ])
-  if (status === 0) return undefined
-  return `no TAP interface can be made here: ${error?.message ?? stderr.toString().trim()}`
+const works = (...command: string[]): boolean => spawnSync(command[0], command.slice(1)).status === 0
+
+/** A TAP interface in such a namespace. */
+export const tapInterface: Need = {
+  of: 'TAP interfaces',
+  missing() {
+    if (!works('ip', '-V')) return 'apt-get install iproute2'
+    if (!works('unshare', ...NAMESPACE, 'true'))
+      return 'allow user namespaces (sysctl kernel.unprivileged_userns_clone=1), and be in no chroot'
+    if (works('unshare', ...NAMESPACE, 'ip', 'tuntap', 'add', 'dev', 'probe', 'mode', 'tap')) return undefined
+    return 'modprobe tun (there is no usable /dev/net/tun)'
+  },
 }
 
 /** The arguments of `unshare` for a program there. It is ended with its parent, who may be killed. */
