@@ -3,7 +3,8 @@
 {
   # portable: without libstdc++.so, whose age differs more between systems than libc's. What run.mjs builds, and so what is
   # published; not the default, since not every system has the static library.
-  "variables": { "sanitize%": "", "portable%": 0 },
+  # libpcap: an archive of it to link, or nothing; libpcap.mjs says which.
+  "variables": { "sanitize%": "", "portable%": 0, "libpcap": "<!(node libpcap.mjs)" },
   "targets": [{
     "target_name": "rx_vhost",
     "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','core/bpf','core/tap','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
@@ -15,9 +16,15 @@
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
     # Node unloads an addon that only workers loaded; a signal handler or thread of ours would lose its code.
     "ldflags": ["-Wl,-z,nodelete"],
-    # dlopen, for libpcap; a part of libc since glibc 2.34.
+    # dlopen, for a libpcap that is loaded at run time; a part of libc since glibc 2.34.
     "libraries": ["-ldl"],
     "conditions": [
+      ["libpcap!=''", {
+        "defines": ["RXVHOST_STATIC_LIBPCAP"],
+        "libraries": ["<(libpcap)"],
+        # Another libpcap in this process neither sees these functions nor takes their place.
+        "ldflags": ["-Wl,--exclude-libs,libpcap.a"]
+      }],
       ["portable==1", {
         "cflags": ["-ffunction-sections", "-fdata-sections"],
         "ldflags": ["-static-libstdc++", "-Wl,--exclude-libs,ALL", "-Wl,--gc-sections"]

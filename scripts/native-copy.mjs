@@ -13,7 +13,7 @@ export function nodedir() {
 /** Brings native/`folder` up to date with the sources of the addon; what was built in it stays. Returns its path. */
 export function copySources(folder) {
   const copy = join(native, folder)
-  for (const source of ['binding.gyp', 'addon', 'core', 'guest']) {
+  for (const source of ['binding.gyp', 'libpcap.mjs', 'addon', 'core', 'guest']) {
     // A file that was removed must not stay behind in the copy.
     const theirs = join(copy, source)
     if (statSync(join(native, source)).isDirectory() && existsSync(theirs))

@@ -1,9 +1,9 @@
 // The binaries of the published package, in prebuilds/: of this machine's processor the addon that was built and tested
-// here, of the other one what Debian's cross compiler makes. Both stripped. `npm pack` and `npm publish` run it by
-// `prepack`; a package without one of the two is not made.
+// here, of the other one what Debian's cross compiler makes. Both have libpcap's filters in them, and are stripped. `npm pack` and `npm publish` run it by `prepack`; a package without one of the two is not made.
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { archiveFor } from './libpcap-archive.mjs'
 import { copySources, nodedir } from './native-copy.mjs'
 import { root } from './programs.mjs'
 
@@ -22,34 +22,50 @@ function run(command, args, env = {}) {
   process.exit(1)
 }
 
+function fail(line) {
+  console.error(`rx-vhost: ${line}`)
+  process.exit(1)
+}
+
 function needCompiler(arch) {
   const compiler = `${TOOLS[arch]}g++`
   if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status === 0) return
   const debianPackage = `g++-${TOOLS[arch].slice(0, -1).replace('_', '-')}`
-  console.error(`rx-vhost: ${compiler} is needed for the package: apt-get install ${debianPackage}`)
-  process.exit(1)
+  fail(`${compiler} is needed for the package: apt-get install ${debianPackage}`)
+}
+
+/** Words of libpcap's that are in each binary which has its compiler. */
+const WORDS_OF_LIBPCAP = 'syntax error in filter expression'
+
+function checkHasLibpcap(binary, archive) {
+  if (readFileSync(binary).includes(WORDS_OF_LIBPCAP)) return
+  fail(`${archive} can not be linked into a shared object: the package is made with that of Debian 12`)
 }
 
 /** Builds for another processor, in a folder of its own; what has not changed is not built again. */
-function crossBuild(arch) {
-  needCompiler(arch)
+function crossBuild(arch, archive) {
   const copy = copySources(`build-${arch}`)
   const gyp = join(root, 'node_modules', '.bin', 'node-gyp')
   const flags = [`--directory=${copy}`, `--arch=${arch}`, '--loglevel=error', ...nodedir()]
   const [CC, CXX, AR] = ['gcc', 'g++', 'ar'].map(tool => TOOLS[arch] + tool)
   // GCC 12 for arm64 warns of branches that a copy of 16 bytes never takes (core/base/copy.h).
-  const env = { CC, CXX, AR, CXXFLAGS: '-Wno-array-bounds', MAKEFLAGS: '-s' }
+  const env = { CC, CXX, AR, CXXFLAGS: '-Wno-array-bounds', MAKEFLAGS: '-s', LIBPCAP_ARCHIVE: archive }
   run(gyp, ['configure', ...flags, '--', '-Dportable=1'], env)
   run(gyp, ['build', ...flags, '-j', '2'], env)
   return copy
 }
 
+const archs = Object.keys(TOOLS)
+for (const arch of archs) if (arch !== process.arch) needCompiler(arch)
+const archives = Object.fromEntries(archs.map(arch => [arch, archiveFor(arch, TOOLS[arch])]))
+
 rmSync(join(root, 'prebuilds'), { recursive: true, force: true })
-for (const arch of Object.keys(TOOLS)) {
+for (const arch of archs) {
   const isOurs = arch === process.arch
-  const built = isOurs ? join(root, 'native') : crossBuild(arch)
-  const folder = join(root, 'prebuilds', `linux-${arch}`)
-  mkdirSync(folder, { recursive: true })
+  const built = isOurs ? join(root, 'native') : crossBuild(arch, archives[arch])
+  const binary = join(root, 'prebuilds', `linux-${arch}`, 'rx_vhost.node')
+  mkdirSync(dirname(binary), { recursive: true })
   const strip = isOurs ? 'strip' : `${TOOLS[arch]}strip`
-  run(strip, ['-o', join(folder, 'rx_vhost.node'), join(built, 'build', 'Release', 'rx_vhost.node')])
+  run(strip, ['-o', binary, join(built, 'build', 'Release', 'rx_vhost.node')])
+  checkHasLibpcap(binary, archives[arch])
 }

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { findArchive } from '../native/libpcap.mjs'
 import { nodedir } from './native-copy.mjs'
 import { withSkips } from './skips.mjs'
 
@@ -78,11 +79,12 @@ function needTool(command, debianPackage) {
 const GYP_FLAGS = ['--', '-Dportable=1']
 
 function buildNative() {
+  const archive = findArchive()
   return whenChanged(
     'native-build',
     hashOf(
       filesUnder('native', /^(build|node_modules$|(bench|test|stress|fuzz)$)/),
-      process.version.split('.')[0] + GYP_FLAGS.join(' '),
+      process.version.split('.')[0] + GYP_FLAGS.join(' ') + (archive ? readFileSync(archive, 'latin1') : ''),
     ),
     'native/build/Release/rx_vhost.node',
     'building the addon (native/build)',

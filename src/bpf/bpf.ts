@@ -33,8 +33,8 @@ const programs = new FinalizationRegistry<number>(program => native().bpfFree(pr
  * that what follows `vlan` in the expression is looked for behind the tag; a frame to be segmented is longer than what
  * will be on a wire, which `len`, `less` and `greater` see; `inbound`, `outbound` and `ifname` have no meaning.
  *
- * libpcap is loaded at the first call, from `RX_VHOST_LIBPCAP` if that is set. Compiling blocks: names of hosts are looked
- * up, once. Take no expression from someone whom you would not let resolve names.
+ * libpcap is in the published binaries; `RX_VHOST_LIBPCAP` names a shared one that is loaded instead, at the first call.
+ * Compiling blocks: names of hosts are looked up, once. Take no expression from someone whom you would not let resolve names.
  *
  * @param expression In libpcap's syntax; an empty one matches everything.
  * @throws `ERR_VHOST_FILTER_INVALID` with libpcap's words for an expression that it does not take,

@@ -194,6 +194,36 @@ test.serial('without libpcap the error names the package', t => {
   t.regex(stdout, /^ERR_VHOST_LIBPCAP_MISSING .*\/nonexistent\/libpcap\.so.*apt-get install libpcap0\.8/)
 })
 
+/** What a process says of the libpcap that it used: its path or nothing, and verdicts on the frames of the corpus. */
+function useOf(libpcap: string): { mapped: string | null; verdicts: string[] } {
+  const script = `
+    import { readFileSync } from 'node:fs'
+    import { bpf } from '${new URL('../../src/bpf/index.js', import.meta.url)}'
+    const frames = ${JSON.stringify(Object.values(corpus).map(frame => [...frame]))}.map(frame => Uint8Array.from(frame))
+    const verdicts = ['tcp', 'udp port 53', 'vlan and tcp', 'icmp or arp', 'ip[8] > 10'].map(expression =>
+      frames.map(frame => Number(bpf(expression).matches(frame))).join(''))
+    const [mapped] = /\\S*\\/libpcap\\.so\\S*/.exec(readFileSync('/proc/self/maps', 'utf8')) ?? [null]
+    console.log(JSON.stringify({ mapped, verdicts }))`
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, RX_VHOST_LIBPCAP: libpcap },
+    encoding: 'utf8',
+  })
+  return stdout ? JSON.parse(stdout) : { mapped: null, verdicts: [] }
+}
+
+const SHARED = 'libpcap.so.0.8'
+const loading = needing({
+  of: 'filters by a shared libpcap',
+  missing: () => (useOf(SHARED).mapped ? undefined : 'apt-get install libpcap0.8'),
+})
+
+loading('RX_VHOST_LIBPCAP names a shared libpcap, which says the same', t => {
+  const { mapped, verdicts } = useOf(SHARED)
+  t.regex(mapped ?? '', /libpcap\.so/)
+  t.deepEqual(verdicts, useOf('').verdicts)
+  t.true(verdicts.every(verdict => /1/.test(verdict)))
+})
+
 filtering('a program goes with its filter, and stays while an operator has it', async t => {
   const collect = async (until: () => boolean): Promise<void> => {
     for (let i = 0; i < 100 && !until(); i++) {

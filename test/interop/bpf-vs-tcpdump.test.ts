@@ -70,6 +70,29 @@ test('a burst is judged as its frames are one by one', t => {
   }
 })
 
+test("the system's libpcap, which RX_VHOST_LIBPCAP names, matches the same frames", t => {
+  const script = `
+    import { bpf } from '${import.meta.resolve('rx-vhost/bpf')}'
+    import { expressions } from '${new URL('support/expressions.js', import.meta.url)}'
+    import { readFileSync } from 'node:fs'
+    import { readPcap } from '${new URL('support/pcap.js', import.meta.url)}'
+    const frames = [...readPcap(${JSON.stringify(file)})]
+    const matching = expression => {
+      const { matches } = bpf(expression)
+      return frames.flatMap((frame, i) => (matches(frame) ? [i] : []))
+    }
+    const verdicts = expressions.map(matching)
+    console.log(JSON.stringify({ verdicts, isShared: /libpcap\\.so/.test(readFileSync('/proc/self/maps', 'utf8')) }))`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    env: { ...process.env, RX_VHOST_LIBPCAP: 'libpcap.so.0.8' },
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  })
+  const { verdicts, isShared } = stdout ? JSON.parse(stdout) : t.fail(stderr)
+  t.true(isShared)
+  t.deepEqual(verdicts, expressions.map(ours))
+})
+
 test('what tcpdump refuses, with the same words', t => {
   for (const expression of ['tcp prot 443', 'net 10.0.0.1/8', 'ip and and tcp', 'port 99999', '(tcp']) {
     const theirs = tcpdump(expression)

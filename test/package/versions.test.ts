@@ -1,5 +1,5 @@
 // The installed package under every Node that package.json names: with `import` and with `require`, without its addon
-// where none is needed, and with packets of two guests.
+// where none is needed, with packets of two guests, and with a filter.
 import { execFile, spawnSync } from 'node:child_process'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,13 +17,14 @@ const app = install(packed, packed.folder)
 test.after.always(() => packed.remove())
 // Here `rx-vhost` is what is installed; in dist/test it would be the repository itself.
 cpSync(join(root, 'dist/test/package/fixtures/entries.cjs'), join(app, 'entries.cjs'))
-cpSync(join(root, 'dist/test/package/fixtures/traffic.js'), join(app, 'traffic.mjs'))
+for (const name of ['traffic', 'filter'])
+  cpSync(join(root, `dist/test/package/fixtures/${name}.js`), join(app, `${name}.mjs`))
 
 /** Runs it in the folder of the package and gives the JSON that it prints. */
 async function json<T>(command: readonly string[], ...args: string[]): Promise<T> {
   const [program, ...first] = command
-  // Neither strict leases nor another addon: as with a user.
-  const { RX_VHOST_LEASES: _, RX_VHOST_ADDON: __, NODE_OPTIONS: ___, ...env } = process.env
+  // Neither strict leases nor another addon or libpcap: as with a user.
+  const { RX_VHOST_LEASES, RX_VHOST_ADDON, RX_VHOST_LIBPCAP, NODE_OPTIONS, ...env } = process.env
   const { stdout } = await promisify(execFile)(program, [...first, ...args], { cwd: app, env })
   return JSON.parse(stdout)
 }
@@ -40,11 +41,19 @@ interface Traffic {
   reports: number[][]
 }
 
+interface Filter {
+  verdicts: boolean[]
+  libpcaps: string[]
+}
+
 async function works(t: ExecutionContext, command: readonly string[], arch: string): Promise<Traffic> {
   const { found, loaded } = await json<Entries>(command, 'entries.cjs', ...entries)
   t.deepEqual(Object.keys(found), entries)
   for (const [entry, exported] of Object.entries(found)) t.true(exported > 0, entry)
   t.false(loaded, 'the addon was loaded by an import')
+  const { verdicts, libpcaps } = await json<Filter>(command, 'filter.mjs')
+  t.deepEqual(verdicts, [true, false, true, false])
+  t.deepEqual(libpcaps, [], 'a filter needs no libpcap of the system')
   const traffic = await json<Traffic>(command, 'traffic.mjs', String(FRAMES))
   t.deepEqual(traffic.reports, Array(2).fill([FRAMES, 0, 0, 0]))
   t.is(traffic.arch, arch)

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 #include "core/base/limits.h"
 
@@ -38,6 +39,7 @@ bool asks_for_ancillary(const Instructions& program) {
 // package.
 constexpr const char* kNames[] = {"libpcap.so.0.8", "libpcap.so.1", "libpcap.so"};
 
+// What is called of libpcap, whichever it is: the one in this binary, or one that was loaded.
 struct Functions {
   Pcap* (*open_dead)(int link_type, int snapshot_length);
   int (*compile)(Pcap*, Instructions*, const char* expression, int optimize, unsigned netmask);
@@ -59,6 +61,21 @@ struct Functions {
   }
 };
 
+#ifdef RXVHOST_STATIC_LIBPCAP
+extern "C" {
+Pcap* pcap_open_dead(int, int);
+int pcap_compile(Pcap*, Instructions*, const char*, int, unsigned);
+char* pcap_geterr(Pcap*);
+void pcap_freecode(Instructions*);
+void pcap_close(Pcap*);
+unsigned bpf_filter(const Instruction*, const unsigned char*, unsigned, unsigned);
+}
+constexpr std::optional<Functions> kOwn =
+    Functions{pcap_open_dead, pcap_compile, pcap_geterr, pcap_freecode, pcap_close, bpf_filter};
+#else
+constexpr std::optional<Functions> kOwn;
+#endif
+
 // Taken to load, and to compile: before libpcap 1.8 its compiler kept its state in global variables.
 std::mutex mutex;
 Functions functions;
@@ -69,6 +86,11 @@ std::atomic<bool> loaded = false;
 bool load_libpcap(const char* path, std::string* error) {
   const std::lock_guard lock(mutex);
   if (loaded) return true;
+  if (path[0] == '\0' && kOwn) {
+    functions = *kOwn;
+    loaded = true;
+    return true;
+  }
   void* library = nullptr;
   if (path[0] != '\0') {
     library = dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -1,6 +1,7 @@
-// libpcap, loaded at run time: its compiler turns a filter expression into a program, its interpreter runs
-// that on a frame. Who uses no filter needs no libpcap, and no build needs its headers: the few types of its
-// ABI are declared here (pcap/bpf.h, pcap/pcap.h). It knows no slots and no Node.
+// libpcap: its compiler turns a filter expression into a program, its interpreter runs that on a frame. Both
+// are in this binary where native/libpcap.mjs found an archive to link; otherwise a shared libpcap is loaded
+// at run time. No build needs its headers: the few types of its ABI are declared here (pcap/bpf.h,
+// pcap/pcap.h).
 #pragma once
 
 #include <cstddef>
@@ -47,8 +48,8 @@ class FilterProgram {
   libpcap::Instructions program_;
 };
 
-/// Loads libpcap from `path`, or from where the system has it if that is empty, unless it was loaded before.
-/// False, and `error` says why.
+/// Chooses the libpcap that all filters of this process use, at the first call: the file `path`, or, if that
+/// is empty, the one in this binary, or else the system's. False if there is none, and `error` says why.
 bool load_libpcap(const char* path, std::string* error);
 
 }  // namespace rxvhost

@@ -13,6 +13,8 @@ export interface Binary {
   /** Symbols that no library but Node itself has. */
   fromNode: string[]
   exports: string[]
+  /** Without their versions. */
+  imports: string[]
   isStripped: boolean
 }
 
@@ -31,6 +33,7 @@ export function inspect(path: string): Binary {
     versions: [...new Set([...readelf('-VW', path).matchAll(/Name: (\w+_[\d.]+)/g)].map(([, name]) => name))],
     fromNode: needed.filter(name => !name.includes('@')),
     exports: unneeded,
+    imports: needed.map(name => name.replace(/@.*/, '')),
     isStripped: !/\.symtab|\.debug_/.test(readelf('-SW', path)),
   }
 }
