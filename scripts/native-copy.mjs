@@ -2,6 +2,7 @@
 // node-gyp builds beside its binding.gyp and there is one build there already.
 import { cpSync, existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { SOURCES } from './native-sources.mjs'
 import { native } from './programs.mjs'
 
 /** Node's own headers when they stand beside its binary; otherwise node-gyp downloads them. */
@@ -13,7 +14,7 @@ export function nodedir() {
 /** Brings native/`folder` up to date with the sources of the addon; what was built in it stays. Returns its path. */
 export function copySources(folder) {
   const copy = join(native, folder)
-  for (const source of ['binding.gyp', 'libpcap.mjs', 'addon', 'core', 'guest']) {
+  for (const source of SOURCES) {
     // A file that was removed must not stay behind in the copy.
     const theirs = join(copy, source)
     if (statSync(join(native, source)).isDirectory() && existsSync(theirs))

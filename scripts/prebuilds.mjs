@@ -1,11 +1,14 @@
 // The binaries of the published package, in prebuilds/: of this machine's processor the addon that was built and tested
-// here, of the other one what Debian's cross compiler makes. Both have libpcap's filters in them, and are stripped. `npm pack` and `npm publish` run it by `prepack`; a package without one of the two is not made.
+// here, of the other one what Debian's cross compiler makes. Both have libpcap's filters in them, are stripped, and carry
+// the hash of their sources. `npm pack` and `npm publish` run it by `prepack`; a package without one of the two is not made.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { archiveFor } from './libpcap-archive.mjs'
 import { copySources, nodedir } from './native-copy.mjs'
+import { sourcesHash, stamp } from './native-sources.mjs'
 import { root } from './programs.mjs'
+import { hasStaticLibstdcxx, missingTools } from './toolchain.mjs'
 
 /** What the tools of each processor begin with. */
 const TOOLS = { x64: 'x86_64-linux-gnu-', arm64: 'aarch64-linux-gnu-' }
@@ -29,9 +32,16 @@ function fail(line) {
 
 function needCompiler(arch) {
   const compiler = `${TOOLS[arch]}g++`
-  if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status === 0) return
-  const debianPackage = `g++-${TOOLS[arch].slice(0, -1).replace('_', '-')}`
-  fail(`${compiler} is needed for the package: apt-get install ${debianPackage}`)
+  if (arch === process.arch) {
+    const missing = missingTools()
+    // What `run.mjs` takes then is a binary that was built elsewhere.
+    if (missing) fail(`${missing.names} needed for the package: ${missing.remedy}`)
+    if (!hasStaticLibstdcxx())
+      fail('libstdc++.a is needed for the package: apt-get install g++, dnf install libstdc++-static')
+  } else if (spawnSync(compiler, ['--version'], { stdio: 'ignore' }).status !== 0) {
+    const debianPackage = `g++-${TOOLS[arch].slice(0, -1).replace('_', '-')}`
+    fail(`${compiler} is needed for the package: apt-get install ${debianPackage}`)
+  }
 }
 
 /** Words of libpcap's that are in each binary which has its compiler. */
@@ -56,8 +66,9 @@ function crossBuild(arch, archive) {
 }
 
 const archs = Object.keys(TOOLS)
-for (const arch of archs) if (arch !== process.arch) needCompiler(arch)
+for (const arch of archs) needCompiler(arch)
 const archives = Object.fromEntries(archs.map(arch => [arch, archiveFor(arch, TOOLS[arch])]))
+const hash = sourcesHash()
 
 rmSync(join(root, 'prebuilds'), { recursive: true, force: true })
 for (const arch of archs) {
@@ -68,4 +79,5 @@ for (const arch of archs) {
   const strip = isOurs ? 'strip' : `${TOOLS[arch]}strip`
   run(strip, ['-o', binary, join(built, 'build', 'Release', 'rx_vhost.node')])
   checkHasLibpcap(binary, archives[arch])
+  stamp(binary, hash)
 }

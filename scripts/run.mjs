@@ -7,7 +7,10 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findArchive } from '../native/libpcap.mjs'
 import { nodedir } from './native-copy.mjs'
+import { sourcesHash } from './native-sources.mjs'
+import { findPrebuilt } from './prebuilt.mjs'
 import { withSkips } from './skips.mjs'
+import { hasStaticLibstdcxx, missingTools } from './toolchain.mjs'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const stampDir = join(root, 'node_modules', '.rx-vhost')
@@ -70,35 +73,59 @@ function install() {
   )
 }
 
-function needTool(command, debianPackage) {
-  if (spawnSync(command, ['--version'], { stdio: 'ignore' }).status !== 0)
-    fail(`${command} is needed to build the addon: apt-get install ${debianPackage}`)
-}
+/** What goes to gyp: the published binary is portable. A system without a static libstdc++ gets one for itself. */
+const gypFlags = () => ['--', `-Dportable=${hasStaticLibstdcxx() ? 1 : 0}`]
 
-/** What goes to gyp: the published binary is this one. */
-const GYP_FLAGS = ['--', '-Dportable=1']
+const BINARY = 'native/build/Release/rx_vhost.node'
 
 function buildNative() {
+  const sources = sourcesHash()
+  const stamp = join(stampDir, 'native-build')
+  const noted = existsSync(join(root, BINARY)) && existsSync(stamp) ? readFileSync(stamp, 'utf8') : ''
   const archive = findArchive()
-  return whenChanged(
-    'native-build',
-    hashOf(
-      filesUnder('native', /^(build|node_modules$|(bench|test|stress|fuzz)$)/),
-      process.version.split('.')[0] + GYP_FLAGS.join(' ') + (archive ? readFileSync(archive, 'latin1') : ''),
-    ),
-    'native/build/Release/rx_vhost.node',
-    'building the addon (native/build)',
-    () => {
-      needTool('g++', 'build-essential')
-      needTool('make', 'build-essential')
-      needTool('python3', 'python3')
-      mustRun(
-        bin('node-gyp'),
-        ['rebuild', '--directory=native', '--loglevel=error', '-j', '2', ...nodedir(), ...GYP_FLAGS],
-        { env: { ...process.env, MAKEFLAGS: '-s' } },
-      )
-    },
-  )
+  const libpcap = archive ? readFileSync(archive) : 'none'
+  const how = createHash('sha256')
+    .update(process.version.split('.')[0])
+    .update(gypFlags().join(' '))
+    .update(libpcap)
+  const wanted = `${sources} ${how.digest('hex')}`
+  if (noted === wanted) return false
+  const missing = missingTools()
+  // Built here with tools that are gone, or taken from elsewhere: it is of these sources.
+  if (missing && noted.startsWith(sources)) return false
+  if (missing) takePrebuilt(sources, missing)
+  else compileNative()
+  mkdirSync(stampDir, { recursive: true })
+  writeFileSync(stamp, missing ? `${sources} taken` : wanted)
+  return true
+}
+
+function compileNative() {
+  say('building the addon (native/build)')
+  const headers = nodedir()
+  if (gypFlags().at(-1).endsWith('0'))
+    say('without a static libstdc++ (dnf install libstdc++-static): the addon is for this machine alone')
+  const args = ['rebuild', '--directory=native', '--loglevel=error', '-j', '2', ...headers, ...gypFlags()]
+  const status = run(bin('node-gyp'), args, { env: { ...process.env, MAKEFLAGS: '-s' } })
+  if (status === 0) return
+  const fetched = "; Node's headers are not beside it (include/node), so node-gyp downloads them, or fails to"
+  fail(`node-gyp ended with ${status}${headers.length === 0 ? fetched : ''}`)
+}
+
+/** Without a compiler: a binary that was built elsewhere, if it was made of these sources. */
+function takePrebuilt(sources, { names, remedy }) {
+  const { name, bytes, others, names: places } = findPrebuilt(sources)
+  const wants = `${names} needed to build the addon: ${remedy}`
+  const [binary, tarball] = places ?? []
+  if (others?.length > 0)
+    fail(`${others.join(', ')}, and so not taken; ${wants}; or get one that was built of these sources`)
+  if (!bytes) fail(`${wants}; or put ${binary} or ${tarball} of this version here (README, "Try it")`)
+  say(`taking the addon of ${name}, which was built of these sources (to build it here: ${remedy})`)
+  const to = join(root, BINARY)
+  mkdirSync(dirname(to), { recursive: true })
+  // Not in place: a process may run what is there.
+  rmSync(to, { force: true })
+  writeFileSync(to, bytes)
 }
 
 function compile() {

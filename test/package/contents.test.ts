@@ -112,13 +112,14 @@ for (const [n, path] of binaries.entries()) {
     t.true(exports.includes('napi_register_module_v1'))
   })
 
-  test(`${path} has libpcap in it, for itself alone`, t => {
+  test(`${path} has libpcap in it, for itself alone, and says of which sources it is`, t => {
     const { exports, imports } = inspect(join(root, path))
     const ofLibpcap = [...exports, ...imports].filter(name => /^(pcap|bpf)_/.test(name))
     t.deepEqual(ofLibpcap, [], 'another libpcap in the process neither sees it nor takes its place')
     const bytes = readFileSync(join(root, path))
     t.true(bytes.includes('syntax error in filter expression'))
     t.false(bytes.includes('dbus'), 'nothing of how it captures')
+    t.regex(bytes.toString('latin1', bytes.length - 128), /\nrx-vhost sources [0-9a-f]{64}\n$/)
   })
 }
 
