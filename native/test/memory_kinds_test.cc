@@ -1,7 +1,12 @@
 // Files that can be no guest's memory: on file systems where a page fault may block, and those that the
 // kernel maps for reading only. The table before stays as it was.
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 
 #include "core/memory/file_kind.h"
@@ -39,6 +44,32 @@ void file_systems() {
     check(file_kind(std::string_view(name)) == FileKind::memory, "memory, by name");
   for (const char* name : {"ext4", "xfs", "btrfs", "overlay"})
     check(file_kind(std::string_view(name)) == FileKind::disk, "disks, by name");
+}
+
+// Ends the process with what look_at() says of a file in its root folder, or with 255 if it can have none of
+// its own.
+[[noreturn]] void look_in_root(const char* folder) {
+  if (geteuid() != 0 && unshare(CLONE_NEWUSER) != 0) _exit(255);
+  if (chroot(folder) != 0 || chdir("/") != 0) _exit(255);
+  const Fd file(open("/memory", O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  FileFacts facts{};
+  _exit(ftruncate(file.get(), kPage) == 0 ? static_cast<int>(look_at(file, &facts)) : 254);
+}
+
+// /proc/self/mountinfo does not list what is mounted outside the root folder.
+void own_root() {
+  char folder[] = "rxv-root-XXXXXX";  // here, which is likelier to be on a disk than /tmp
+  check(mkdtemp(folder) != nullptr, "a folder");
+  const pid_t child = fork();
+  if (child == 0) look_in_root(folder);
+  int status = 0;
+  check(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status), "a process with another root");
+  unlink((std::string(folder) + "/memory").c_str());
+  rmdir(folder);
+  if (WEXITSTATUS(status) == 255)
+    std::printf("skipped: no chroot here (run as root, or allow user namespaces)\n");
+  else
+    check(WEXITSTATUS(status) == static_cast<int>(Reason::none), "C11: a file in the root folder");
 }
 
 void sealed() {
@@ -93,6 +124,7 @@ void last_address() {
 }
 
 const Register c10("hostile C10: memory on FUSE and on network file systems is refused", file_systems);
+const Register c11_root("hostile C11: a file on a disk is memory after chroot, too", own_root);
 const Register c11("hostile C11: a name, a folder, a device is no memory", only_a_name);
 const Register c12("hostile C12: memory that is sealed against writing is refused", sealed);
 const Register c20("hostile C20: the last byte of all addresses, and what would be behind it", last_address);

@@ -39,12 +39,24 @@ std::optional<int> mount_of(int fd) {
   return any_line(path, is_it) ? std::optional(id) : std::nullopt;
 }
 
+// The file system of this process's own root folder. After chroot() /proc/self/mountinfo does not list it,
+// unless the new root is a mount point. Its programs come from there, so it may be asked what it is.
+FileKind kind_of_root(const struct statx& known) {
+  struct statx root {};
+  struct statfs system {};
+  if (statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, STATX_TYPE, &root) != 0 ||
+      root.stx_dev_major != known.stx_dev_major || root.stx_dev_minor != known.stx_dev_minor ||
+      statfs("/", &system) != 0)
+    return FileKind::may_block;
+  return file_kind(static_cast<long>(system.f_type));
+}
+
 // "36 35 98:0 /root /mount rw,noatime shared:1 - ext4 /dev/sda rw": proc(5). The mount itself, or another of
 // the same file system, as it is for a front end in a mount namespace of its own. What is mounted only there,
 // anything can be, and is not to be trusted.
 FileKind kind_of_mount(int fd, const struct statx& known) {
   const std::optional<int> mount = mount_of(fd);
-  FileKind kind = FileKind::may_block;
+  std::optional<FileKind> kind;
   any_line("/proc/self/mountinfo", [&](char* line) {
     int id = 0;
     unsigned major = 0, minor = 0;
@@ -56,7 +68,7 @@ FileKind kind_of_mount(int fd, const struct statx& known) {
     kind = file_kind(std::string_view(name, strcspn(name, " \n")));
     return itself;
   });
-  return kind;
+  return kind ? *kind : kind_of_root(known);
 }
 
 }  // namespace
