@@ -102,7 +102,7 @@ test.serial('--fd serves the connection that it inherited, and ends with it', as
   const guest = new GuestPort(path)
   const connecting = guest.connect()
   const socket = await accepted
-  const child = new Child('switch', ['--fd=3'], ['ignore', 'pipe', 'pipe', socket])
+  const child = new Child('switch', ['--fd=3'], { stdio: ['ignore', 'pipe', 'pipe', socket] })
   await connecting
   t.is(guest.state, 'running')
   socket.destroy()
