@@ -110,7 +110,9 @@ export class HostileFrontEnd {
   async ask(request: number, payload: Uint8Array = nothing): Promise<Uint8Array> {
     this.send(request, payload)
     const reply = await this.reply()
-    if (reply?.request !== request) throw new Error(`request ${request} was not answered`)
+    if (!reply) throw new Error(`the connection ended before request ${request} was answered`)
+    if (reply.request !== request)
+      throw new Error(`request ${request} was answered as request ${reply.request}`)
     return reply.payload
   }
 
