@@ -4,16 +4,12 @@
 //   node dist/examples/flow-stats.js                      two embedded guests, 1,000 packets in 10 flows
 //   node dist/examples/flow-stats.js a.sock b.sock        for real front ends, until Ctrl-C
 //   node dist/examples/flow-stats.js --top 5 --seconds 10 a.sock b.sock
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { VhostDriver } from 'rx-vhost'
-import { GuestPort } from 'rx-vhost/guest'
+import type { VhostDriver } from 'rx-vhost'
 import { enqueue, type FlowReport, measureFlows, topFlows } from 'rx-vhost/operators'
 import { udp } from 'rx-vhost/testing'
 import { filter, firstValueFrom, merge, type Observable, type Observer, scan } from 'rxjs'
-import { narrate, onEnd } from './ports.js'
+import { demonstrate, type Embedded, serve, until } from './run.js'
 
 const FLOWS = 10
 const PACKETS = 1000
@@ -47,52 +43,39 @@ const { values, positionals } = parseArgs({
 })
 const top = Number(values.top)
 
-if (positionals.length === 0) await demonstrate()
-else if (positionals.length === 2) serve(positionals)
+const reports: FlowReport[] = []
+
+async function show({ guests: [sender, receiver] }: Embedded): Promise<void> {
+  const arrived = firstValueFrom(
+    receiver.frames.pipe(
+      scan(count => count + 1, 0),
+      filter(count => count === PACKETS),
+    ),
+  )
+  for (let i = 0; i < PACKETS; i++) {
+    const frame = udp({ fromPort: 1000 + (i % FLOWS), payload: new Uint8Array(i % FLOWS) })
+    while (!sender.send(frame)) await sender.room()
+  }
+  await arrived
+  const whole = (): FlowReport | undefined =>
+    reports.findLast(({ flows }) => flows.reduce((sum, { packets }) => sum + packets, 0) === PACKETS)
+  await until(() => whole() !== undefined)
+  printReport(whole() as FlowReport, top)
+}
+
+if (positionals.length === 0)
+  await demonstrate(
+    ['a', 'b'],
+    (a, b) => flowsBetween(a, b, { next: report => reports.push(report) }, 20),
+    show,
+  )
+else if (positionals.length === 2)
+  serve(
+    positionals,
+    (a, b) => flowsBetween(a, b, { next: report => printReport(report, top) }, Number(values.seconds) * 1000),
+    { atEnd: () => {} },
+  )
 else {
   console.error('usage: flow-stats [--top N] [--seconds S] [a.sock b.sock]')
   process.exitCode = 2
-}
-
-function serve(paths: string[]): void {
-  const [a, b] = paths.map(path => new VhostDriver(path))
-  for (const driver of [a, b]) narrate(driver)
-  const observer = { next: (report: FlowReport) => printReport(report, top) }
-  const running = flowsBetween(a, b, observer, Number(values.seconds) * 1000).subscribe({
-    error: error => {
-      console.error(error.message)
-      process.exitCode = 1
-    },
-  })
-  onEnd(() => running.unsubscribe())
-}
-
-async function demonstrate(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'rx-vhost-'))
-  const [a, b] = ['a', 'b'].map(name => new VhostDriver(join(folder, `${name}.sock`)))
-  const reports: FlowReport[] = []
-  const running = flowsBetween(a, b, { next: report => reports.push(report) }, 20).subscribe()
-  const guests = [a, b].map(({ path }) => new GuestPort(path))
-  try {
-    await Promise.all(guests.map(guest => guest.connect()))
-    const arrived = firstValueFrom(
-      guests[1].frames.pipe(
-        scan(count => count + 1, 0),
-        filter(count => count === PACKETS),
-      ),
-    )
-    for (let i = 0; i < PACKETS; i++) {
-      const frame = udp({ fromPort: 1000 + (i % FLOWS), payload: new Uint8Array(i % FLOWS) })
-      while (!guests[0].send(frame)) await guests[0].room()
-    }
-    await arrived
-    const seen = (): FlowReport | undefined =>
-      reports.findLast(({ flows }) => flows.reduce((sum, { packets }) => sum + packets, 0) === PACKETS)
-    while (seen() === undefined) await new Promise(resolve => setTimeout(resolve, 1))
-    printReport(seen() as FlowReport, top)
-  } finally {
-    for (const guest of guests) guest.close()
-    running.unsubscribe()
-    rmSync(folder, { recursive: true, force: true })
-  }
 }

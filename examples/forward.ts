@@ -4,7 +4,7 @@
 //   node dist/examples/forward.js a.sock b.sock
 import { type HeldBurst, VhostDriver, type VhostQueue, type VhostSink } from 'rx-vhost'
 import { Subscription } from 'rxjs'
-import { narrate, onEnd, reportFaults, summarize } from './ports.js'
+import { narrate, onEnd, reportFaults, summarize } from './run.js'
 
 /** One way of the forward: a burst in hand, and how many of its packets the receiver has taken. */
 interface Way {

@@ -15,7 +15,7 @@ import { bpf } from 'rx-vhost/bpf'
 import { enqueue, filterPackets } from 'rx-vhost/operators'
 import { TapPort } from 'rx-vhost/tap'
 import { ignoreElements, merge, type Observable, Subscription, switchMap, tap as tell } from 'rxjs'
-import { narrate, onEnd, reportFaults } from './ports.js'
+import { narrate, onEnd, reportFaults } from './run.js'
 
 /** The guest and the host's network, both ways; `filter` says what the guest may send. */
 export function gateway(vm: VhostDriver, host: TapPort, filter?: string): Observable<never> {

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import type { VhostDriver } from 'rx-vhost'
 import { enqueue, type ImpairOptions, impair } from 'rx-vhost/operators'
 import { merge, type Observable } from 'rxjs'
-import { demonstrate, serve, until } from './pair.js'
+import { demonstrate, printLimited, serve, until } from './run.js'
 
 const FRAMES = 20_000
 
@@ -45,7 +45,7 @@ const path: ImpairOptions = {
   bitsPerSecond: values.bits === undefined ? undefined : Number(values.bits),
 }
 
-if (positionals.length === 2) serve(positionals, (a, b) => impairBetween(a, b, path))
+if (positionals.length === 2) serve(positionals, (a, b) => impairBetween(a, b, path), { atEnd: printLimited })
 else if (positionals.length > 0) {
   console.error(
     'usage: impair [--seed N] [--delay MS] [--jitter MS] [--loss P] [--duplicate P] [--corrupt P] [--bits N] [a.sock b.sock]',
@@ -53,8 +53,10 @@ else if (positionals.length > 0) {
   process.exitCode = 2
 } else
   await demonstrate(
+    ['a', 'b'],
     (a, b) => impairBetween(a, b, path),
     async ({ drivers: [a, b], guests: [sender, receiver] }) => {
+      receiver.check()
       await sender.generate({ frames: FRAMES })
       const [from, to] = [a.fromGuest(), b.toGuest()]
       const arrived = (): number => {

@@ -4,17 +4,22 @@
 //   npm start -- --frames 1000000               until so many frames have arrived
 //   npm start -- a.sock b.sock monitor.sock     for real front ends: QEMU, testpmd, Cloud Hypervisor
 import { parseArgs } from 'node:util'
-import { type Overflow, VhostDriver } from 'rx-vhost'
+import type { Overflow, VhostDriver } from 'rx-vhost'
 import { enqueue, mirror } from 'rx-vhost/operators'
-import { merge, Subscription } from 'rxjs'
-import { runDemo } from './demo.js'
-import { narrate, onEnd, reportFaults, summarize } from './ports.js'
+import { merge } from 'rxjs'
+import { talk } from './demo.js'
+import { demonstrate, type Pipeline, serve } from './run.js'
 
 /** The whole job: a ⇄ b, and both directions to the monitor. */
-export function mirrorBetween(a: VhostDriver, b: VhostDriver, monitor: VhostDriver, overflow: Overflow) {
-  const copy = mirror(monitor.toGuest(), { overflow })
-  return merge(a.fromGuest().pipe(copy, enqueue(b.toGuest())), b.fromGuest().pipe(copy, enqueue(a.toGuest())))
-}
+const mirrorBetween =
+  (overflow: Overflow): Pipeline =>
+  (a: VhostDriver, b: VhostDriver, monitor: VhostDriver) => {
+    const copy = mirror(monitor.toGuest(), { overflow })
+    return merge(
+      a.fromGuest().pipe(copy, enqueue(b.toGuest())),
+      b.fromGuest().pipe(copy, enqueue(a.toGuest())),
+    )
+  }
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,34 +33,14 @@ const { values, positionals } = parseArgs({
 
 if (positionals.length === 0) {
   const frames = values.frames === undefined ? undefined : Number(values.frames)
-  process.exitCode = await runDemo(mirrorBetween, { frames, seconds: Number(values.seconds) })
+  process.exitCode = await demonstrate(['a', 'b', 'monitor'], mirrorBetween('block'), embedded =>
+    talk(embedded, frames, Number(values.seconds)),
+  )
 } else if (positionals.length === 3) {
-  serve(positionals, (values.overflow ?? 'drop-newest') as Overflow)
+  serve(positionals, mirrorBetween((values.overflow ?? 'drop-newest') as Overflow))
 } else {
   console.error(
     'usage: mirror [--frames N | --seconds N] | a.sock b.sock monitor.sock [--overflow block|drop-newest]',
   )
   process.exitCode = 2
-}
-
-function serve(paths: string[], overflow: Overflow): void {
-  const drivers = paths.map(path => new VhostDriver(path))
-  const [a, b, monitor] = drivers
-  const ports = drivers.map(driver => ({ driver, sink: driver.toGuest() }))
-  const all = new Subscription()
-  const end = (): void => {
-    all.unsubscribe()
-    console.log(JSON.stringify(summarize(ports)))
-  }
-  onEnd(end)
-  for (const driver of drivers) narrate(driver)
-  const running = mirrorBetween(a, b, monitor, overflow).subscribe({
-    error: error => {
-      console.error(error.message)
-      process.exitCode = 1
-      end()
-    },
-  })
-  all.add(running)
-  for (const driver of drivers) if (!running.closed) all.add(reportFaults(driver))
 }

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import type { VhostDriver } from 'rx-vhost'
 import { enqueue, type RateLimitOptions, rateLimit } from 'rx-vhost/operators'
 import { merge, type Observable } from 'rxjs'
-import { demonstrate, serve, until } from './pair.js'
+import { demonstrate, printLimited, serve, until } from './run.js'
 
 const SECONDS = 2
 
@@ -43,11 +43,14 @@ const limit: RateLimitOptions = {
 if (!['shape', 'police'].includes(values.mode) || ![0, 2].includes(positionals.length)) {
   console.error('usage: rate-limit [--packets N] [--bits N] [--mode shape|police] [a.sock b.sock]')
   process.exitCode = 2
-} else if (positionals.length === 2) serve(positionals, (a, b) => limitBetween(a, b, limit))
+} else if (positionals.length === 2)
+  serve(positionals, (a, b) => limitBetween(a, b, limit), { atEnd: printLimited })
 else
   await demonstrate(
+    ['a', 'b'],
     (a, b) => limitBetween(a, b, limit),
     async ({ drivers: [a], guests: [sender, receiver] }) => {
+      receiver.check()
       const began = performance.now()
       const sent = await sender.generate({ signal: AbortSignal.timeout(SECONDS * 1000) })
       const dropped = (): number => a.fromGuest().stats.drops['rate-limit'] ?? 0

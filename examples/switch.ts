@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import { VhostDriver, type VhostDriverOptions } from 'rx-vhost'
 import { ForwardingTable, route } from 'rx-vhost/operators'
 import { defer, merge, retry, Subscription, timer } from 'rxjs'
-import { narrate, onEnd, type Port, reportFaults, summarize } from './ports.js'
+import { narrate, onEnd, type Port, reportFaults, summarize } from './run.js'
 
 /** Packets kept for a port whose guest has posted no buffers. */
 const KEPT_PER_PORT = 256
