@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs the two commands of the README, `npm start` and `npm test`, as a newcomer does: on a Debian 12 with Node, npm,
 # build-essential and python3 and nothing else, from a fresh copy of what is committed. That machine is a folder, made
-# with debootstrap from this machine's own Debian sources and entered with chroot; its file systems are mounted in a
+# with debootstrap from this machine's own Debian sources; it becomes the root, and its file systems are mounted, in a
 # namespace, which ends with this script however that ends. Needs root (or sudo), debootstrap and git.
 #   scripts/bare-machine.sh             what `.ci/run` does first
 #   scripts/bare-machine.sh -- COMMAND  runs this in the machine instead, in the copy: for a look at a failure
