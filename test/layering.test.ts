@@ -144,10 +144,10 @@ test('what lies flat in src is what every room needs', t => {
   t.deepEqual(flat.sort(), ['abort.ts', 'debug.ts', 'errors.ts', 'index.cts', 'index.ts'])
 })
 
-test('control knows neither sockets, nor the addon, nor Node', t => {
+test('control imports nothing but itself', t => {
   for (const file of sources.filter(name => roomOf(moduleOf(name)) === 'control'))
     t.deepEqual(
-      imports(file).filter(specifier => !/^\.\//.test(specifier)),
+      imports(file).filter(specifier => !targetOf(file, specifier).startsWith('control/')),
       [],
       file,
     )

@@ -33,10 +33,12 @@ export const reasons = [
 
 export type Reason = (typeof reasons)[number]
 
-/** The word for a reason's number, of either sign; `none` for 0 and `unknown_<n>` for one not in the list. */
-export function reasonWord(number: number): Reason | `unknown_${number}` {
+/** The word for the number of a failure, of either sign; `unknown_<n>` for one that is not in the list. */
+export function reasonWord(number: number): Exclude<Reason, 'none'> | `unknown_${number}` {
   const index = Math.abs(number)
-  return reasons[index] ?? `unknown_${index}`
+  return index > 0 && index < reasons.length
+    ? (reasons[index] as Exclude<Reason, 'none'>)
+    : `unknown_${index}`
 }
 
 export const reasonNumber = (word: Reason): number => reasons.indexOf(word)

@@ -3,9 +3,11 @@
 // that has succeeded. (vhost-user "Front-end message types"; virtio 1.2, 2.1 for the status.)
 import { decodeU64, encodeU64 } from './codec.js'
 import { MEMORY_DEADLINE_MS, STATUS_FEATURES_OK } from './draft.js'
-import { hasProtocol, virtioMask } from './features.js'
-import type { Handler } from './requests.js'
-import type { State } from './types.js'
+import { hasVirtio, virtioMask } from './features.js'
+import { gate } from './gate.js'
+import type { Handler } from './handler.js'
+import { kinds } from './kinds/index.js'
+import { type Ask, newRing, type State } from './types.js'
 
 /** Also QEMU's barrier: sent at any time, so it changes nothing. */
 export const getFeatures: Handler = { finish: ({ state }) => encodeU64(state.offered.features) }
@@ -50,8 +52,9 @@ export const setProtocolFeatures: Handler = {
   },
 }
 
-/** In pairs, as QEMU's net devices count them. */
-export const getQueueNum: Handler = { finish: ({ state }) => encodeU64(BigInt(state.offered.queuePairs)) }
+export const getQueueNum: Handler = {
+  finish: ({ state }) => encodeU64(BigInt(kinds[state.kind].queueNum(state))),
+}
 
 /** May be missing (virtio-user after a reconnect) or repeated. */
 export const setOwner: Handler = {}
@@ -64,18 +67,13 @@ export const resetOwner: Handler = {
   },
 }
 
-const hasStatus = (state: State): boolean => hasProtocol(state.protocolFeatures, 'STATUS')
-
 export const getStatus: Handler = {
-  begin: state => (hasStatus(state) ? [] : 'feature_gate'),
+  begin: gate('STATUS', () => []),
   finish: ({ state }) => encodeU64(BigInt(state.status)),
 }
 
 export const setStatus: Handler = {
-  begin(state, { payload }) {
-    if (!hasStatus(state)) return 'feature_gate'
-    return decodeU64(payload) > 0xffn ? 'msg_value' : []
-  },
+  begin: gate('STATUS', (_, payload) => (decodeU64(payload) > 0xffn ? 'msg_value' : [])),
   finish(draft, { payload }) {
     const { state } = draft
     let status = Number(decodeU64(payload))
@@ -86,5 +84,21 @@ export const setStatus: Handler = {
     draft.tell({ type: 'status', value: status })
     // A reset stops the rings (see reconcile) and clears no index: QEMU before 8.1 asks for the bases only after it.
     if (status === 0) state.leaving = true
+  },
+}
+
+/** As after connecting, but for the protocol's own state: connection, protocol features, memory. */
+export const resetDevice: Handler = {
+  begin: gate('RESET_DEVICE', state => [
+    ...state.rings.flatMap((ring, i): Ask[] => [
+      ...(ring.running ? [{ kind: 'stop-ring', ring: i, reason: 'reset' } as const] : []),
+      ...(ring.kick === 'fd' ? [{ kind: 'ring-fd', ring: i, which: 0, fd: 0 } as const] : []),
+      ...(ring.call === 'fd' ? [{ kind: 'ring-fd', ring: i, which: 1, fd: 0 } as const] : []),
+    ]),
+    ...(hasVirtio(state.features, 'LOG_ALL') ? [{ kind: 'log-buffers', on: false } as const] : []),
+  ]),
+  finish({ state }) {
+    state.rings = state.rings.map(() => ({ ...newRing(), enabled: false }))
+    Object.assign(state, { features: 0n, negotiated: false, status: 0, leaving: true })
   },
 }

@@ -1,4 +1,5 @@
 // What a session tells about its device. The types only; src/device/device.ts turns them into the public DeviceEvent.
+import type { Refusal } from './refusals.js'
 
 /** A region of a guest's memory, as the front end shared it. */
 export interface MemoryRegion {
@@ -55,4 +56,4 @@ export type SessionEvent =
     }
   | { type: 'warning'; code: WarningCode; message: string; fix: string }
   /** A request that was not carried out; the connection stays, unless a close follows. */
-  | { type: 'refused'; request: string; reason: string }
+  | { type: 'refused'; request: string; reason: Refusal }

@@ -1,5 +1,5 @@
-// The feature bits of virtio-net and of the vhost-user protocol, and which of them we offer. Only what is implemented is
-// offered (virtio 1.2, 5.1.3 and 6; vhost-user "Protocol features").
+// The feature bits of virtio and of the vhost-user protocol by their short names. Which of them are offered is a kind's
+// matter (virtio 1.2, 5 and 6; vhost-user "Protocol features").
 
 export const virtioBits = {
   CSUM: 0,
@@ -68,45 +68,3 @@ export const protocolMask = (...names: ProtocolFeature[]): bigint =>
 export const hasVirtio = (mask: bigint, name: VirtioFeature): boolean => (mask & virtioMasks[name]) !== 0n
 export const hasProtocol = (mask: bigint, name: ProtocolFeature): boolean =>
   (mask & protocolMasks[name]) !== 0n
-
-/**
- * Offered by default. The control ring's bits (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only
- * shows them to its guest when the back end has them too.
- */
-export const offeredFeatures = virtioMask(
-  'CSUM',
-  'GUEST_CSUM',
-  'GUEST_TSO4',
-  'GUEST_TSO6',
-  'GUEST_ECN',
-  'GUEST_UFO',
-  'HOST_TSO4',
-  'HOST_TSO6',
-  'HOST_ECN',
-  'HOST_UFO',
-  'MTU',
-  'MRG_RXBUF',
-  'CTRL_VQ',
-  'CTRL_RX',
-  'GUEST_ANNOUNCE',
-  'MQ',
-  'LOG_ALL',
-  'ANY_LAYOUT',
-  'INDIRECT_DESC',
-  'EVENT_IDX',
-  'PROTOCOL_FEATURES',
-  'VERSION_1',
-)
-
-export const offeredProtocolFeatures = protocolMask(
-  'MQ',
-  'LOG_SHMFD',
-  'RARP',
-  'REPLY_ACK',
-  'MTU',
-  'CONFIGURE_MEM_SLOTS',
-  'STATUS',
-)
-
-/** Offered with a configuration space only: QEMU 7.1 and 7.2 crash on CONFIG of a network device. */
-export const configProtocolFeatures = protocolMask('CONFIG', 'BACKEND_REQ')

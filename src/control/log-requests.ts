@@ -3,8 +3,9 @@
 // "Migration", VHOST_USER_SET_LOG_BASE, _SET_LOG_FD.)
 import { decodeLog, encodeU64, type LogPlace } from './codec.js'
 import { hasProtocol } from './features.js'
+import type { Handler } from './handler.js'
 import { TOP } from './memory.js'
-import type { Handler } from './requests.js'
+import type { Refusal } from './refusals.js'
 import type { State } from './types.js'
 
 /** One bit a page of 4 KiB. */
@@ -14,7 +15,7 @@ const BYTES_A_LOG_BYTE = 8n * 4096n
 export const logCovers = (size: bigint, address: bigint, length: bigint): boolean =>
   length === 0n || (address + length <= TOP && (address + length - 1n) / BYTES_A_LOG_BYTE < size)
 
-function logFault(state: State, { size, offset }: LogPlace): string | undefined {
+function logFault(state: State, { size, offset }: LogPlace): Refusal | undefined {
   if (size === 0n || size + offset > TOP) return 'log_range'
   return state.regions.every(region => logCovers(size, region.guest, region.size)) ? undefined : 'log_range'
 }

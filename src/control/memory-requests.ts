@@ -11,6 +11,7 @@ import {
 } from './codec.js'
 import type { MemoryRegion } from './events.js'
 import { hasProtocol, hasVirtio } from './features.js'
+import type { Handler } from './handler.js'
 import {
   findRegion,
   MAX_REGIONS,
@@ -21,7 +22,6 @@ import {
   tableFault,
   touches,
 } from './memory.js'
-import type { Handler } from './requests.js'
 import type { Ask, Message, State } from './types.js'
 
 /** Rings that run and would have no memory under this table: they stop before the old one goes. */

@@ -3,6 +3,7 @@
 // (vhost-user "Memory region description"; virtio 1.2, 2.7 for the sizes of a split ring.)
 import type { RingAddresses } from './codec.js'
 import type { MemoryRegion } from './events.js'
+import type { Refusal } from './refusals.js'
 
 /** The protocol's limit for SET_MEM_TABLE, and how many fds a message carries. */
 export const MAX_REGIONS = 8
@@ -18,7 +19,7 @@ export const touches = (a: MemoryRegion, b: MemoryRegion): boolean =>
   overlaps(a.guest, a.size, b.guest, b.size) || overlaps(a.user, a.size, b.user, b.size)
 
 /** The reason why a region can't be added to these, or undefined. */
-export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegion): string | undefined {
+export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegion): Refusal | undefined {
   const { guest, size, user, offset } = region
   // The end may be 2^64 itself: that wraps to nothing in no sum that we make.
   if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
@@ -26,7 +27,7 @@ export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegi
 }
 
 /** The reason why a table can't be used, or undefined. */
-export function tableFault(regions: readonly MemoryRegion[]): string | undefined {
+export function tableFault(regions: readonly MemoryRegion[]): Refusal | undefined {
   const faults = regions.map((region, i) => regionFault(regions.slice(0, i), region))
   // A region that can't be is worse than two that meet.
   return faults.find(fault => fault === 'mem_range') ?? faults.find(fault => fault !== undefined)
@@ -44,7 +45,7 @@ export const sameTable = (a: readonly MemoryRegion[], b: readonly MemoryRegion[]
   )
 
 /** What no size and no table can mend; the alignments of virtio 1.2, 2.7. */
-export function alignmentFault(ring: RingAddresses): string | undefined {
+export function alignmentFault(ring: RingAddresses): Refusal | undefined {
   return ring.descriptors % 16n || ring.available % 2n || ring.used % 4n ? 'vq_align' : undefined
 }
 
@@ -57,7 +58,7 @@ export function ringFault(
   ring: RingAddresses,
   size: number,
   eventIndex: boolean,
-): string | undefined {
+): Refusal | undefined {
   const n = BigInt(size)
   const tail = eventIndex ? 2n : 0n
   const descriptors = 16n * n

@@ -2,6 +2,7 @@
 // no request needs to know in which order the others came.
 import { type Draft, driverIsOk, isEnabled, isSetUp } from './draft.js'
 import { hasVirtio } from './features.js'
+import { kinds } from './kinds/index.js'
 import { ringFault } from './memory.js'
 import type { Ask, RingState, State } from './types.js'
 
@@ -48,7 +49,7 @@ export function nextRingAsk(draft: Draft): Ask | undefined {
 export function settle(draft: Draft): void {
   const { state } = draft
   if (state.leaving) draft.stopped()
-  if (!state.ready && state.rings[0].running && state.rings[1].running) {
+  if (!state.ready && kinds[state.kind].isReady(state)) {
     state.ready = true
     state.expected = 0n
     draft.tell({ type: 'ready' })

@@ -9,24 +9,21 @@ import {
   NO_FD,
   type VringState,
 } from './codec.js'
-import { hasProtocol } from './features.js'
+import type { Handler } from './handler.js'
+import { kinds } from './kinds/index.js'
 import { logCovers } from './log-requests.js'
 import { alignmentFault, usedBytes } from './memory.js'
-import type { Handler } from './requests.js'
+import type { Refusal } from './refusals.js'
 import type { Ask, Message, State } from './types.js'
 
 const MAX_RING_SIZE = 32768
 const ADDRESS_FLAG_LOG = 1
 
-/** More than the first pair takes the protocol's MQ. */
-const ringLimit = ({ offered, protocolFeatures }: State): number =>
-  hasProtocol(protocolFeatures, 'MQ') ? 2 * offered.queuePairs : 2
-
 /** Compared at full width: 0x10001 is not ring 1. */
-const indexFault = (state: State, index: number): string | undefined =>
-  index < ringLimit(state) ? undefined : 'vq_index'
+const indexFault = (state: State, index: number): Refusal | undefined =>
+  index < kinds[state.kind].ringLimit(state) ? undefined : 'vq_index'
 
-const stoppedRingFault = (state: State, { index }: VringState): string | undefined =>
+const stoppedRingFault = (state: State, { index }: VringState): Refusal | undefined =>
   indexFault(state, index) ?? (state.rings[index]?.running ? 'vq_running' : undefined)
 
 export const setVringNum: Handler = {
@@ -108,7 +105,7 @@ export const getVringBase: Handler = {
 /** The low byte of the word. */
 const ringOf = (payload: Uint8Array): number => payload[0]
 
-function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2): Ask[] | string {
+function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2): Ask[] | Refusal {
   const value = decodeU64(payload)
   if (value & ~0x1ffn) return 'vq_index'
   const ring = ringOf(payload)

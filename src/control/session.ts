@@ -3,17 +3,18 @@
 // for native code leaves the session pending, and its state is changed only by the result. Knows no socket, no fd
 // number and no address of ours. (vhost-user "Communication".)
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
+import { changeConfig } from './config-requests.js'
 import { expectsMemory } from './device-requests.js'
 import { Draft } from './draft.js'
 import { abandon, close, closeFds, closeUnwanted } from './ending.js'
-import { changeConfig } from './net-requests.js'
 import { nextRingAsk, settle } from './reconcile.js'
-import { requestName, requestOf, shapeFault } from './requests.js'
+import type { Refusal } from './refusals.js'
+import { requestFor, requestName, shapeFault } from './requests.js'
 import { applyResult } from './results.js'
 import type { Effect, Input, Message, Pending, State } from './types.js'
 
 export { isAsk } from './asks.js'
-export { initialState } from './types.js'
+export { initialState, type SessionOptions } from './initial-state.js'
 
 export interface Step {
   state: State
@@ -56,7 +57,7 @@ function accept(draft: Draft, input: Input): void {
 // A message, from its row to its answer
 
 function begin(draft: Draft, message: Message): void {
-  const request = requestOf(message.request)
+  const request = requestFor(draft.state.kind, message.request)
   if (!request) {
     unknown(draft, message)
     return
@@ -86,7 +87,8 @@ function proceed(draft: Draft, pending: Pending): void {
       ask(draft, pending)
       return
     }
-    if (message && !refused) reply = requestOf(message.request)?.handler.finish?.(draft, message) ?? null
+    if (message && !refused)
+      reply = requestFor(draft.state.kind, message.request)?.handler.finish?.(draft, message) ?? null
   }
   const next = nextRingAsk(draft)
   const failed = pending.failed || draft.latches > 0
@@ -119,7 +121,7 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
     proceed(draft, { ...pending, asks })
     return
   }
-  const why = reason ?? `reason ${-value}`
+  const why = reason ?? 'device_gone'
   if (asked.kind === 'start-ring') {
     if (why === 'memory_revoked') draft.revoke(detail, asked.ring)
     else draft.latch(asked.ring, why)
@@ -133,7 +135,7 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
 function answer(
   draft: Draft,
   message: Message,
-  refused: string,
+  refused: Refusal | '',
   failed: boolean,
   own: Uint8Array | null,
 ): void {
@@ -143,7 +145,8 @@ function answer(
     return
   }
   // A ring that can't start is a fault of its own, told as such. A memory table holds whether it suits a ring or not.
-  const nak = refused !== '' || (failed && !requestOf(message.request)?.handler.mayCostRings)
+  const nak =
+    refused !== '' || (failed && !requestFor(draft.state.kind, message.request)?.handler.mayCostRings)
   if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(nak ? 1n : 0n))
   // Unanswered, the front end would believe that its request took effect.
   else if (refused) close(draft, refused)

@@ -4,7 +4,7 @@
 import type { Ask, FdToken } from './asks.js'
 import type { RingAddresses } from './codec.js'
 import type { MemoryRegion, SessionEvent } from './events.js'
-import { configProtocolFeatures, offeredFeatures, offeredProtocolFeatures } from './features.js'
+import type { Refusal } from './refusals.js'
 
 export type { Ask, FdToken } from './asks.js'
 
@@ -18,7 +18,7 @@ export interface Message {
 export type Input =
   | { kind: 'message'; message: Message }
   /** Of the one pending ask. Negative = failed; `reason` is then the word for it. */
-  | { kind: 'result'; value: number; lost?: number[]; reason?: string; detail?: string }
+  | { kind: 'result'; value: number; lost?: number[]; reason?: Refusal; detail?: string }
   /** Native code has latched a ring; `mem_not_shared` is a diagnosis only, the ring goes on. */
   | { kind: 'ring-fault'; ring: number; reason: string }
   /** The guest's memory was taken away under us; `detail` as in Draft.revoke(). */
@@ -66,15 +66,19 @@ export interface Pending {
   message: Message | null
   stage: 'body' | 'reconcile'
   asks: Ask[]
-  /** Why it will be refused; '' = it won't. */
-  refused: string
+  /** Why the message will be refused; '' = it won't. */
+  refused: Refusal | ''
   /** A ring that should run on its account could not start. */
   failed: boolean
   /** Payload of its own reply; null = an ack, if one is wanted. */
   reply: Uint8Array | null
 }
 
+/** The kinds of devices that there are (kinds/). */
+export type KindName = 'net'
+
 export interface State {
+  kind: KindName
   offered: { features: bigint; protocolFeatures: bigint; queuePairs: number; maxMtu: number }
   features: bigint
   /** SET_FEATURES was accepted once. */
@@ -109,17 +113,6 @@ export interface State {
   closed: boolean
 }
 
-export interface SessionOptions {
-  features?: bigint
-  protocolFeatures?: bigint
-  queuePairs?: number
-  expected?: bigint
-  /** The largest MTU that a front end may set. Default 65,535. */
-  maxMtu?: number
-  /** Offers CONFIG and BACKEND_REQ, and is what GET_CONFIG reads. */
-  config?: Uint8Array
-}
-
 export const newRing = (): RingState => ({
   size: 0,
   base: 0,
@@ -130,36 +123,3 @@ export const newRing = (): RingState => ({
   running: false,
   latched: '',
 })
-
-export function initialState(options: SessionOptions = {}): State {
-  const queuePairs = options.queuePairs ?? 1
-  const { config = null, maxMtu = 65535 } = options
-  return {
-    offered: {
-      features: options.features ?? offeredFeatures,
-      protocolFeatures:
-        (options.protocolFeatures ?? offeredProtocolFeatures) | (config ? configProtocolFeatures : 0n),
-      queuePairs,
-      maxMtu,
-    },
-    features: 0n,
-    negotiated: false,
-    protocolFeatures: 0n,
-    status: 0,
-    regions: [],
-    revoked: false,
-    rings: [newRing(), newRing()],
-    expected: options.expected ?? 0n,
-    log: 0n,
-    migrating: false,
-    mtu: 0,
-    config,
-    ready: false,
-    leaving: false,
-    notSharedTold: false,
-    onDiskTold: false,
-    pending: null,
-    backlog: [],
-    closed: false,
-  }
-}

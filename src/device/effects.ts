@@ -4,13 +4,14 @@
 import { native } from '../addon/native.js'
 import { reasonWord } from '../addon/reasons.js'
 import type { MemoryAsk } from '../control/asks.js'
+import type { Refusal } from '../control/refusals.js'
 import type { Ask } from '../control/types.js'
 
 export interface AskResult {
   kind: 'result'
   value: number
   lost?: number[]
-  reason?: string
+  reason?: Refusal
   /** More about the reason, if it is known. */
   detail?: string
 }

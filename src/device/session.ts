@@ -4,8 +4,8 @@
 
 import { native } from '../addon/native.js'
 import type { SessionEvent } from '../control/events.js'
-import { initialState, isAsk, step } from '../control/session.js'
-import type { Effect, Input, Message, SessionOptions, State } from '../control/types.js'
+import { initialState, isAsk, type SessionOptions, step } from '../control/session.js'
+import type { Effect, Input, Message, State } from '../control/types.js'
 import type { RingPort } from '../data/ring/ring-port.js'
 import { RingPorts } from '../data/ring/ring-ports.js'
 import { debugFor } from '../debug.js'

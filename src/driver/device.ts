@@ -1,6 +1,6 @@
 // One device of a driver: its session, its queues, its face, and who hears what the session tells. It knows no other device.
 import { Subject } from 'rxjs'
-import type { SessionOptions } from '../control/types.js'
+import type { SessionOptions } from '../control/initial-state.js'
 import { VhostDevice } from '../device/device.js'
 import type { DeviceEvent } from '../device/events.js'
 import { type QueueMaker, QueuePairs } from '../device/queue-pairs.js'

@@ -8,8 +8,9 @@ import {
   type ProtocolFeatureName,
   protocolFeatureNames,
 } from '../control/feature-names.js'
-import { offeredFeatures, offeredProtocolFeatures, protocolMask, virtioMask } from '../control/features.js'
-import type { SessionOptions } from '../control/types.js'
+import { protocolMask, virtioMask } from '../control/features.js'
+import type { SessionOptions } from '../control/initial-state.js'
+import { net } from '../control/kinds/net.js'
 import { VhostError } from '../errors.js'
 
 /** 128 as in librte_vhost: bits 0 to 7 of SET_VRING_KICK name the ring. */
@@ -22,7 +23,7 @@ export interface FeatureOptions {
 }
 
 type Kind = 'virtio' | 'protocol'
-const implemented: Record<Kind, bigint> = { virtio: offeredFeatures, protocol: offeredProtocolFeatures }
+const implemented: Record<Kind, bigint> = { virtio: net.features, protocol: net.protocolFeatures }
 /** Not a feature of the guest's: it is how the two ends agree on all others. */
 const ALWAYS = virtioMask('PROTOCOL_FEATURES')
 /** Of one queue pair there is nothing to choose. */

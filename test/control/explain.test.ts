@@ -1,7 +1,7 @@
 // explain(): each condition of a ring, and of a device, while it is missing, alone and together.
 import test from 'ava'
 import { explain } from '../../src/control/explain.js'
-import { offeredFeatures } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { FrontEnd } from './front-end.js'
 import { fresh } from './refused.js'
 
@@ -81,6 +81,6 @@ test('a ring that a guest’s fault has stopped says for which', t => {
 
 test('a front end without acknowledgements is told what that means', t => {
   const f = fresh()
-  f.setFeatures(offeredFeatures)
+  f.setFeatures(net.features)
   t.regex(lines(f).at(-1)!, /without REPLY_ACK/)
 })

@@ -2,7 +2,8 @@
 // it was. A ring that can't start is another matter (the catalogue's B8 and D4): what was set up is kept, so that the next
 // message can mend it, the ring is told as a fault, and the message is refused if an answer is wanted.
 import test from 'ava'
-import { offeredFeatures, offeredProtocolFeatures, protocolMask } from '../../src/control/features.js'
+import { protocolMask } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import type { Ask, State } from '../../src/control/types.js'
 import { FrontEnd, otherRegion, region } from './front-end.js'
 import { type Act, ack, refused } from './refused.js'
@@ -15,7 +16,7 @@ function working(): FrontEnd {
   const reset = protocolMask('RESET_DEVICE')
   const f = FrontEnd.running(undefined, ALL | protocolMask('BACKEND_REQ') | reset, {
     config: new Uint8Array(12),
-    protocolFeatures: offeredProtocolFeatures | reset,
+    protocolFeatures: net.protocolFeatures | reset,
   })
   f.setLogBase(LOG)
   return f
@@ -30,7 +31,7 @@ const failing =
   }
 
 const messages: Record<string, [Ask['kind'], Act]> = {
-  SET_FEATURES: ['log-buffers', (f, o) => f.setFeatures(offeredFeatures, o)],
+  SET_FEATURES: ['log-buffers', (f, o) => f.setFeatures(net.features, o)],
   SET_MEM_TABLE: ['map', (f, o) => f.setMemory([region, otherRegion], o)],
   'SET_MEM_TABLE without the rings': ['map', (f, o) => f.setMemory([otherRegion], o)],
   SET_LOG_BASE: ['set-log', (f, o) => f.setLogBase(LOG + 8n, 0n, o)],

@@ -2,7 +2,8 @@
 // of hostile inputs.
 import test from 'ava'
 import { encodeU64 } from '../../src/control/codec.js'
-import { offeredFeatures, offeredProtocolFeatures, virtioMask } from '../../src/control/features.js'
+import { virtioMask } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { FrontEnd, usualFeatures } from './front-end.js'
 import { ack, fresh, negotiated, refused, running } from './refused.js'
 
@@ -10,19 +11,15 @@ test('Q10: GET_FEATURES and GET_PROTOCOL_FEATURES answer what is offered and cha
   const f = running()
   const before = f.state
   f.getFeatures()
-  t.deepEqual(
-    f.replies,
-    [{ request: 1, flags: 5, payload: encodeU64(offeredFeatures) }],
-    'Q1: flags exactly 5',
-  )
+  t.deepEqual(f.replies, [{ request: 1, flags: 5, payload: encodeU64(net.features) }], 'Q1: flags exactly 5')
   f.getProtocolFeatures()
-  t.is(f.answer, offeredProtocolFeatures)
+  t.is(f.answer, net.protocolFeatures)
   t.deepEqual(f.state, before)
 })
 
 test('Q8: CONFIG and what is not implemented are not offered', t => {
-  t.is(offeredProtocolFeatures, 0x1801fn)
-  t.is(offeredFeatures & virtioMask('RING_PACKED', 'IN_ORDER', 'ACCESS_PLATFORM'), 0n)
+  t.is(net.protocolFeatures, 0x1801fn)
+  t.is(net.features & virtioMask('RING_PACKED', 'IN_ORDER', 'ACCESS_PLATFORM'), 0n)
 })
 
 test('Q1: a reply never carries NEED_REPLY, and a request with a reply of its own is not acked twice', t => {
@@ -34,7 +31,7 @@ test('Q1: a reply never carries NEED_REPLY, and a request with a reply of its ow
 
 test('Q2: NEED_REPLY is honoured although REPLY_ACK was not negotiated', t => {
   const f = fresh()
-  f.setFeatures(offeredFeatures, ack)
+  f.setFeatures(net.features, ack)
   t.is(f.answer, 0n)
 })
 

@@ -12,9 +12,11 @@ import {
   VERSION,
 } from '../../src/control/codec.js'
 import type { MemoryRegion, SessionEvent } from '../../src/control/events.js'
-import { offeredFeatures, virtioMask } from '../../src/control/features.js'
+import { virtioMask } from '../../src/control/features.js'
+import type { SessionOptions } from '../../src/control/initial-state.js'
+import { net } from '../../src/control/kinds/net.js'
 import { initialState, isAsk, step } from '../../src/control/session.js'
-import type { Ask, Effect, Input, Message, SessionOptions, State } from '../../src/control/types.js'
+import type { Ask, Effect, Input, Message, State } from '../../src/control/types.js'
 
 export const region: MemoryRegion = {
   guest: 0x1000_0000n,
@@ -38,7 +40,7 @@ export const regionPayload = (of: MemoryRegion): Uint8Array =>
   words(0n, of.guest, of.size, of.user, of.offset)
 
 /** What a front end acks that does not migrate. */
-export const usualFeatures = offeredFeatures & ~virtioMask('LOG_ALL')
+export const usualFeatures = net.features & ~virtioMask('LOG_ALL')
 
 /** What a step must not touch: any write to it throws. Bytes can't be frozen. */
 export function frozen<T>(value: T): T {

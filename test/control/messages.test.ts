@@ -3,13 +3,14 @@
 // (Memory, migration, MTU, RARP, configuration and reset have files of their own.)
 import test from 'ava'
 import { encodeU64, encodeVringState } from '../../src/control/codec.js'
-import { offeredFeatures, offeredProtocolFeatures, virtioMask } from '../../src/control/features.js'
+import { virtioMask } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { requests } from '../../src/control/requests.js'
 import type { FrontEnd } from './front-end.js'
 import { type Act, ack, fresh, negotiated, refused, running } from './refused.js'
 
 /** Nobody begins with a migration. */
-const plain = offeredFeatures & ~virtioMask('LOG_ALL')
+const plain = net.features & ~virtioMask('LOG_ALL')
 const state = (index: number, value: number) => encodeVringState({ index, value })
 
 interface Case {
@@ -24,7 +25,7 @@ interface Case {
 
 const withStatus = (): FrontEnd => {
   const f = fresh()
-  f.setProtocolFeatures(offeredProtocolFeatures)
+  f.setProtocolFeatures(net.protocolFeatures)
   f.setFeatures()
   return f
 }
@@ -63,7 +64,7 @@ const notifier = (id: number, name: string): Case => ({
 const cases: Case[] = [
   {
     name: 'GET_FEATURES',
-    good: { from: fresh, act: f => f.getFeatures(), reads: f => f.answer, gives: offeredFeatures },
+    good: { from: fresh, act: f => f.getFeatures(), reads: f => f.answer, gives: net.features },
   },
   {
     name: 'SET_FEATURES',
@@ -115,7 +116,7 @@ const cases: Case[] = [
       from: fresh,
       act: f => f.getProtocolFeatures(),
       reads: f => f.answer,
-      gives: offeredProtocolFeatures,
+      gives: net.protocolFeatures,
     },
   },
   {

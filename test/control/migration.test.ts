@@ -2,7 +2,8 @@
 // of the catalogue of hostile inputs.
 import test from 'ava'
 import { encodeU64 } from '../../src/control/codec.js'
-import { offeredFeatures, protocolMask } from '../../src/control/features.js'
+import { protocolMask } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { FrontEnd, type Native, otherRegion, region, usualFeatures, words } from './front-end.js'
 import { ack, fresh, refused } from './refused.js'
 
@@ -17,7 +18,7 @@ const at = (ring: number) => region.guest + BigInt(ring) * 0x1_0000n + 0x6000n
 /** What QEMU sends when a migration begins. */
 function begin(f: FrontEnd): void {
   f.setLogBase(LOG)
-  f.setFeatures(offeredFeatures, ack)
+  f.setFeatures(net.features, ack)
   for (const ring of [0, 1]) f.addr(ring, { flags: F_LOG, log: at(ring) }, ack)
 }
 function end(f: FrontEnd): void {
@@ -39,7 +40,7 @@ test('Q17, Q44: LOG_ALL and the flags of the rings come and go while rings run, 
   const f = running()
   f.setLogBase(LOG)
   t.deepEqual(migrations(f), [])
-  f.setFeatures(offeredFeatures, ack)
+  f.setFeatures(net.features, ack)
   t.is(f.answer, 0n)
   t.deepEqual(f.asks, [{ kind: 'log-buffers', on: true }])
   t.deepEqual(migrations(f), [{ type: 'migration', active: true }])
@@ -75,7 +76,7 @@ test('a migration that is called off and begun again', t => {
   const f = running()
   for (let n = 0; n < 3; n++) {
     f.setLogBase(LOG)
-    f.setFeatures(offeredFeatures)
+    f.setFeatures(net.features)
     t.deepEqual(migrations(f), [{ type: 'migration', active: true }])
     end(f)
     t.deepEqual(f.running, [0, 1])
@@ -140,7 +141,7 @@ for (const reason of ['log_range', 'fd_type', 'mem_map'])
 refused(
   'LOG_ALL that native code refuses',
   () => running(ask => (ask.kind === 'log-buffers' ? { value: -23, reason: 'device_gone' } : undefined)),
-  (f, o) => f.setFeatures(offeredFeatures, o),
+  (f, o) => f.setFeatures(net.features, o),
   'device_gone',
 )
 

@@ -3,7 +3,7 @@
 import test from 'ava'
 import { encodeU64 } from '../../src/control/codec.js'
 import { protocolMask, virtioMask } from '../../src/control/features.js'
-import type { SessionOptions } from '../../src/control/types.js'
+import type { SessionOptions } from '../../src/control/initial-state.js'
 import { FrontEnd, type Native, otherRegion, region } from './front-end.js'
 import { ack, fresh, refused } from './refused.js'
 

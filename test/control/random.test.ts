@@ -9,7 +9,7 @@ import {
   encodeVringAddresses,
   encodeVringState,
 } from '../../src/control/codec.js'
-import { offeredFeatures, offeredProtocolFeatures } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { initialState, isAsk, isPending, step } from '../../src/control/session.js'
 import type { Effect, Input, Message, State } from '../../src/control/types.js'
 import { frozen, otherRegion, region, regionPayload, usualFeatures, words } from './front-end.js'
@@ -31,11 +31,11 @@ const sensible = fc.oneof(
   fc.record({ request: fc.constantFrom(1, 3, 4, 15, 17, 40), payload: fc.constant(new Uint8Array()) }),
   fc.record({
     request: fc.constant(2),
-    payload: fc.constantFrom(usualFeatures, offeredFeatures, 0n, 1n << 32n).map(encodeU64),
+    payload: fc.constantFrom(usualFeatures, net.features, 0n, 1n << 32n).map(encodeU64),
   }),
   fc.record({
     request: fc.constant(16),
-    payload: fc.constantFrom(offeredProtocolFeatures, 8n).map(encodeU64),
+    payload: fc.constantFrom(net.protocolFeatures, 8n).map(encodeU64),
   }),
   fc.record({ request: fc.constant(39), payload: fc.constantFrom(0n, 11n, 15n).map(encodeU64) }),
   fc.record({

@@ -7,8 +7,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { decodeU64, decodeVringState, FLAG_NEED_REPLY, VERSION } from '../../src/control/codec.js'
 import type { SessionEvent } from '../../src/control/events.js'
+import type { SessionOptions } from '../../src/control/initial-state.js'
 import type { TracedMessage } from '../../src/control/trace.js'
-import type { SessionOptions } from '../../src/control/types.js'
 import { FrontEnd } from './front-end.js'
 
 const folder = join(import.meta.dirname, '../../../test/control/recordings')

@@ -1,6 +1,6 @@
 // The wire sequences of the reference front ends, from connecting to stopping and starting again.
 import test from 'ava'
-import { offeredFeatures, offeredProtocolFeatures } from '../../src/control/features.js'
+import { net } from '../../src/control/kinds/net.js'
 import { FrontEnd, otherRegion, region } from './front-end.js'
 
 const ACK_DRIVER = 3
@@ -12,7 +12,7 @@ function qemuConnect(): FrontEnd {
   const qemu = new FrontEnd()
   qemu.getFeatures()
   qemu.getProtocolFeatures()
-  qemu.setProtocolFeatures(offeredProtocolFeatures)
+  qemu.setProtocolFeatures(net.protocolFeatures)
   qemu.setOwner()
   qemu.getFeatures()
   for (const ring of [0, 1]) {
@@ -121,7 +121,7 @@ test('virtio-user 22.11: start, memory hot-plug, stop', t => {
   const port = new FrontEnd()
   port.setOwner()
   port.getFeatures()
-  t.is(port.answer, offeredFeatures)
+  t.is(port.answer, net.features)
   port.getProtocolFeatures()
   port.setProtocolFeatures(0x10008n)
   virtioUserStart(port)

@@ -2,6 +2,7 @@
 import test from 'ava'
 import fc from 'fast-check'
 import {
+  encodeConfig,
   encodeMemoryTable,
   encodeU64,
   encodeVringAddresses,
@@ -37,6 +38,8 @@ test('an answer is read as what was asked for, and an acknowledgement as what it
   t.deepEqual(out(17, encodeU64(128n)), { value: 128 })
   t.deepEqual(out(5, encodeU64(0n)), { accepted: true })
   t.deepEqual(out(5, encodeU64(1n)), { accepted: false })
+  t.deepEqual(out(24, encodeConfig(4, Uint8Array.of(1, 0xab))), { offset: 4, size: 2, bytes: '01ab' })
+  t.deepEqual(out(24, new Uint8Array()), { bytes: 0 })
 })
 
 test('as a line of text', t => {

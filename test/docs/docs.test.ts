@@ -1,7 +1,8 @@
-// The documentation names every error code, and none that does not exist.
+// The documentation names every error code and every word of a refusal, and no error code that does not exist.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
+import { refusals } from '../../src/control/refusals.js'
 
 const read = (path: string): string => readFileSync(join(import.meta.dirname, '../../..', path), 'utf8')
 
@@ -10,4 +11,12 @@ test('docs/errors.md has a section for each code of src/errors.ts, and no other'
   const sections = [...read('docs/errors.md').matchAll(/^### (ERR_VHOST_\w+)$/gm)].map(match => match[1])
   t.true(codes.length > 0)
   t.deepEqual(sections.sort(), codes.sort())
+})
+
+test('docs/errors.md explains each word with which a request is refused', t => {
+  const page = read('docs/errors.md')
+  t.deepEqual(
+    refusals.filter(word => !page.includes(`\`${word}\``)),
+    [],
+  )
 })

@@ -1,0 +1,70 @@
+// The network device as a kind of device: what it offers, its rings, when it is ready, and the requests that no other kind
+// has. (virtio 1.2, 5.1; vhost-user, VHOST_USER_SEND_RARP, _NET_SET_MTU.)
+import { decodeU64 } from '../codec.js'
+import { mac, number } from '../decoders.js'
+import { hasProtocol, protocolMask, virtioMask } from '../features.js'
+import { gate } from '../gate.js'
+import { type Handler, NO_FDS, row, WORD } from '../handler.js'
+import type { DeviceKind } from '../kind.js'
+
+/** Six bytes in the low ones of the word, the first first. */
+const macOf = (payload: Uint8Array): string =>
+  Array.from(payload.subarray(0, 6), byte => byte.toString(16).padStart(2, '0')).join(':')
+
+/** The address of one station: not a group's, not none. */
+const isStation = (mac: string): boolean => mac !== '00:00:00:00:00:00' && !(Number.parseInt(mac, 16) & 1)
+
+/** The guest has moved here and can't announce itself: its switch is to learn where it is now. */
+const sendRarp: Handler = {
+  begin: gate('RARP', () => []),
+  finish(draft, { payload }) {
+    const mac = macOf(payload)
+    if (isStation(mac)) draft.tell({ type: 'rarp', mac })
+  },
+}
+
+/** IPv4 asks for 68 of every link; the field has 16 bits. */
+const MIN_MTU = 68n
+
+const netSetMtu: Handler = {
+  begin: gate('MTU', (state, payload) => {
+    const mtu = decodeU64(payload)
+    if (mtu < MIN_MTU || mtu > BigInt(state.offered.maxMtu)) return 'mtu_range'
+    return [{ kind: 'mtu', mtu: Number(mtu) }]
+  }),
+  finish(draft, { payload }) {
+    const mtu = Number(decodeU64(payload))
+    // QEMU sends it at every start.
+    if (mtu !== draft.state.mtu) draft.tell({ type: 'mtu', mtu })
+    draft.state.mtu = mtu
+  },
+}
+
+export const net: DeviceKind = {
+  // The bits of the control ring (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only shows them to its
+  // guest when the back end has them too.
+  features: virtioMask(
+    ...(['CSUM', 'GUEST_CSUM', 'MTU', 'MRG_RXBUF', 'CTRL_VQ', 'CTRL_RX', 'GUEST_ANNOUNCE', 'MQ'] as const),
+    ...(['GUEST_TSO4', 'GUEST_TSO6', 'GUEST_ECN', 'GUEST_UFO'] as const),
+    ...(['HOST_TSO4', 'HOST_TSO6', 'HOST_ECN', 'HOST_UFO'] as const),
+    ...(['LOG_ALL', 'ANY_LAYOUT', 'INDIRECT_DESC', 'EVENT_IDX', 'PROTOCOL_FEATURES', 'VERSION_1'] as const),
+  ),
+  protocolFeatures: protocolMask(
+    ...(['MQ', 'LOG_SHMFD', 'RARP', 'REPLY_ACK', 'MTU', 'CONFIGURE_MEM_SLOTS', 'STATUS'] as const),
+  ),
+  // QEMU 7.1 and 7.2 crash on CONFIG of a network device, so it takes a program that asks for it.
+  configProtocolFeatures: protocolMask('CONFIG', 'BACKEND_REQ'),
+  // To guest and from guest, of the first pair.
+  firstRings: 2,
+  // More than the first pair takes the protocol's MQ.
+  ringLimit: ({ offered, protocolFeatures }) =>
+    hasProtocol(protocolFeatures, 'MQ') ? 2 * offered.queuePairs : 2,
+  // QEMU's network devices count pairs.
+  queueNum: ({ offered }) => offered.queuePairs,
+  // A guest uses as many of the other pairs as it likes, and a front end sets up all that it was configured with.
+  isReady: ({ rings }) => rings[0].running && rings[1].running,
+  requests: [
+    row(19, 'SEND_RARP', WORD, NO_FDS, sendRarp, { request: mac }),
+    row(20, 'NET_SET_MTU', WORD, NO_FDS, netSetMtu, { request: number }),
+  ],
+}

@@ -1,0 +1,49 @@
+// The words with which a request is refused: by the session, or by native code and its threads, which carry out what the
+// session asks. docs/errors.md explains each.
+
+/** By the session, before anything is asked. */
+const bySession = [
+  'msg_size',
+  'msg_fds',
+  'msg_unknown',
+  'msg_value',
+  'feature_invalid',
+  'feature_running',
+  'feature_gate',
+  'mtu_range',
+] as const
+
+/** By native code: its reasons (src/addon/reasons.ts), some of which the session finds first. */
+const byNativeCode = [
+  'fd_type',
+  'mem_count',
+  'mem_range',
+  'mem_overlap',
+  'mem_file_size',
+  'mem_map',
+  'mem_fs_type',
+  'mem_missing',
+  'vq_size',
+  'vq_index',
+  'vq_addr',
+  'vq_align',
+  'vq_base',
+  'vq_running',
+  'head_range',
+  'avail_jump',
+  'head_dup',
+  'next_range',
+  'chain_loop',
+  'malformed_budget',
+  'memory_revoked',
+  'call_stuck',
+  'device_gone',
+  'log_range',
+  'log_overflow',
+  'kick_watch',
+] as const
+
+export const refusals = [...bySession, ...byNativeCode] as const
+
+/** `unknown_<n>`: a reason that only the addon knows, which is of another version. */
+export type Refusal = (typeof refusals)[number] | `unknown_${number}`
