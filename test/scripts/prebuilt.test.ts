@@ -41,6 +41,8 @@ class Clone {
       'package.json',
       'package-lock.json',
       'tsconfig.json',
+      'src',
+      'examples',
       'dist/src',
       'dist/examples',
     ]
