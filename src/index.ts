@@ -4,7 +4,7 @@ export type { Explanation, Missing, RingExplanation } from './control/explain.js
 export type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'
 export { type LatencyBucket, LatencyHistogram } from './data/counters/latency.js'
 export { configurePool } from './data/env.js'
-export type { PollMode } from './data/plane.js'
+export type { PollMode } from './data/source/options.js'
 export { VhostDevice } from './device/device.js'
 export type { DeviceEvent, DriverEvent, MemoryRegion, PeerCredentials, RingInfo } from './device/events.js'
 export type { TraceEntry } from './device/trace.js'

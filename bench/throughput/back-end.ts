@@ -6,7 +6,7 @@
 // Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some FORM BURST · stop PACKETS
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { PollMode } from '../../src/data/plane.js'
+import type { PollMode } from '../../src/data/source/options.js'
 import { type HeldBurst, VhostDriver } from '../../src/index.js'
 import { FrameCheck } from './frames.js'
 import type { Form, Job } from './jobs.js'

@@ -1,12 +1,13 @@
 // The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
 // ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
 import { type Observable, ReplaySubject } from 'rxjs'
-import { kept, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../data/counters/totals.js'
+import { compact, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../data/counters/totals.js'
 import { FlowTable } from '../data/pair-steering.js'
+import type { PairPorts } from '../data/ring/pair-ports.js'
 import type { QueuePort } from '../data/ring/port.js'
 import type { SinkGroup } from '../data/sink/group.js'
-import type { PairPorts, SourceGroup, StallListener } from '../data/source/group.js'
-import type { Stalled } from '../data/source/stall-watch.js'
+import type { SourceGroup, StallListener } from '../data/source/group.js'
+import type { Stalled } from '../data/source/options.js'
 import { VhostError } from '../errors.js'
 import type { QueueLife } from '../queue/life.js'
 import { VhostQueue, VhostSink } from '../queue/queue.js'
@@ -77,12 +78,12 @@ export class QueuePairs implements QueueLife, StallListener {
   attachSource(group: SourceGroup): void {
     if (this.#source !== undefined) return
     this.#source = group
-    this.#sourceBefore = kept(group.totals())
+    this.#sourceBefore = compact(group.totals())
     this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
   }
 
   attachSink(group: SinkGroup): void {
-    this.#sinks = this.#sinks.concat({ group, before: kept(group.totals()) })
+    this.#sinks = this.#sinks.concat({ group, before: compact(group.totals()) })
     group.attach(this.#ports(TO_GUEST), this.#running)
   }
 

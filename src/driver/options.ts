@@ -1,6 +1,6 @@
 // What a driver and its sinks can be told, and what of it makes no sense. Types, and one check.
 import type { FeatureName, ProtocolFeatureName } from '../control/feature-names.js'
-import type { PollMode } from '../data/plane.js'
+import type { PollMode } from '../data/source/options.js'
 import type { Overflow } from '../packet/sink.js'
 import type { PeerAllowList } from '../transport/access.js'
 

@@ -5,7 +5,7 @@ import { NO_TOTALS, sumTotals, type Totals } from '../data/counters/totals.js'
 import { dataPlane } from '../data/env.js'
 import { SinkGroup } from '../data/sink/group.js'
 import { SourceGroup, type StallListener } from '../data/source/group.js'
-import type { Stalled } from '../data/source/stall-watch.js'
+import type { Stalled } from '../data/source/options.js'
 import { ByPair } from '../device/by-pair.js'
 import type { QueueMaker, QueuePairs } from '../device/queue-pairs.js'
 import type { QueueLife } from '../queue/life.js'
@@ -78,7 +78,7 @@ export class DriverQueues implements QueueMaker, StallListener {
 
   /** Nothing uses the driver any more: an abandoned one must keep nothing of the pool. */
   rest(): void {
-    this.#source?.rest()
+    this.#source?.idle()
   }
 
   /** There will be no other device, unless somebody subscribes to the driver anew: who uses it then gets other queues. */

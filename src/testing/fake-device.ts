@@ -3,8 +3,9 @@
 // methods: start, stop, close, and the ports.
 import { Observable, ReplaySubject, type SchedulerLike, Subject, takeUntil } from 'rxjs'
 import type { Explanation, RingExplanation } from '../control/explain.js'
-import type { DataPlane, SourceOptions } from '../data/plane.js'
+import type { DataPlane } from '../data/plane.js'
 import type { SinkOptions } from '../data/sink/sink.js'
+import type { SourceOptions } from '../data/source/options.js'
 import type { DeviceEvent } from '../device/events.js'
 import { VhostError } from '../errors.js'
 import { DeviceMeter, type DeviceStatsSample } from '../queue/meter.js'

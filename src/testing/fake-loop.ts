@@ -1,5 +1,5 @@
 // Time and the event loop, by hand: tests of queues wait for nothing and need no clock.
-import type { Timers } from '../data/ring/kick-guard.js'
+import type { Timers } from '../data/turn/timers.js'
 
 /** Milliseconds that a turn of the loop takes. */
 const TURN = 0.01

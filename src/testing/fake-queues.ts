@@ -1,8 +1,9 @@
 // Queues on rings in memory, with leases in strict mode: what a pipeline needs to be tested without a guest or an addon.
-import { CREDIT_PACKETS, type DataPlane, type SourceOptions } from '../data/plane.js'
+import type { DataPlane } from '../data/plane.js'
 import { plainPoolArrays } from '../data/pool/arrays.js'
 import { Pool } from '../data/pool/pool.js'
 import { type SinkOptions, SinkQueue } from '../data/sink/sink.js'
+import { CREDIT_PACKETS, type SourceOptions } from '../data/source/options.js'
 import { SourceQueue } from '../data/source/source.js'
 import { Scheduler } from '../data/turn/scheduler.js'
 import { Turn } from '../data/turn/turn.js'

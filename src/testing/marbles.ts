@@ -4,8 +4,9 @@
 import assert from 'node:assert/strict'
 import type { Observable } from 'rxjs'
 import type { RunHelpers } from 'rxjs/testing'
-import type { DataPlane, SourceOptions } from '../data/plane.js'
+import type { DataPlane } from '../data/plane.js'
 import type { SinkOptions } from '../data/sink/sink.js'
+import type { SourceOptions } from '../data/source/options.js'
 import type { Burst, HeldBurst } from '../packet/burst.js'
 import type { HeldPacket, Packet } from '../packet/packet.js'
 import {

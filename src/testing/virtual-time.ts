@@ -2,8 +2,8 @@
 // since native callbacks and Node's own timers know no virtual time. One frame is one millisecond; all turns that lead
 // to no waiting happen within a frame. It knows no packets.
 import { TestScheduler } from 'rxjs/testing'
-import type { Timers } from '../data/ring/kick-guard.js'
 import { Scheduler } from '../data/turn/scheduler.js'
+import type { Timers } from '../data/turn/timers.js'
 
 /** A pipeline that is still busy after so many turns in one frame never gets idle. */
 const MOST_TURNS = 100_000

@@ -1,5 +1,5 @@
-// What a ring counts, and what the queue on it does, as one list of numbers: their names, and how they are read out of
-// native memory. Sums, differences and rates are made of such lists (totals.ts).
+// The counters of a ring and of the queue on it, as one list of numbers: their names, and how to read them out of native
+// memory. totals.ts makes sums and differences of such lists.
 
 /**
  * In the order of `enum Stat` in native/core/virtqueue/counters.h, which test/layering.test.ts compares. Those that
@@ -44,10 +44,10 @@ export const RING_COUNTERS = [
   'refused',
 ] as const
 
-/** The first of RING_COUNTERS that is a reason for a drop; so are those that follow. */
+/** From here on, each of RING_COUNTERS counts drops and has the name of their reason. */
 const FIRST_DROP = RING_COUNTERS.indexOf('short')
 
-/** What the queue counts itself: kicks that it was told of, and times that it had to stop (for credit, or for room). */
+/** The ring's counters, then the queue's own: kicks that it was told of, and stops for lack of credit or of room. */
 export const COUNTERS = [...RING_COUNTERS, 'kicks', 'stalls'] as const
 
 export type Counter = (typeof COUNTERS)[number]
@@ -57,13 +57,19 @@ export type Counters = Float64Array
 
 export const newCounters = (): Counters => new Float64Array(COUNTERS.length)
 
-/** Before anything was counted. Shared, since most devices have queues that followed no ring before: nobody writes to it. */
+/** All zeros. Shared, since most queues never followed another ring before: nobody writes to it. */
 export const NO_COUNTERS: Counters = newCounters()
 
-/** Where a counter is among COUNTERS. */
+/** Something that counts: a port on a ring. */
+export interface CounterSource {
+  /** Adds what was counted so far to `sums`. */
+  count(sums: Counters): void
+}
+
+/** The index of a counter in COUNTERS. */
 export const counterAt = (name: Counter): number => COUNTERS.indexOf(name)
 
-/** Adds what a ring counted, from word `at` on: each counter is 64 bits in two words, the lower one first. */
+/** Adds the counters of a ring, from word `at` on. Each is 64 bits in two words, the lower word first. */
 export function addWords(sums: Counters, words: Uint32Array, at = 0): void {
   for (let i = 0; i < RING_COUNTERS.length; i++)
     sums[i] += words[at + 2 * i + 1] * 2 ** 32 + words[at + 2 * i]
@@ -87,7 +93,7 @@ function sizeBin(length: number): number {
   return BIN_1024_1518 + (length > 1518 ? 1 : 0)
 }
 
-/** Counts one frame, as native/core/net/frame_counters.h does: for ports that have no native ring. */
+/** Counts one frame as native/core/net/frame_counters.h does. For ports without a native ring. */
 export function countFrame(counters: Counters, bytes: Uint8Array, from: number, length: number): void {
   counters[GOOD_PACKETS]++
   counters[GOOD_BYTES] += length

@@ -1,31 +1,78 @@
-// All that a queue has counted, in a form that can be added and subtracted: what is behind the statistics of queues,
-// devices and drivers, and of their changes. It knows no names for users (src/queue/stats.ts).
-import { addCounters, type Counters, mergeDrops, NO_COUNTERS, newCounters } from './counters.js'
-import { LATENCY_BUCKETS, NO_LATENCIES } from './latency.js'
+// What a queue counts over its life (Tally), and readings of it that can be added and subtracted (Totals). The statistics
+// of queues, devices and drivers are made of Totals (src/queue/stats.ts).
+import {
+  addCounters,
+  type CounterSource,
+  type Counters,
+  counterAt,
+  mergeDrops,
+  mergeRingDrops,
+  NO_COUNTERS,
+  newCounters,
+} from './counters.js'
+import { LATENCY_BUCKETS, LatencyRecorder, NO_LATENCIES } from './latency.js'
+
+const KICKS = counterAt('kicks')
+const STALLS = counterAt('stalls')
 
 export interface Totals {
   readonly counters: Counters
+  /** Packets dropped, by reason. */
   readonly drops: Record<string, number>
-  /** Packets held now: no sum over time, so a difference has the later one. */
+  /** Packets held now. It is no sum over time: a difference of two readings has that of the later one. */
   readonly held: number
-  /** By bucket. */
+  /** By bucket (latency.ts). */
   readonly latencies: Float64Array
 }
 
-/** Of several queues, in both directions. */
+/** Totals of several queues, by direction. */
 export interface TotalsOfBoth {
   sourceTotals(): Totals
   sinkTotals(): Totals
 }
 
-/** Before anything was counted. Shared, since a thousand devices have six of these each: nobody writes to it. */
+/** Nothing counted. Shared, since each device has six of these: nobody writes to it. */
 export const NO_TOTALS: Totals = { counters: NO_COUNTERS, drops: {}, held: 0, latencies: NO_LATENCIES }
 
-/** To be kept: the shared ones if nothing was counted so far. */
-export const kept = (totals: Totals): Totals =>
+/** What one queue counts, of either direction, together with what the rings counted that it followed. */
+export class Tally {
+  /** Kicks that the queue was told of. */
+  kicks = 0
+  /** Times that the queue stopped for lack of credit (source) or of room (sink). */
+  stalls = 0
+  /** Drops by reason, without those that rings count. */
+  readonly drops: Record<string, number> = {}
+  readonly latency = new LatencyRecorder()
+  /** Counted by rings that the queue followed before. */
+  #before = NO_COUNTERS
+
+  /** The queue leaves this ring. */
+  leave(ring: CounterSource): void {
+    this.#before = this.#before.slice()
+    ring.count(this.#before)
+  }
+
+  drop(reason: string, count: number): void {
+    this.drops[reason] = (this.drops[reason] ?? 0) + count
+  }
+
+  /** `ring`: the ring that the queue follows now; `held`: packets that the queue holds now. */
+  totals(ring: CounterSource | null, held: number): Totals {
+    const counters = this.#before.slice()
+    ring?.count(counters)
+    counters[KICKS] += this.kicks
+    counters[STALLS] += this.stalls
+    const drops = { ...this.drops }
+    mergeRingDrops(drops, counters)
+    return { counters, drops, held, latencies: this.latency.counts }
+  }
+}
+
+/** The same totals in a form to store: NO_TOTALS if nothing was counted, which saves memory for idle devices. */
+export const compact = (totals: Totals): Totals =>
   totals.counters.some(count => count > 0) || Object.keys(totals.drops).length > 0 ? totals : NO_TOTALS
 
-/** What several queues counted. */
+/** The sum over several queues. */
 export function sumTotals(all: readonly Totals[]): Totals {
   if (all.length === 1) return all[0]
   const sum = {
@@ -44,7 +91,7 @@ export function sumTotals(all: readonly Totals[]): Totals {
   return sum
 }
 
-/** What was counted between the two. */
+/** What was counted between the two readings. */
 export function totalsSince(before: Totals, now: Totals): Totals {
   if (before === NO_TOTALS) return now
   const drops = { ...now.drops }

@@ -1,25 +1,16 @@
-// A guest that kicks without work wakes us for nothing, as often as it likes. After a number of such wakes in a row its
-// kick is muted for a while, and then looked at once. Used by both kinds of queue.
+// Bounds what a guest costs that kicks without work. After a number of such kicks in a row the guard mutes the kick for a
+// while; then the queue looks at its ring once. Queues of both directions have one.
+import { nodeTimers, type Timers } from '../turn/timers.js'
 import type { QueuePort } from './port.js'
 
-/** Wakes without work before the guest is muted, and for how long. */
+/** Kicks in a row without work before the kick is muted. */
 export const IDLE_KICKS = 64
+/** Milliseconds for which it is muted. */
 export const MUTE_MS = 1
 
-/** Node's timers, or a test's. */
-export interface Timers {
-  set(run: () => void, ms: number): unknown
-  clear(timer: unknown): void
-}
-
-export const nodeTimers: Timers = {
-  set: (run, ms) => setTimeout(run, ms),
-  clear: timer => clearTimeout(timer as NodeJS.Timeout),
-}
-
-/** A queue on a port. */
+/** The queue that follows the port. */
 export interface Guarded {
-  /** Its guest is heard again, and kicks may have been missed: it is to look at its ring. */
+  /** The kick is not muted any more, and kicks may have been missed: the queue looks at its ring. */
   ready(): void
 }
 
@@ -32,7 +23,7 @@ export class KickGuard {
     readonly timers: Timers = nodeTimers,
   ) {}
 
-  /** The guest kicked. True: serve it. */
+  /** The guest kicked. Returns whether the queue should look at its ring. */
   kicked(port: QueuePort | null): boolean {
     if (this.#timer !== null || port === null) return false
     if (++this.#idle < IDLE_KICKS) return true
@@ -46,11 +37,12 @@ export class KickGuard {
     return false
   }
 
+  /** The queue moved packets. */
   worked(): void {
     this.#idle = 0
   }
 
-  /** The port goes away. */
+  /** The queue leaves the port. */
   reset(port: QueuePort): void {
     this.#idle = 0
     if (this.#timer === null) return

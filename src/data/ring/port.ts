@@ -1,53 +1,51 @@
-// What a queue needs of a ring: a few calls that move slot ids. The real one is ring-port.ts, the test kit has one
-// without an addon. Nothing above this file knows which it has.
-import type { Counters } from '../counters/counters.js'
+// The contract between a queue and its ring: a few calls that move slot ids. ring-port.ts implements it for rings of a
+// guest, src/tap for TAP interfaces, src/capture for files, src/testing for tests.
+import type { CounterSource } from '../counters/counters.js'
 
 // Bits of what dequeue and enqueue return (native/core/net/burst.h).
 /** Packets moved. */
 export const COUNT = 0xffff
-/** dequeue: there is more; enqueue: stopped for lack of buffers. */
+/** dequeue: there is more. enqueue: the ring has no more buffers. */
 export const MORE = 1 << 16
 /** The ring is latched for a guest's fault. */
 export const FAULT = 1 << 17
 /** The ring is not running. */
 export const STOPPED = 1 << 18
-/** The pool has nothing for this account. */
+/** The pool has no slot for this account. */
 export const NO_SLOT = 1 << 19
 /** The account's limit is reached. */
 export const CREDIT = 1 << 20
 
-/** Told to the queue that opened a port. None may call back into the port synchronously. */
+/** What a port tells the queue that opened it. The queue must not call back into the port synchronously. */
 export interface PortEvents {
   /** The guest kicked. */
   kick(): void
-  /** No kick came, since none can: look whether there is something. */
+  /** Look at the ring: no kick can come for what may be there. */
   wake(): void
   /** `running` has changed. */
   state(): void
 }
 
-export interface QueuePort {
-  /** Where slot ids cross: dequeue writes, enqueue reads. Shared by all ports of an env; core-store.ts shares it out. */
+export interface QueuePort extends CounterSource {
+  /** Slot ids cross here: dequeue writes them, enqueue reads them. All ports of an env share it (pool/core-store.ts). */
   readonly exchange: Uint32Array
-  /** Does the ring run? */
+  /** Whether the ring runs. */
   readonly running: boolean
-  /** The queue takes the port; what is dequeued is charged to `account`; 0 if nothing is. */
+  /** The queue takes the port. Dequeued packets are charged to `account`; a sink passes 0. */
   open(account: number, events: PortEvents): void
   close(): void
-  /** Moves up to `max` packets out of the guest, their ids to `at` of the exchange; result bits. */
+  /** Moves up to `max` packets out of the guest and writes their ids from `at` of the exchange on; returns result bits. */
   dequeue(max: number, at: number): number
-  /** Moves the `count` slots at `at` of the exchange to the guest, in order; result bits. References stay the caller's. */
+  /** Copies the `count` slots at `at` of the exchange into the guest, in order; returns result bits. Leases stay the caller's. */
   enqueue(count: number, at: number): number
-  /** Asks for the guest's next kick. True: there is something already, so do not sleep. */
+  /** Asks for the guest's next kick. True: there is work already, so do not sleep. */
   arm(): boolean
-  /** Waits for the guest to show something, two microseconds at most, and dequeues. */
+  /** dequeue() that first spins on the ring, for two microseconds at most, until the guest has made something available. */
   linger(max: number, at: number): number
   /** Asks the guest not to kick. */
   suppress(): void
-  /** Deaf to the guest's kicks, for a guest that kicks without work. */
+  /** Ignores the guest's kicks, or heeds them again. For a guest that kicks without work. */
   mute(on: boolean): void
-  /** Adds what this port's calls counted so far. */
-  count(sums: Counters): void
-  /** Rises, and wraps, with each call that told the guest of its packets. */
+  /** Rises by one, and wraps, with each notification (call) to the guest. */
   readonly notifications: number
 }

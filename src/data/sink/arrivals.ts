@@ -1,27 +1,27 @@
-// When the packets of a FIFO came: one time for each run of them that came together, so that a latency can be counted
-// from it. Two arrays that go round, since a sink under load begins a run with every burst: an object for each would be
-// garbage per burst.
+// The arrival times of the packets in a backlog (backlog.ts), for its latency: one time for each run of packets that arrived
+// together. The runs are in two arrays used as rings: a sink under load begins a run with every burst, and an object for each
+// would be garbage per burst.
 
 import type { LatencyRecorder } from '../counters/latency.js'
 
-/** Runs that there is room for once something came; twice as many whenever that is not enough. A power of two. */
+/** Runs that the first arrays have room for, a power of two. The arrays double when they are full. */
 const RUNS = 16
-/** Most sinks never wait for room. */
-const NOTHING = new Float64Array(0)
+/** Most sinks never have a backlog. */
+const EMPTY = new Float64Array(0)
 
 export class Arrivals {
-  /** Of each run: how many packets had come before its first, and when that came. */
-  #before = NOTHING
-  #times = NOTHING
+  /** Of each run: how many packets arrived before its first one, and when that one arrived, in milliseconds. */
+  #before = EMPTY
+  #times = EMPTY
   #head = 0
   #length = 0
 
-  /** What comes from here on, behind so many packets, comes at `clock[0]`. */
+  /** Packets from here on arrive at `clock[0]`; `before` packets arrived earlier, in all. */
   begin(before: number, clock: Float64Array): void {
     if (this.#length > 0) {
       const last = this.#at(this.#length - 1)
       if (this.#times[last] === clock[0]) return
-      if (this.#before[last] === before) this.#length-- // nothing came in that run
+      if (this.#before[last] === before) this.#length-- // that run has no packet
     }
     if (this.#length === this.#times.length) this.#grow()
     const next = this.#at(this.#length++)
@@ -29,20 +29,20 @@ export class Arrivals {
     this.#times[next] = clock[0]
   }
 
-  /** So many packets have left since the beginning. */
-  left(gone: number): void {
-    while (this.#length > 1 && this.#before[this.#at(1)] <= gone) {
+  /** `count` packets have left, in all. */
+  left(count: number): void {
+    while (this.#length > 1 && this.#before[this.#at(1)] <= count) {
       this.#head = this.#at(1)
       this.#length--
     }
   }
 
-  /** All have left. */
+  /** All packets have left. */
   clear(): void {
     this.#length = 0
   }
 
-  /** Has the recorder note how long the oldest packet has waited at `clock[0]`; nothing that waits took no time. */
+  /** Records how long the oldest packet has waited at `clock[0]`; 0 if there is none. */
   record(recorder: LatencyRecorder, clock: Float64Array): void {
     if (this.#length === 0) recorder.recordNone()
     else recorder.recordSince(this.#times, this.#head, clock)

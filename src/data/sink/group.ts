@@ -1,6 +1,7 @@
-// The ways into all pairs of a guest as one: each packet goes to the pair on which the guest last sent its flow, or else to
-// one that its flow's number picks, out of those that run; so a flow stays in order. Each pair keeps what its ring has no
-// room for (sink.ts). With one pair running nothing is looked at. Follows devices as a single queue does.
+// The to-guest queues of all pairs of a device as one: a packet goes to the pair on which the guest last sent its flow, or
+// else to one of the running pairs that the hash of its flow selects; so a flow stays in order. Each pair has its own queue
+// and backlog (sink.ts). While only one pair runs, no packet is looked at. The group follows devices as a single queue follows
+// rings.
 
 import { VhostError } from '../../errors.js'
 import { Burst, type HeldBurst } from '../../packet/burst.js'
@@ -9,7 +10,7 @@ import type { DropReason, Overflow, PacketSink } from '../../packet/sink.js'
 import { sumTotals, type Totals } from '../counters/totals.js'
 import type { DataPlane } from '../plane.js'
 import { ownCore, ownSlot } from '../pool/own-pool.js'
-import type { PairPorts } from '../source/group.js'
+import type { PairPorts } from '../ring/pair-ports.js'
 import { type SinkOptions, SinkQueue } from './sink.js'
 
 /** Packets of the burst in hand that go to one pair. */
@@ -23,13 +24,13 @@ const NO_PAIRS: readonly number[] = []
 export class SinkGroup implements PacketSink {
   readonly #plane: DataPlane
   readonly #options: SinkOptions
-  /** By pair; those that were never used are not there. */
+  /** By pair; undefined for pairs that were never used. */
   readonly #members: (SinkQueue | undefined)[]
   /** Pairs whose ring runs, in order. */
   #running = NO_PAIRS
-  /** The one pair that runs; with none, the first, which drops or waits as it was asked to. */
+  /** The first pair that runs; if none does, pair 0, which drops or queues packets as its options say. */
   #only: SinkQueue
-  /** By pair, once several run. */
+  /** By pair; made when several pairs run. */
   #parts: Part[] | undefined
   #device: PairPorts | null = null
   #closed = false
@@ -49,7 +50,7 @@ export class SinkGroup implements PacketSink {
     for (const pair of device.used) this.open(pair)
   }
 
-  /** The guest of the device uses this pair as well from now on. */
+  /** The guest has begun to use this pair. */
   open(pair: number): void {
     if (this.#device !== null) this.member(pair).attach(this.#device.port(pair))
   }
@@ -59,9 +60,9 @@ export class SinkGroup implements PacketSink {
     const others = this.#running.filter(other => other !== pair)
     this.#runs(runs ? others.concat(pair).sort((a, b) => a - b) : others)
     if (runs) return
-    // What was kept for it goes by the other pairs, rather than being lost or waiting for a ring that may never run again.
+    // Its backlog moves to the other pairs: the ring may never run again.
     if (this.#running.length > 0)
-      this.member(pair).moveKept((ids, count) => this.#spread(ids, count, 'block'))
+      this.member(pair).moveBacklog((ids, count) => this.#spread(ids, count, 'block'))
   }
 
   detach(reason?: DropReason): void {
@@ -103,7 +104,7 @@ export class SinkGroup implements PacketSink {
     return this.#spread(ids, length, overflow)
   }
 
-  /** Plain call: stops at the first packet that its ring had no room for. */
+  /** Plain call: stops at the first packet whose ring has no room. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
     if (this.#running.length <= 1) return this.#only.enqueue(burst, from)
     const { ids, length } = ownCore(this.#plane.pool, burst)
@@ -171,7 +172,7 @@ export class SinkGroup implements PacketSink {
   }
 }
 
-/** Makes the pair's part empty, with room for `size` packets. */
+/** Empties the part of this pair, with room for `size` packets. */
 function emptyPart(parts: Part[], pair: number, size: number): void {
   const part = parts[pair]
   if (part !== undefined && part.ids.length >= size) part.length = 0

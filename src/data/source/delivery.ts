@@ -1,11 +1,11 @@
-// Gives a burst to everyone who is subscribed to a queue, then gives back what nobody retained, and keeps what nobody
-// was given. The queue (source.ts) fills the list of a visit and says when; here nothing is known of rings and credit.
+// Delivers the bursts of a queue (source.ts) to all of its subscribers, releases the packets that nobody retained, and stores
+// those that nobody was given.
 //
-// The list. A queue has one while it is visited, or while something is left in it. So a few lists go round among all
-//   queues, and are in the cache.
+// The core. A queue has a burst core during a visit, and between visits only if packets are left in it. So a few cores serve
+//   all queues, and stay in the processor's cache.
 //
-// After an interruption. A subscriber that ended inside its `next` counts as having got the whole burst, unless the
-//   operator that stopped half-way marked where (`cut`). What every one of them missed stays in the list.
+// Interruption. A subscriber that ends inside its `next` counts as having got the whole burst, unless the operator that
+//   stopped half-way marked where (`cut`). Packets that no subscriber was given stay in the core.
 import {
   BURST_PACKETS,
   type Burst,
@@ -28,47 +28,48 @@ export interface Target<T> {
 const NOBODY: readonly never[] = []
 
 export class Delivery {
-  /** The burst in hand; between visits, what nobody was given of the last. */
+  /** The burst of this visit; between visits, the undelivered packets of the last one. */
   #core: BurstCore | null = null
-  /** Packets that operators threw at. */
+  /** Packets at which an operator threw. */
   failed = 0
   /** Inside deliver(). */
   busy = false
   #bursts: readonly Target<Burst>[] = NOBODY
   #packets: readonly Target<Packet>[] = NOBODY
 
+  /** `size`: packets of a burst at most. */
   constructor(
     readonly pool: Pool,
     readonly turn: Turn,
     readonly size: number,
   ) {}
 
-  /** A visit begins: the list for its bursts, with what nobody was given of the last. */
+  /** A visit begins: returns the core for its bursts, with the undelivered packets of the last visit. */
   begin(): BurstCore {
     this.#core ??= this.pool.cores.take(this.size)
     return this.#core
   }
 
-  /** It is over. */
+  /** The visit is over. */
   end(): void {
     const core = this.#core
-    // One that is larger than those that go round stays with its queue: it would be made anew for each visit.
+    // The pool reuses only cores of the usual size. A queue with larger ones stores its own, or each visit would allocate one.
     if (core === null || core.length > 0 || core.ids.length > BURST_PACKETS) return
     this.#core = null
     this.pool.cores.give(core)
   }
 
-  /** Packets that nobody was given of the last burst. */
-  get carried(): number {
+  /** Packets of the last burst that no subscriber was given. */
+  get undelivered(): number {
     return this.#core?.length ?? 0
   }
 
-  /** Is anyone subscribed? */
+  /** Whether there are subscribers. */
   get wanted(): boolean {
     return this.#bursts.length + this.#packets.length > 0
   }
 
-  // The lists are replaced, never altered: a delivery goes on with those who were there when it began.
+  // The lists are replaced, never altered: a delivery goes on with the subscribers that were there when it began.
   addBursts(target: Target<Burst>): void {
     this.#bursts = this.#bursts.concat(target)
   }
@@ -86,7 +87,7 @@ export class Delivery {
     for (const target of [...this.#bursts, ...this.#packets]) target.complete()
   }
 
-  /** Gives what is in the list of this visit. */
+  /** Delivers the packets in the core of this visit. */
   deliver(core: BurstCore): void {
     const { turn } = this
     const faults = packetFaults.count
@@ -94,35 +95,27 @@ export class Delivery {
     this.busy = true
     turn.begin()
     try {
-      if (this.#bursts.length > 0) seen = this.#giveBurst(core)
-      if (this.#packets.length > 0) seen = Math.max(seen, this.#givePackets(core))
+      if (this.#bursts.length > 0) seen = this.#emitBurst(core)
+      if (this.#packets.length > 0) seen = Math.max(seen, this.#emitPackets(core))
     } finally {
       turn.end()
       this.busy = false
       this.failed += core.failed + packetFaults.count - faults
       core.failed = 0
-      this.#done(core, seen)
+      this.#release(core, seen)
     }
   }
 
-  /** Releases what nobody was given; how many packets that were. */
+  /** Releases the undelivered packets; returns their number. */
   drop(): number {
     const core = this.#core
     if (core === null) return 0
     const { length } = core
-    this.#done(core, length)
+    this.#release(core, length)
     return length
   }
 
-  /** The first `count` packets in hand are done with. */
-  #done(core: BurstCore, count: number): void {
-    const { ids, length } = core
-    this.pool.releaseAll(ids, 0, count)
-    if (count < length) ids.copyWithin(0, count, length)
-    core.length = length - count
-  }
-
-  /** Moves packets that nobody was given, with their leases, to the empty `core`. */
+  /** Moves undelivered packets, at most `max`, with their leases to `core`, which is empty. */
   moveTo(core: BurstCore, max: number): void {
     const own = this.#core
     if (own === null) return
@@ -134,9 +127,17 @@ export class Delivery {
     this.end()
   }
 
-  // These two return the index of the first packet that none of their subscribers was given.
+  /** Releases the first `count` packets of the core and takes them out of it. */
+  #release(core: BurstCore, count: number): void {
+    const { ids, length } = core
+    this.pool.releaseAll(ids, 0, count)
+    if (count < length) ids.copyWithin(0, count, length)
+    core.length = length - count
+  }
 
-  #giveBurst(core: BurstCore): number {
+  // #emitBurst and #emitPackets return the index of the first packet that none of their subscribers was given.
+
+  #emitBurst(core: BurstCore): number {
     const targets = this.#bursts
     const burst = borrow(core)
     let seen = 0
@@ -146,11 +147,11 @@ export class Delivery {
         if (target.closed) continue
         core.cut = -1
         target.next(burst)
-        // A cut below a subscriber that goes on (behind `share`) is that branch's own loss: the others saw the rest.
+        // If the subscriber goes on, the cut was made in one branch below it (behind `share`): other branches saw the rest.
         const all = !target.closed || core.cut < 0
         seen = Math.max(seen, all ? core.length : core.cut)
         if (core.skipped.length === 0) continue
-        // Another subscriber saw them, or will.
+        // With several subscribers, another one sees the skipped packets.
         if (target.closed && targets.length === 1) seen = putBack(core, seen)
         core.skipped.length = 0
       }
@@ -160,7 +161,7 @@ export class Delivery {
     return seen
   }
 
-  #givePackets(core: BurstCore): number {
+  #emitPackets(core: BurstCore): number {
     const { pool } = this
     const targets = this.#packets
     let seen = 0
@@ -179,7 +180,7 @@ export class Delivery {
   }
 }
 
-/** Puts what was skipped behind what was seen, in order; how many were seen. */
+/** Moves the skipped packets behind those that were seen, in order; returns how many were seen. */
 function putBack(core: BurstCore, seen: number): number {
   const again = core.ids.slice(0, core.length).filter((id, i) => i >= seen || core.skipped.includes(id))
   const done = core.ids.slice(0, seen).filter(id => !core.skipped.includes(id))

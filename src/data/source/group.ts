@@ -1,31 +1,19 @@
-// The from-guest queues of all pairs of a device as one: everyone who subscribes gets the bursts of every pair. Each pair
-// has its own drain loop (source.ts), credit and visits; here subscribers are joined to all of them, also to those of pairs
-// that a guest begins to use later. Follows devices as a single queue does. It knows no rxjs.
+// The from-guest queues of all pairs of a device as one: a subscriber gets the bursts of every pair. Each pair has its own
+// queue (source.ts), with its drain loop and credit. The group joins each subscriber to all of them, also to those of pairs
+// that the guest begins to use later. It follows devices as a single queue follows rings.
 
 import { VhostError } from '../../errors.js'
 import type { Burst, BurstCore } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
 import { sumTotals, type Totals } from '../counters/totals.js'
-import type { FlowTable } from '../pair-steering.js'
-import type { DataPlane, SourceOptions, SourceOwner } from '../plane.js'
+import type { DataPlane } from '../plane.js'
 import type { Pool } from '../pool/pool.js'
-import type { QueuePort } from '../ring/port.js'
+import type { PairPorts } from '../ring/pair-ports.js'
 import type { Target } from './delivery.js'
+import type { SourceOptions, SourceOwner, Stalled } from './options.js'
 import { SourceQueue } from './source.js'
-import type { Stalled } from './stall-watch.js'
 
-/** A device, as a group of queues sees it. */
-export interface PairPorts {
-  /** A port on the ring of that pair that belongs to this direction. */
-  port(pair: number): QueuePort
-  readonly flows: FlowTable
-  /** Pairs whose ring was started once: the first is among them. */
-  readonly used: readonly number[]
-  /** Does the guest use more than the first pair? */
-  readonly several: boolean
-}
-
-/** Who is told of a queue that nobody releases packets of. */
+/** Is told of queues that have no credit and whose holders release nothing. */
 export type StallListener = Pick<SourceOwner, 'stalled'>
 
 type Joined =
@@ -36,13 +24,13 @@ export class SourceGroup implements SourceOwner {
   readonly #plane: DataPlane
   readonly #options: SourceOptions
   readonly #onStalled: StallListener | undefined
-  /** By pair; those that were never used are not there. */
+  /** By pair; undefined for pairs that were never used. */
   readonly #members: (SourceQueue | undefined)[]
-  /** Replaced, never altered. */
+  /** The subscribers. The list is replaced, never altered. */
   #joined: readonly Joined[] = []
   #device: PairPorts | null = null
   #closed = false
-  /** Where take() looks first. */
+  /** Index of the member that take() tries first. */
   #next = 0
 
   constructor(plane: DataPlane, options: SourceOptions = {}, onStalled?: StallListener) {
@@ -59,7 +47,7 @@ export class SourceGroup implements SourceOwner {
     for (const pair of device.used) this.open(pair)
   }
 
-  /** The guest of the device uses this pair as well from now on. */
+  /** The guest has begun to use this pair. */
   open(pair: number): void {
     if (this.#device !== null) this.member(pair).attach(this.#device.port(pair))
   }
@@ -76,11 +64,12 @@ export class SourceGroup implements SourceOwner {
     for (const queue of this.#members) queue?.close()
   }
 
-  rest(): void {
-    for (const queue of this.#members) queue?.rest()
+  /** As SourceQueue.idle(), for all pairs. */
+  idle(): void {
+    for (const queue of this.#members) queue?.idle()
   }
 
-  /** The queue of one pair, which may be used by itself as well. */
+  /** The queue of one pair. It may also have subscribers of its own. */
   member(pair: number): SourceQueue {
     const known = this.#members[pair]
     if (known !== undefined) return known
@@ -91,13 +80,13 @@ export class SourceGroup implements SourceOwner {
     return queue
   }
 
-  /** From a member: packets came from the guest by this pair. */
+  /** From a member: the guest sent packets on this pair. */
   dequeued({ ids, length }: BurstCore, pair: number): void {
     const device = this.#device
     if (device?.several) device.flows.learn(this.#plane.pool, ids, length, pair)
   }
 
-  /** Likewise: nobody releases its packets. */
+  /** From a member: it has no credit, and nobody releases its packets. */
   stalled(stalled: Stalled, pair: number): void {
     this.#onStalled?.stalled(stalled, pair)
   }
@@ -115,7 +104,7 @@ export class SourceGroup implements SourceOwner {
     for (const queue of this.#members) queue?.remove(target)
   }
 
-  /** Plain call: from the first pair that has something, in turn. */
+  /** Plain call: dequeues from the first pair that has packets. Each call begins with the next pair. */
   take(core: BurstCore, max: number): void {
     const members = this.#all
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')

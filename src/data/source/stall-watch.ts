@@ -1,28 +1,22 @@
-// Notices a queue whose credit is used up and whose holders release nothing: an operator that forgot a lease, or one
-// that waits for more packets than the credit allows. It reports once, with who holds what (names in debug mode).
+// Detects a queue that has no credit and whose holders release nothing: an operator that forgot to release, or one that
+// waits for more packets than the credit allows. Reports once per stall, with the names of the holders in debug mode.
 
 import type { Pool } from '../pool/pool.js'
-import { nodeTimers, type Timers } from '../ring/kick-guard.js'
+import { nodeTimers, type Timers } from '../turn/timers.js'
+import type { Stalled } from './options.js'
 
-/** Without credit for this long, and nothing released meanwhile, is a stall. */
+/** Milliseconds without credit and without a release that count as a stall. */
 export const STALLED_MS = 1000
 
-export interface Stalled {
-  /** Packets under lease. */
-  readonly held: number
-  /** Who holds leases in this process, by the name given to retain(), and how many. Empty outside debug mode. */
-  readonly holders: Readonly<Record<string, number>>
-}
-
-// A pipeline can run out of credit for a moment thousands of times a second, so the timer is left alone when credit comes
-// back, and looks for itself whether there is still something to watch.
+// A pipeline can run out of credit thousands of times a second. So end() leaves the timer alone, and the timer, when it
+// fires, checks whether the queue still waits.
 export class StallWatch {
   #timer: unknown = null
-  /** Without credit; `#held` is what was out when that began, or at the last look. */
   #waiting = false
-  /** That began after the timer was set, and has not been waited for long enough. */
-  #since = false
+  /** The wait began while the timer was already set, so that one period is not over yet when it fires. */
+  #beganLate = false
   #account = 0
+  /** Packets under lease when the wait began, or at the last check. */
   #held = 0
 
   constructor(
@@ -37,7 +31,7 @@ export class StallWatch {
     this.#waiting = true
     this.#account = account
     this.#held = this.pool.accounts.packets(account)
-    this.#since = this.#timer !== null
+    this.#beganLate = this.#timer !== null
     if (this.#timer === null) this.#set()
   }
 
@@ -46,7 +40,7 @@ export class StallWatch {
     this.#waiting = false
   }
 
-  /** Nobody wants it. */
+  /** The queue has no subscriber any more. */
   stop(): void {
     this.#waiting = false
     if (this.#timer !== null) this.timers.clear(this.#timer)
@@ -54,19 +48,19 @@ export class StallWatch {
   }
 
   #set(): void {
-    this.#timer = this.timers.set(() => this.#look(), STALLED_MS)
+    this.#timer = this.timers.set(() => this.#check(), STALLED_MS)
     // A stalled pipeline must not keep the process alive by itself.
     ;(this.#timer as { unref?: () => void }).unref?.()
   }
 
-  #look(): void {
+  #check(): void {
     this.#timer = null
     if (!this.#waiting) return
     const now = this.pool.accounts.packets(this.#account)
-    const moved = this.#since || now < this.#held
-    this.#since = false
+    const again = this.#beganLate || now < this.#held
+    this.#beganLate = false
     this.#held = now
-    if (moved) this.#set()
+    if (again) this.#set()
     else this.report({ held: now, holders: this.pool.holding() })
   }
 }

@@ -1,59 +1,58 @@
-// One scheduler per env: who is ready gets visits in turn (deficit round robin), within one budget per turn of the
-// event loop over all devices, subscribers' time included; what is left goes on after timers and sockets had their
-// turn (setImmediate). A kick only makes its queue ready: nothing ever runs in the caller of ready(). It knows no
-// packets and no rings.
-import { TaskFifo } from './task-fifo.js'
+// The scheduler of one env. Tasks that are ready get visits in turn (deficit round robin), within one time budget per turn
+// of the event loop: over all devices, the time of subscribers included. What is left goes on by setImmediate, after timers
+// and sockets had their turn. ready() only lists a task: nothing runs inside its caller.
+import { Fifo } from './fifo.js'
 
-/** A visit moves at most this many packets; one that the clock cut short may move the rest in its next. */
+/** Packets that one visit may move. A visit that the clock cut short leaves its rest to the next visit of that task. */
 export const VISIT_PACKETS = 256
-/** Time per turn, over all queues. A subscriber that is slower than this costs one burst a turn. */
+/** Milliseconds per turn, over all queues. A subscriber that takes longer than this for a burst gets one burst a turn. */
 export const TURN_MS = 1
-/** A turn in which nobody finds anything ends after this: long enough for an answer that is on its way. */
+/** Milliseconds that a turn spins while no task finds work: long enough for an answer that is on its way. */
 export const SPIN_MS = 0.1
-/** Visits in vain between two looks at the clock, which cost as much as such a visit. */
+/** Fruitless visits between two readings of the clock: a reading costs as much as such a visit. */
 const SPINS_A_LOOK = 8
 
-/** There is nothing to do until the task is made ready again. */
+/** Nothing to do until ready() is called for the task again. */
 export const LEAVE = 0
-/** Look again in a later turn: nothing is there yet. */
+/** Nothing to do yet: visit again in a later turn. */
 export const LATER = 1
-/** There is more to do now, if there is time. */
+/** More to do: visit again in this turn if there is time. */
 export const MORE_NOW = 2
-/** Nothing is there yet: look again in this turn, while there is time and nobody waits for the next one. */
+/** Nothing to do yet: visit again in this turn, while there is time and no task waits for the next turn. */
 export const SPIN = 3
 export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
 
 export interface Task {
-  /** In the scheduler's lists; the scheduler's own business. */
+  /** The task is in one of the scheduler's lists. Only the scheduler writes it. */
   queued: boolean
-  /** Packets that it may still move in this visit; the task counts it down. */
+  /** Packets that the task may still move in this visit. The task counts it down. */
   deficit: number
-  /** Works until there is nothing to do, its deficit is used up, or the time is (`expired`). It must not throw. */
+  /** Works until there is nothing to do, the deficit is used up, or the turn's time is (`expired`). Must not throw. */
   serve(): Visit
 }
 
 export interface SchedulerOptions {
-  /** Milliseconds that only rise. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number
-  /** Runs something, always the same, in a later turn of the event loop. */
+  /** Runs `run` in a later turn of the event loop. It is the same function in every call. */
   defer?: (run: () => void) => void
-  /** May a turn go on when all that is left are tasks that spin? Not where time stands still within a turn. */
+  /** Whether a turn may spin. False where the clock stands still within a turn, as in a test. Default true. */
   spin?: boolean
 }
 
 export class Scheduler {
   readonly now: () => number
-  /** Turns so far: the breaths that the rest of the process got. */
+  /** Turns so far. Between two turns the rest of the process runs. */
   turns = 0
   readonly #defer: (run: () => void) => void
   readonly #spin: boolean
   readonly #turn = (): void => this.#run()
-  #ready = new TaskFifo()
-  #visiting = new TaskFifo()
+  #ready = new Fifo<Task>()
+  #visiting = new Fifo<Task>()
   #scheduled = false
   #running = false
   #deadline = 0
-  /** What the clock said when this turn last looked. */
+  /** The last reading of the clock. */
   readonly #clock = new Float64Array(1)
 
   constructor({ now = () => performance.now(), defer = setImmediate, spin = true }: SchedulerOptions = {}) {
@@ -70,20 +69,21 @@ export class Scheduler {
     this.#schedule()
   }
 
-  /** Does nobody else wait for a visit? Who is visited may then wait a little in its place. */
+  /** Whether no other task waits for a visit. The visited task may then spin for a moment by itself. */
   get alone(): boolean {
     return this.#visiting.length === 0 && this.#ready.length === 0
   }
 
-  /** Is this turn's time used up? */
+  /** Whether the time of this turn is used up. */
   expired(): boolean {
     this.#clock[0] = this.now()
     return this.#clock[0] >= this.#deadline
   }
 
   /**
-   * The time, as its only element, for what need not be exact to the burst: within a turn that of its last look at the
-   * clock, which is free. An array, since a double that is handed on may be an object for each burst.
+   * The time in milliseconds, as the only element of an array. Within a turn it is the last reading of the clock, which
+   * costs nothing and is exact enough for statistics. An array, since V8 may allocate an object for each double that is
+   * passed on.
    */
   get clock(): Float64Array {
     if (!this.#running) this.#clock[0] = this.now()
@@ -118,15 +118,15 @@ export class Scheduler {
         continue
       }
       if (spinning < visiting.length) continue
-      // A round in which nobody found anything. It goes on for a packet that is about to come, but not while others
-      // wait for the next turn.
+      // No task of this round found work. Spin for a packet that is about to arrive, but not while tasks wait for the
+      // next turn.
       if (!this.#spin || this.#ready.length > 0) break
       if (spinning === visiting.length) spinUntil = Math.min(this.now() + SPIN_MS, this.#deadline)
       else if (spinning % SPINS_A_LOOK === 0 && this.now() >= spinUntil) break
     } while (visiting.length > 0)
     this.#running = false
     if (visiting.length === 0) return
-    // Who had no visit goes first in the next turn.
+    // Tasks that had no visit go first in the next turn.
     while (this.#ready.length > 0) visiting.push(this.#ready.shift())
     this.#visiting = this.#ready
     this.#ready = visiting

@@ -1,5 +1,5 @@
-// The scope of one burst. A sink that gathers single packets asks to be flushed at its end, so that a pipeline of
-// packets makes one native call a burst. Packets that arrive outside a scope are flushed by setImmediate.
+// The scope of one burst. A sink that gathers single packets asks for a flush at the end of the scope, so that a pipeline
+// of packets makes one native call per burst. Outside a scope setImmediate flushes the sink.
 
 export interface Flushable {
   flush(): void
@@ -11,11 +11,12 @@ export class Turn {
   #immediate = false
   readonly #defer: (run: () => void) => void
 
+  /** `defer` runs something in a later turn of the event loop. */
   constructor(defer: (run: () => void) => void = setImmediate) {
     this.#defer = defer
   }
 
-  /** Runs `work`; then flushes what asked for it, also after a throw. */
+  /** Runs `work` inside the scope; then flushes the sinks that asked for it, also after a throw. */
   run(work: () => void): void {
     this.begin()
     try {
@@ -25,7 +26,7 @@ export class Turn {
     }
   }
 
-  /** `run` in two halves, for a loop that wants no closure; `end` belongs into a `finally`. */
+  /** `run` in two halves, for a loop that avoids the closure. Call `end` in a `finally`. */
   begin(): void {
     this.#depth++
   }
@@ -34,7 +35,7 @@ export class Turn {
     if (--this.#depth === 0 && this.#waiting.length > 0) this.#flush()
   }
 
-  /** Flushes `sink` at the end of this scope, or soon. The sink asks once until it is flushed. */
+  /** Flushes `sink` at the end of this scope, or soon after the call if there is none. Call once per flush. */
   atEnd(sink: Flushable): void {
     this.#waiting.push(sink)
     if (this.#depth > 0 || this.#immediate) return
