@@ -1,5 +1,5 @@
-// What all queues of this env share, made at first use: the pool, the scheduler, the turn. One pool per env, since a
-// slot has one owner thread; other threads get copies.
+// Makes what all queues of this env share, at first use: the pool, the scheduler and the turn. Each env has its own pool, since
+// only one thread may own a slot; other threads get copies.
 
 import { native } from '../addon/native.js'
 import { openTurns } from '../addon/wakeup.js'
@@ -9,16 +9,18 @@ import { Pool } from './pool/pool.js'
 import { Scheduler } from './turn/scheduler.js'
 import { Turn } from './turn/turn.js'
 
-/** Address space of the pool; memory is used as packets are in flight. Room for 16,000 frames of the usual MTU. */
+/** Bytes of address space for the pool: room for 16,000 frames of the usual MTU. Memory is used as packets are in flight. */
 export const POOL_BYTES = 64 << 20
 
 let plane: DataPlane | undefined
 let poolBytes = POOL_BYTES
 
 /**
- * Sets the pool's size in bytes, 1 MiB to 2 GiB: address space, of which memory is used as packets are in flight.
+ * Sets the size of this thread's packet pool in bytes, from 1 MiB to 2 GiB. The size is address space: memory is used as
+ * packets are in flight. Default 64 MiB.
  *
- * @throws VhostError `ERR_VHOST_INVALID_ARGUMENT` once the first queue of this thread was made.
+ * @throws VhostError `ERR_VHOST_INVALID_ARGUMENT` once this thread has made its first queue.
+ * @throws RangeError if `bytes` is out of that range.
  */
 export function configurePool({ bytes }: { bytes: number }): void {
   if (plane !== undefined)
@@ -30,6 +32,11 @@ export function configurePool({ bytes }: { bytes: number }): void {
   poolBytes = bytes
 }
 
+/**
+ * What the queues of this env share.
+ *
+ * @throws VhostError `ERR_VHOST_POOL_EXHAUSTED` if there is no address space for the pool.
+ */
 export function dataPlane(): DataPlane {
   if (plane !== undefined) return plane
   const arrays = native().poolOpen(poolBytes)

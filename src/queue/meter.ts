@@ -1,6 +1,6 @@
-// What reads the statistics of one queue, device or driver for its users: now, since the last reset, or at intervals.
-// Resetting and measuring touch no counter: each meter remembers what it subtracts, so that two of them never disturb each
-// other.
+// Reads the statistics of a queue, a device or a driver for users: the current values since the last reset, and samples at
+// intervals. A meter never writes to a counter. A reset stores the current values, which later readings subtract, so that two
+// meters do not affect each other.
 import { asyncScheduler, defer, interval, map, type Observable, type SchedulerLike } from 'rxjs'
 import { NO_TOTALS, type Totals, type TotalsOfBoth, totalsSince } from '../data/counters/totals.js'
 import type { DeviceStats, QueueStats, SinkStats, SourceStats } from './stats.js'
@@ -13,31 +13,31 @@ export const STATS_INTERVAL_MS = 1000
 export interface StatsRates {
   /** Packets moved. */
   readonly packets: number
-  /** Of frames, without what Ethernet adds on the wire. */
+  /** Bits of frames, without preamble, checksum and gap of Ethernet. */
   readonly bits: number
-  /** Packets dropped, for whatever reason. */
+  /** Packets dropped, for any reason. */
   readonly drops: number
-  /** Calls: times that the guest was notified. */
+  /** Notifications to the guest (calls). */
   readonly notifications: number
-  /** Kicks of the guest that were noticed. */
+  /** Kicks of the guest that were seen. */
   readonly kicks: number
 }
 
-/** The statistics at the end of an interval, and of the interval. */
+/** The statistics at the end of an interval, and their change in the interval. */
 export interface StatsChange<S> {
-  /** As the getter `stats` gives them at that moment. */
+  /** What the getter `stats` returns at the end of the interval. */
   readonly total: S
-  /** Counted in this interval only; `held` is what is held at its end, percentiles and `burstFill` are the interval's. */
+  /** What was counted in this interval. `held` is the value at its end; percentiles and `burstFill` are of the interval. */
   readonly change: S
   /** `change` per second of the interval. */
   readonly perSecond: StatsRates
 }
 
-/** When an interval ended, and how long it was. */
+/** The end and the length of an interval. */
 export interface StatsTime {
-  /** By the scheduler's clock, in milliseconds. */
+  /** The end, in milliseconds of the scheduler's clock. */
   readonly time: number
-  /** How long the interval really was: a late timer makes it longer. */
+  /** The measured length in seconds: a late timer makes an interval longer. */
   readonly seconds: number
 }
 
@@ -46,13 +46,13 @@ export interface StatsSample<S extends QueueStats> extends StatsTime, StatsChang
 
 /** An emission of `stats$()` of a device or a driver. */
 export interface DeviceStatsSample extends StatsTime {
-  /** Of all queues out of the guest, together. */
+  /** Of all from-guest queues together. */
   readonly fromGuest: StatsChange<SourceStats>
-  /** Of all ways into the guest, together. */
+  /** Of all to-guest queues together. */
   readonly toGuest: StatsChange<SinkStats>
 }
 
-// Emits what `sample` makes of the totals before and after each interval.
+/** Emits `sample` of the readings at the beginning and at the end of each interval. */
 function every<T, R extends object>(
   read: () => T,
   sample: (before: T, now: T, seconds: number) => R,
@@ -68,7 +68,7 @@ function every<T, R extends object>(
         const [last, lastTime] = [before, time]
         before = read()
         time = scheduler.now()
-        // The clock of rxjs' own schedulers is the wall's, which may be set back.
+        // The schedulers of rxjs use the wall clock, which may be set back.
         const seconds = (time > lastTime ? time - lastTime : ms) / 1000
         return { time, seconds, ...sample(last, before, seconds) }
       }),
@@ -159,7 +159,7 @@ export class DeviceMeter {
     )
   }
 
-  // Made when somebody asks: most devices and drivers are never measured.
+  // Made at first use: most devices and drivers are never measured.
 
   get #fromGuest(): QueueMeter<SourceStats> {
     this.#source ??= new QueueMeter({ totals: () => this.#of.sourceTotals() }, sourceStats)

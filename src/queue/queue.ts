@@ -1,6 +1,6 @@
-// The two ends of a queue pair as users see them: an Observable out of the guest, a sink into it, the plain burst
-// calls, and counters. Thin: the work is in data/source.ts and data/sink.ts, which follow the rings underneath.
-// VhostQueue is an Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
+// The two queues of a pair as users see them: an Observable of packets from the guest, a sink to the guest, plain burst
+// calls and statistics. data/source and data/sink do the work.
+// VhostQueue is an Observable and so must not define a member that rxjs 7 uses: source, operator, lift, forEach, pipe.
 import { Observable, type SchedulerLike, type Subscriber } from 'rxjs'
 import type { SinkQueue } from '../data/sink/sink.js'
 import type { SourceQueue } from '../data/source/source.js'
@@ -11,7 +11,7 @@ import { FREE, type QueueLife, whileIn } from './life.js'
 import { QueueMeter, type StatsSample } from './meter.js'
 import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stats.js'
 
-/** What the face needs of a queue: one ring's, or those of all pairs as one (data/source-group.ts, data/sink/group.ts). */
+/** The queue behind: that of one pair, or of all pairs of a device (data/source/group.ts, data/sink/group.ts). */
 export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'remove' | 'take' | 'slots' | 'totals'>
 export type SinkEnd = Pick<
   SinkQueue,
@@ -65,14 +65,16 @@ export class VhostQueue extends Observable<Burst> {
     return this
   }
 
-  /** Packets that can be refilled by `dequeueBurst(burst)` without making anything. */
+  /** An empty burst that `dequeueBurst(burst)` can fill again and again without allocating. */
   createBurst(max = BURST_PACKETS): HeldBurst {
     return refillable(this.#queue.slots.cores.make(max))
   }
 
   /**
-   * Takes up to `max` packets now; the burst is yours to release. With a burst of `createBurst`, releases what is in
-   * it and fills it. Throws `ERR_VHOST_QUEUE_IN_USE` while someone is subscribed.
+   * Dequeues up to `max` packets now and returns them; the caller releases the burst. With a burst of `createBurst`,
+   * releases its packets and fills it again.
+   *
+   * @throws VhostError `ERR_VHOST_QUEUE_IN_USE` while someone is subscribed; `ERR_VHOST_DEVICE_GONE` once the device is gone.
    */
   dequeueBurst(max?: number): HeldBurst
   dequeueBurst(burst: HeldBurst, max?: number): HeldBurst
@@ -87,14 +89,14 @@ export class VhostQueue extends Observable<Burst> {
     return adopt(core, 'dequeueBurst')
   }
 
-  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  /** What was counted so far, or since `resetStats()`: a new object, read from memory without a native call. */
   get stats(): SourceStats {
     return this.#measured.now()
   }
 
   /**
-   * The same at every interval, with what changed in it and rates. Does not start dequeuing, and goes on until it is
-   * unsubscribed, or the device is gone.
+   * Emits the statistics at every interval, with their change and rates. It does not start dequeuing. It goes on until it is
+   * unsubscribed or the device is gone.
    *
    * ```
    * stats$(1000): ----------s---------s---------s      s = { time, seconds, total, change, perSecond }
@@ -107,7 +109,7 @@ export class VhostQueue extends Observable<Burst> {
     return whileIn(this.#life, this.#measured.every(ms, scheduler))
   }
 
-  /** `stats` of this queue begins at zero again. Others, also those of the same ring, do not. */
+  /** Sets `stats` of this queue to zero. Other objects for the same ring are not affected. */
   resetStats(): void {
     this.#measured.reset()
   }
@@ -118,7 +120,7 @@ export class VhostQueue extends Observable<Burst> {
   }
 }
 
-/** The way into the guest: give it to `enqueue` or `mirror`, or subscribe it: `source.subscribe(sink)`. */
+/** A sink to the guest, for `enqueue`, `mirror` and `source.subscribe(sink)`. */
 export class VhostSink implements PacketSink {
   readonly #queue: SinkEnd
   readonly #life: QueueLife
@@ -131,8 +133,10 @@ export class VhostSink implements PacketSink {
   }
 
   /**
-   * Puts packets number `from` and on into the guest, as far as its ring has room, and returns how many that was. Keeps
-   * nothing: the burst stays yours, and what was not taken can be tried again.
+   * Enqueues packets of the burst, from number `from` on, as far as the ring has room, and returns their number. Queues none
+   * of the others: the burst stays the caller's, who can try again.
+   *
+   * @throws VhostError `ERR_VHOST_DEVICE_GONE` once the device is gone.
    */
   enqueueBurst(burst: Burst | HeldBurst, from = 0): number {
     return this.#queue.enqueue(burst, from)
@@ -146,7 +150,7 @@ export class VhostSink implements PacketSink {
     return this.#queue.accept(item, overflow)
   }
 
-  /** False: no ring of a guest runs, and what is put in now is dropped. */
+  /** False: no ring of a guest runs, and packets are dropped now. */
   get available(): boolean {
     return this.#queue.available
   }
@@ -167,17 +171,17 @@ export class VhostSink implements PacketSink {
     }
   }
 
-  /** What was counted until now, or since `resetStats()`: a new object, read from memory without a native call. */
+  /** What was counted so far, or since `resetStats()`: a new object, read from memory without a native call. */
   get stats(): SinkStats {
     return this.#measured.now()
   }
 
-  /** The same at every interval, as that of a {@link VhostQueue}. */
+  /** Emits the statistics at every interval, as `stats$` of a {@link VhostQueue}. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<StatsSample<SinkStats>> {
     return whileIn(this.#life, this.#measured.every(ms, scheduler))
   }
 
-  /** `stats` of this sink begins at zero again. */
+  /** Sets `stats` of this sink to zero. */
   resetStats(): void {
     this.#measured.reset()
   }

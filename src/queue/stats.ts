@@ -1,19 +1,19 @@
-// Statistics as users see them: shapes and names, made of a queue's totals. Counters that librte_vhost has too bear its
-// names, letter by letter, so that dashboards can stay; ours are written as the rest of this library is. No rxjs here:
-// src/queue/meter.ts makes streams of these. docs/statistics.md says what increments each.
+// Statistics as users see them: their shapes and names, made from the totals of a queue. Counters that librte_vhost also has
+// bear its names, so that dashboards need no change; the names of others are in camel case. meter.ts makes samples of them.
+// docs/statistics.md says what increments each.
 import { COUNTERS, type Counter, type Counters, counterAt } from '../data/counters/counters.js'
 import { LatencyHistogram } from '../data/counters/latency.js'
 import type { Totals } from '../data/counters/totals.js'
 
-/** What librte_vhost's `rte_vhost_vring_stats_get` tells of a ring, by its names. Frames are counted without the virtio-net header. */
+/** The counters of librte_vhost's `rte_vhost_vring_stats_get`, by its names. Sizes of frames exclude the virtio-net header. */
 export interface VringStats {
-  /** Packets that were moved. */
+  /** Packets moved. */
   readonly good_packets: number
   /** Bytes of those packets. */
   readonly good_bytes: number
-  /** To a group address, those to everyone not among them. */
+  /** To a group address other than the broadcast address. */
   readonly multicast_packets: number
-  /** To everyone: ff:ff:ff:ff:ff:ff. */
+  /** To the broadcast address, ff:ff:ff:ff:ff:ff. */
   readonly broadcast_packets: number
   /** Shorter than 64 bytes. */
   readonly undersize_packets: number
@@ -31,59 +31,59 @@ export interface VringStats {
   readonly size_1024_1518_packets: number
   /** Longer than 1,518 bytes. */
   readonly size_1519_max_packets: number
-  /** Calls: the guest was notified. */
+  /** Notifications to the guest (calls). */
   readonly guest_notifications: number
-  /** Calls that the guest had asked to be spared. */
+  /** Calls that were not made, since the guest had suppressed them. */
   readonly guest_notifications_suppressed: number
-  /** Calls that could not be made: the write into the call fd failed. */
+  /** Calls that failed: the write to the call fd returned an error. */
   readonly guest_notifications_error: number
 }
 
-/** What both ends of a queue pair count. */
+/** The statistics of a queue of either direction. */
 export interface QueueStats extends VringStats {
-  /** As `good_packets`. */
+  /** The same as `good_packets`. */
   readonly packets: number
-  /** As `good_bytes`. */
+  /** The same as `good_bytes`. */
   readonly bytes: number
-  /** From guest: packets under lease. To guest: packets kept for a ring without room. */
+  /** From guest: packets under lease. To guest: packets queued for a ring without room. */
   readonly held: number
   /** Packets dropped, by reason. */
   readonly drops: Readonly<Record<string, number>>
-  /** Kicks of the guest that were noticed. */
+  /** Kicks of the guest that were seen. */
   readonly kicks: number
-  /** Native calls that found the ring running. */
+  /** Native calls on a running ring. */
   readonly bursts: number
-  /** Those among them that found no work, or no room. */
+  /** Native calls that found no packet, or no room. */
   readonly idleBursts: number
-  /** Packets moved by a burst that was not idle, on average; 0 when there was none. */
+  /** Packets per burst that was not idle, on average; 0 if there was none. */
   readonly burstFill: number
 }
 
-/** Of a queue out of the guest. */
+/** The statistics of a from-guest queue. */
 export interface SourceStats extends QueueStats {
-  /** Times that dequeuing stopped because all credit, or the pool, was used up. */
+  /** Times that dequeuing stopped for lack of credit or of slots in the pool. */
   readonly creditStalls: number
-  /** From the moment that a kick was noticed to the dequeue that answered it, in nanoseconds. */
+  /** From the moment that a kick was seen to the dequeue that answered it, in nanoseconds. */
   readonly kickToDequeue: LatencyHistogram
 }
 
-/** Of a way into the guest. */
+/** The statistics of a to-guest queue. */
 export interface SinkStats extends QueueStats {
-  /** Times that the ring had no room, so that packets waited in the sink. */
+  /** Times that the ring had no room, so that packets were queued in the sink. */
   readonly roomStalls: number
-  /** Receive buffers that were given back unused because their chain was malformed. */
+  /** Receive buffers that were returned unused because their chain was malformed. */
   readonly badBuffers: number
-  /** Checksums that were filled in, since the guest did not negotiate to take packets without. */
+  /** Checksums that were computed, since the guest did not negotiate VIRTIO_NET_F_GUEST_CSUM. */
   readonly checksums: number
-  /** From the moment that the sink was handed a packet to the call that told the guest of it, in nanoseconds. */
+  /** From a packet's arrival in the sink to the call that notified the guest of it, in nanoseconds. */
   readonly enqueueToCall: LatencyHistogram
 }
 
-/** Of a device or a driver: all its queue pairs. */
+/** The statistics of a device or a driver, over all its queue pairs. */
 export interface DeviceStats {
-  /** All queues out of the guest, together. */
+  /** All from-guest queues together. */
   readonly fromGuest: SourceStats
-  /** All ways into the guest, together. */
+  /** All to-guest queues together. */
   readonly toGuest: SinkStats
 }
 

@@ -1,14 +1,15 @@
-// Latencies in a histogram of fixed buckets, so that to note one is an increment and to add two is a loop. A bucket is an
-// eighth of a power of two wide, as in an HDR histogram with three bits: what is read out of it is at most 12.5 % too high.
+// Histograms of latencies. Their buckets are fixed, so that to record a latency is one increment and to add two histograms is a
+// loop. A bucket is an eighth of a power of two wide, as in an HDR histogram of three bits: a value read from it is at most
+// 12.5 % too high.
 
-/** Buckets of one power of two, as a number of bits. */
+/** Each power of two has 2^FINE buckets. */
 const FINE = 3
 const PER_OCTAVE = 1 << FINE
-/** Whatever takes as long as 2^37 ns, over two minutes, or longer, is in the last bucket. */
+/** Latencies of 2^37 ns (over two minutes) or more are in the last bucket. */
 const OCTAVES = 37
 export const LATENCY_BUCKETS = (OCTAVES - FINE + 1) * PER_OCTAVE
 
-/** When nothing was noted, by bucket. Shared: nobody writes to it. */
+/** No latencies, by bucket. Shared: nobody writes to it. */
 export const NO_LATENCIES = new Float64Array(LATENCY_BUCKETS)
 
 /** The bucket of a number of nanoseconds. */
@@ -19,17 +20,17 @@ export function bucketOf(ns: number): number {
   return (octave - FINE) * PER_OCTAVE + Math.floor(ns / 2 ** (octave - FINE))
 }
 
-/** The least number of nanoseconds that is in the bucket. */
+/** The least number of nanoseconds in the bucket. */
 export function bucketFrom(bucket: number): number {
   if (bucket < PER_OCTAVE) return bucket
   const octave = Math.floor(bucket / PER_OCTAVE) + FINE - 1
   return (PER_OCTAVE + (bucket % PER_OCTAVE)) * 2 ** (octave - FINE)
 }
 
-/** What one queue notes. Takes memory with the first latency only. */
+/** Records the latencies of one queue. Allocates its buckets with the first latency. */
 export class LatencyRecorder {
   #counts: Float64Array | null = null
-  /** In milliseconds. Not a whole number from the start: a field of doubles is written without an object for each. */
+  /** In milliseconds. NaN makes V8 store the field as a double, which it can write without allocating an object. */
   #began = Number.NaN
 
   /** By bucket; a copy. */
@@ -37,24 +38,24 @@ export class LatencyRecorder {
     return this.#counts?.slice() ?? NO_LATENCIES
   }
 
-  /** Something begins at `clock[0]`. */
+  /** A latency begins at `clock[0]`, in milliseconds. */
   begin(clock: Float64Array): void {
     this.#began = clock[0]
   }
 
-  /** It is over at `clock[0]`. */
+  /** It ends at `clock[0]`. */
   end(clock: Float64Array): void {
     const ns = (clock[0] - this.#began) * 1e6
     this.#count(ns < 2 ** 31 ? bucketOf(ns | 0) : bucketOf(ns))
   }
 
-  /** What began at `times[at]` is over at `clock[0]`, both in milliseconds. */
+  /** Records a latency that began at `times[at]` and ends at `clock[0]`, both in milliseconds. */
   recordSince(times: Float64Array, at: number, clock: Float64Array): void {
     const ns = (clock[0] - times[at]) * 1e6
     this.#count(ns < 2 ** 31 ? bucketOf(ns | 0) : bucketOf(ns))
   }
 
-  /** What took no time. */
+  /** Records a latency of zero. */
   recordNone(): void {
     this.#count(0)
   }
@@ -65,30 +66,30 @@ export class LatencyRecorder {
   }
 }
 
-/** One bucket of a {@link LatencyHistogram}: `count` latencies of `from` to `to` nanoseconds, both included. */
+/** One bucket of a {@link LatencyHistogram}: `count` latencies of `from` to `to` nanoseconds, inclusive. */
 export interface LatencyBucket {
-  /** The shortest of it, in nanoseconds. */
+  /** The lower end, in nanoseconds. */
   readonly from: number
-  /** The longest of it, in nanoseconds. */
+  /** The upper end, in nanoseconds. */
   readonly to: number
-  /** How many. */
+  /** How many latencies are in it. */
   readonly count: number
 }
 
 /**
- * How long something took, in nanoseconds. A percentile is the upper end of the bucket that it is in, so it is at most
- * 12.5 % too high and never too low; 0 when there is none.
+ * Latencies in nanoseconds. A percentile is the upper end of the bucket that it is in, so it is at most 12.5 % too high and
+ * never too low. It is 0 if there are no latencies.
  */
 export class LatencyHistogram {
-  /** How many were noted. */
+  /** How many latencies there are. */
   readonly count: number
   /** The median, in nanoseconds. */
   readonly p50: number
-  /** Nanoseconds within which 99 % were over. */
+  /** 99 % took at most so many nanoseconds. */
   readonly p99: number
-  /** Nanoseconds within which 99.9 % were over. */
+  /** 99.9 % took at most so many nanoseconds. */
   readonly p999: number
-  /** The longest, in nanoseconds. */
+  /** The longest latency, in nanoseconds. */
   readonly max: number
   readonly #counts: Float64Array
 
@@ -102,7 +103,7 @@ export class LatencyHistogram {
     this.max = this.percentile(100)
   }
 
-  /** The nanoseconds within which `percent` of all (0 to 100) were over. */
+  /** `percent` (0 to 100) of all latencies took at most so many nanoseconds. */
   percentile(percent: number): number {
     if (this.count === 0) return 0
     const wanted = Math.min(this.count, Math.max(1, Math.ceil((this.count * percent) / 100)))
@@ -114,7 +115,7 @@ export class LatencyHistogram {
     return 0
   }
 
-  /** Buckets in which there is something, the shortest latency first. */
+  /** The buckets that are not empty, shortest latencies first. */
   get buckets(): LatencyBucket[] {
     const all: LatencyBucket[] = []
     this.#counts.forEach((count, i) => {

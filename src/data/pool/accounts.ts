@@ -1,6 +1,7 @@
-// Lease accounts: how many packets and bytes of the pool a queue has out, how many it may have, and what is kept back
-// for it alone. The addon counts in the same words. pool.ts says what was taken and given back.
-// Two thresholds (stop at the limit, resume at half), so that kicks don't flap.
+// The accounts of the pool: how many packets and bytes each queue has under lease, how many it may have, and how many slots are
+// reserved for it (reserves.ts). The addon counts in the same words of memory; pool.ts reports what is taken and released.
+//
+// A queue stops at its limit and resumes at half of it, so that it does not switch between the two for each packet.
 import { VhostError } from '../../errors.js'
 import {
   ACCOUNT_BYTE_LIMIT,
@@ -17,29 +18,33 @@ import { Reserves } from './reserves.js'
 export interface AccountLimits {
   packets: number
   bytes: number
-  /** Slots kept back for this account alone, as far as half of the pool suffices for all (reserves.ts). */
+  /** Slots reserved for this account; fewer if half of the pool is not enough for all accounts (reserves.ts). */
   smallReserve?: number
   largeReserve?: number
-  /** Where drops of its packets by operators are counted, by reason. */
+  /** Counts drops of its packets by operators, by reason. */
   drops?: Record<string, number>
 }
 
-/** A queue that has none. */
+/** The number of no account. */
 export const NO_ACCOUNT = -1
 
+// Bits of `watched`.
+/** whenHalf() was called: the account has no credit. */
 const EXHAUSTED = 1
+/** close() was called, and packets are still under lease. */
 const CLOSING = 2
 
 export class Accounts {
-  /** Non-zero: settle() must be called when a packet of this account is freed. */
+  /** By account: non-zero if afterRelease() must be called when a packet of it is freed. */
   readonly watched: Uint8Array
   readonly #words: Uint32Array
   readonly #cursors: Uint32Array
   readonly #reserves: Reserves
   readonly #drops: Record<string, number>[] = [{}]
   readonly #resume = new Map<number, () => void>()
-  /** Accounts that were closed, the longest ago first, and the first that was never open. */
+  /** Closed accounts, in the order in which they were closed. */
   readonly #free: number[] = []
+  /** The first account that was never open. */
   #next = 1
 
   constructor(words: Uint32Array, cursors: Uint32Array) {
@@ -47,7 +52,7 @@ export class Accounts {
     this.#cursors = cursors
     this.#reserves = new Reserves(words, cursors)
     this.watched = new Uint8Array(words.length / ACCOUNT_WORDS)
-    // Account 0 pays for copies that belong to no queue: the pool is its only limit.
+    // Account 0 is charged for packets that belong to no queue, such as copies. The pool is its only limit.
     words[ACCOUNT_PACKET_LIMIT] = words[ACCOUNT_BYTE_LIMIT] = 0xffffffff
   }
 
@@ -62,29 +67,31 @@ export class Accounts {
     return account
   }
 
-  /** Its number is used again once its last packet came back, which `closed` tells. */
+  /** Closes the account. Its number can be used again once its last packet is released; then `closed` is called. */
   close(account: number, closed?: () => void): void {
     this.#reserves.close(account)
     this.#resume.delete(account)
     if (closed) this.#resume.set(account, closed)
     this.watched[account] = CLOSING
-    if (this.packets(account) === 0) this.settle(account)
+    if (this.packets(account) === 0) this.afterRelease(account)
   }
 
-  /** Accounts that are open, or wait for their last packet. */
+  /** Accounts that are open or have packets under lease. */
   get count(): number {
     return this.#next - this.#free.length
   }
 
+  /** Packets under lease. */
   packets(account: number): number {
     return this.#words[account * ACCOUNT_WORDS + ACCOUNT_PACKETS]
   }
 
+  /** Bytes under lease. */
   bytes(account: number): number {
     return this.#words[account * ACCOUNT_WORDS + ACCOUNT_BYTES]
   }
 
-  /** May the account have one more packet? The same question as in native/core/net/dequeue.cc. */
+  /** Whether the account may have one more packet. native/core/net/dequeue.cc checks the same. */
   hasCredit(account: number): boolean {
     const at = account * ACCOUNT_WORDS
     const words = this.#words
@@ -94,11 +101,12 @@ export class Accounts {
     )
   }
 
+  /** Slots of the account's reserve that are not leased. */
   unusedReserve(account: number, large: number): number {
     return this.#reserves.unused(account, large)
   }
 
-  /** The account has one slot more, with `length` bytes. */
+  /** Charges the account for one more slot, with `length` bytes. */
   charge(account: number, large: number, length: number): void {
     const words = this.#words
     const at = account * ACCOUNT_WORDS
@@ -109,7 +117,7 @@ export class Accounts {
     words[at + ACCOUNT_SMALL + large] = out + 1
   }
 
-  /** It gave back `packets` slots of one class, with `bytes` bytes in all. */
+  /** `packets` slots of one class were released, with `bytes` bytes in all. */
   discharge(account: number, large: number, bytes: number, packets: number): void {
     const words = this.#words
     const at = account * ACCOUNT_WORDS
@@ -119,13 +127,13 @@ export class Accounts {
     const reserve = words[at + ACCOUNT_RESERVE + large]
     words[at + ACCOUNT_SMALL + large] = out - packets
     if (out - packets < reserve) this.#cursors[RESERVED + large] += Math.min(out, reserve) - (out - packets)
-    if (this.watched[account] !== 0) this.settle(account)
+    if (this.watched[account] !== 0) this.afterRelease(account)
   }
 
-  /** A packet of the account grew, or shrank. */
+  /** A packet of the account grew by `bytes`, or shrank if that is negative. */
   resize(account: number, bytes: number): void {
     this.#words[account * ACCOUNT_WORDS + ACCOUNT_BYTES] += bytes
-    if (bytes < 0 && this.watched[account] !== 0) this.settle(account)
+    if (bytes < 0 && this.watched[account] !== 0) this.afterRelease(account)
   }
 
   /** An operator dropped packets of the account. */
@@ -134,14 +142,14 @@ export class Accounts {
     drops[reason] = (drops[reason] ?? 0) + count
   }
 
-  /** The account was found exhausted: calls `resume` once, when it is back at half. */
+  /** The account has no credit: calls `resume` once at most half of its limits is under lease. */
   whenHalf(account: number, resume: () => void): void {
     this.#resume.set(account, resume)
     this.watched[account] |= EXHAUSTED
   }
 
-  /** A packet of a watched account was freed. */
-  settle(account: number): void {
+  /** A packet of a watched account was freed, or its bytes were. */
+  afterRelease(account: number): void {
     const at = account * ACCOUNT_WORDS
     const words = this.#words
     if (this.watched[account] & CLOSING) {
@@ -163,7 +171,8 @@ export class Accounts {
   }
 
   #unused(): number {
-    // A packet that was lent elsewhere may have come back after the close: it must be gone before the count is anew.
+    // A packet that was lent (loans.ts) may have been charged to its account again after the close. An account can be reused
+    // only when it has no packet.
     const reused = this.#free.findIndex(account => this.packets(account) === 0)
     if (reused >= 0) return this.#free.splice(reused, 1)[0]
     const { length } = this.watched

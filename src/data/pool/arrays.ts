@@ -2,27 +2,28 @@
 // `rx-vhost/testing`, which load no addon.
 import type { AddonPool } from '../../addon/native.js'
 
-/** The addon's, or plain ones. */
+/** The addon's arrays, or plain ones. */
 export type PoolArrays = AddonPool
 
 // bytes      all slots: the small ones, then the large ones
 // meta       SLOT_WORDS words per slot (src/packet/packet.ts)
 // free…      the free lists: rings of slot ids, first in first out, a power of two long
-// accounts   ACCOUNT_WORDS words per account; account 0 pays for what belongs to no queue
-// exchange   where slot ids cross to the addon and back: MAX_BURST words to copy through, then the lists of bursts
+// accounts   ACCOUNT_WORDS words per account; account 0 is charged for packets that belong to no queue
+// exchange   slot ids on their way to the addon and back: MAX_BURST words to copy through, then the lists of bursts
 
-// A free list goes round first in, first out, so that a late use of a packet is noticed for long; but over no more slots
-// than one slab, which stay in the processor's cache. Those beyond are parked, last in, first out: each names the next in
-// its SLOT_OFFSET.
+// A free list is first in, first out, so that a late use of a packet can be detected for a long time; but it has at most one
+// slab of slots, which stay in the processor's cache. Slots beyond that are parked, last in, first out: the SLOT_OFFSET of
+// each has the next one.
 //
-// cursors; of each pair the first is for small slots. HEAD and TAIL are free-running, and 2 words apart per class.
+// Indices in cursors. Of each pair, the first is for small slots. HEAD and TAIL are free-running, 2 words apart per class.
 export const HEAD = 0
 export const TAIL = 1
 export const GROWN = 4
 export const SLOTS = 6
 export const RESERVED = 8
-/** The slot that was parked last, plus 1, and how many are. */
+/** The slot that was parked last, plus 1. */
 export const PARKED = 10
+/** How many slots are parked. */
 export const PARKED_COUNT = 12
 const CURSOR_WORDS = 16
 
@@ -41,12 +42,12 @@ export const LARGE_SLOT = 65536 + 2048
 export const HEADROOM = 128
 export const SMALL_SLAB = 256
 export const LARGE_SLAB = 8
-/** Packets of one native call at most. */
+/** Packets that one native call moves at most. */
 export const MAX_BURST = 256
-/** Words of a plain exchange: few lists, so that tests meet bursts with and without. */
+/** Words of a plain exchange. It has few lists, so that tests also have bursts without a list in it. */
 const PLAIN_EXCHANGE = MAX_BURST + 16 * 64
 
-/** Arrays as the addon's poolOpen makes them, half of `bytes` for each class of slots. */
+/** Arrays as the addon's poolOpen() makes them, with half of `bytes` for each class of slots. */
 export function plainPoolArrays(bytes = 4 << 20, maxAccounts = 256): PoolArrays {
   const small = Math.max(SMALL_SLAB, Math.floor(bytes / 2 / SMALL_SLOT))
   const large = Math.max(LARGE_SLAB, Math.floor(bytes / 2 / LARGE_SLOT))

@@ -1,6 +1,6 @@
-// The free slots of one class, small or large: a power-of-two ring of slot ids, first in first out, in arrays that the
-// addon shares (native/core/net/pool.h), and behind it those that are parked. It grows by slabs when both are empty, so
-// that untouched memory costs nothing. It knows no references and no accounts: pool.ts says when a slot is free.
+// The free slots of one class, small or large: a ring of slot ids, first in first out, and the parked slots behind it, in
+// arrays that the addon shares (native/core/net/pool.h). When both are empty it grows by a slab, so that memory that was never
+// used costs nothing. pool.ts puts a slot here when its last reference is released.
 import { SLOT_OFFSET, SLOT_SHIFT } from '../../packet/packet.js'
 import {
   GROWN,
@@ -18,8 +18,9 @@ import {
 } from './arrays.js'
 
 export class FreeList {
-  /** Slot ids from here on are of this class, and where their bytes begin. */
+  /** The first slot id of this class. */
   readonly #first: number
+  /** Where the bytes of that slot begin in the pool. */
   readonly #bytes: number
   readonly #slotBytes: number
   readonly #slab: number
@@ -49,13 +50,13 @@ export class FreeList {
     return this.cursors[GROWN + this.large] - this.#free()
   }
 
-  /** Slots that are left for who may use `own` of those that are reserved. */
+  /** Slots that an account may take which has `own` slots of its reserve unused. */
   left(own: number): number {
     const { cursors, large } = this
     return this.#free() + cursors[SLOTS + large] - cursors[GROWN + large] - cursors[RESERVED + large] + own
   }
 
-  /** Takes the oldest free slot. The caller has asked `left`. */
+  /** Takes the oldest free slot. left() must be positive. */
   take(): number {
     const { cursors } = this
     if (this.#listed() === 0) {
@@ -70,7 +71,7 @@ export class FreeList {
     this.trim()
   }
 
-  /** Parks the oldest slots of a list that has become longer than a slab. */
+  /** Parks the oldest slots of a list that is longer than a slab. */
   trim(): void {
     const { cursors, meta, large } = this
     for (let more = this.#listed() - this.#slab; more > 0; more--) {
@@ -81,12 +82,12 @@ export class FreeList {
     }
   }
 
-  /** Where the frame of a fresh slot begins in the pool's bytes. */
+  /** Where the frame of a new packet begins in the bytes of the pool. */
   start(slot: number): number {
     return this.#bytes + (slot - this.#first) * this.#slotBytes + HEADROOM
   }
 
-  /** Are these bytes, by their place in the pool, inside the slot? */
+  /** Whether these bytes of the pool are inside the slot. */
   fits(slot: number, offset: number, length: number): boolean {
     const begin = this.start(slot) - HEADROOM
     return offset >= begin && length >= 0 && offset + length <= begin + this.#slotBytes

@@ -1,5 +1,5 @@
-// Leases that account 0 pays for, not the queue that the packet came from: for a sink that keeps a bounded number of
-// packets without slowing that queue (kept.ts).
+// Loans: leases for which account 0 is charged instead of the queue that the packet came from. With them a sink can hold a
+// bounded number of packets without slowing that queue (sink/backlog.ts).
 import { SLOT_ACCOUNT, SLOT_LENGTH, SLOT_REFERENCES, SLOT_SHIFT, type Slots } from '../../packet/packet.js'
 import type { Accounts } from './accounts.js'
 
@@ -7,8 +7,9 @@ export class Loans {
   readonly #slots: Slots
   readonly #accounts: Accounts
   readonly #small: number
-  /** Per slot: how many leases are lent, and who pays again when the last of them ends. */
+  /** By slot: how many of its leases are loans. */
   readonly #lent: Uint16Array
+  /** By slot: the account that is charged again when the last loan ends. */
   readonly #home: Uint16Array
 
   /** `small`: the number of small slots; the others are large. */
@@ -25,7 +26,7 @@ export class Loans {
     return this.#lent[slot] > 0 ? this.#home[slot] : this.#slots.meta[(slot << SLOT_SHIFT) + SLOT_ACCOUNT]
   }
 
-  /** Takes a lease. Given back with `unlend`. */
+  /** Takes a lease, as a loan. unlend() releases it. */
   lend(slot: number): void {
     this.#slots.retain(slot)
     if (this.#lent[slot]++ > 0) return
@@ -33,7 +34,7 @@ export class Loans {
     this.#transfer(slot, 0)
   }
 
-  /** Gives back what `lend` took. If others still hold the packet, its queue pays for it again. */
+  /** Releases a lease of lend(). If others still hold the packet, its queue is charged for it again. */
   unlend(slot: number): void {
     if (--this.#lent[slot] === 0 && this.#slots.meta[(slot << SLOT_SHIFT) + SLOT_REFERENCES] > 1)
       this.#transfer(slot, this.#home[slot])

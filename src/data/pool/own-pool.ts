@@ -1,7 +1,7 @@
-// What may go into a sink: packets of its own pool. The number of a slot does not say whose slot it is: that of a copy
-// (`detach`) or of another pool would send the packet that happens to be in that slot here, perhaps another guest's. Types
-// keep these away, and nothing does in plain JavaScript. Between what users hand over and the ids that sinks work on; knows
-// no ring. Asked once for a packet, once for a burst.
+// Checks that a packet or a burst that a user puts into a sink belongs to the sink's own pool, and returns its slots. A slot id
+// does not say which pool it is of: the id of a copy (`detach`), or of a packet of another pool, would send whatever packet
+// has that slot here, perhaps another guest's. TypeScript's types rule that out; plain JavaScript needs the check, once for
+// each packet or burst.
 
 import { VhostError } from '../../errors.js'
 import { Burst, type BurstCore, coreOf, HeldBurst } from '../../packet/burst.js'
@@ -14,7 +14,7 @@ export function ownSlot(pool: Slots, packet: Packet): number {
   return slotOf(packet)
 }
 
-/** The list behind a live burst of the pool. */
+/** The core of a live burst of the pool. */
 export function ownCore(pool: Slots, burst: Burst | HeldBurst): BurstCore {
   if (!(burst instanceof Burst || burst instanceof HeldBurst)) throw foreign()
   const core = coreOf(burst)

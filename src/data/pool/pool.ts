@@ -1,7 +1,6 @@
-// The packet pool from JavaScript's side: leases are counted and slots given back here, in the typed arrays that the
-// addon shares (native/core/net/pool.h is the other half of the layout), so that a release makes no native call. It
-// works as well on plain arrays (arrays.ts). One thread owns it. The free slots are in free-list.ts, who pays in
-// accounts.ts. It knows no queue: who waits for credit is a callback.
+// The packet pool, seen from JavaScript: counts leases and frees slots in typed arrays that the addon shares
+// (native/core/net/pool.h is the other half of the layout), so that a release makes no native call. It also works on plain
+// arrays (arrays.ts). One thread owns it. Free slots are in free-list.ts; accounts.ts says which queue is charged for a lease.
 import { Buffer } from 'node:buffer'
 import {
   NO_SLOT,
@@ -20,10 +19,10 @@ import { Cores } from './core-store.js'
 import { FreeList } from './free-list.js'
 import { Loans } from './loans.js'
 
-/** What freed bytes read as in strict mode. */
+/** The value of freed bytes in strict mode. */
 const POISON = 0xdb
 
-// For what is done to each packet: the compiler knows a module's own constants, and loads and checks imported ones.
+// Copies for the loop over packets: V8 inlines constants of the same module, but loads and checks imported ones.
 const SHIFT = SLOT_SHIFT
 const LENGTH = SLOT_LENGTH
 const REFERENCES = SLOT_REFERENCES
@@ -47,7 +46,7 @@ export class Pool implements Slots {
   readonly #small: number
   #waiting: (() => void)[] = []
 
-  /** `names`: note who holds leases, for `stalled` events. */
+  /** `names`: record the names of holders, for `stalled` events. */
   constructor(arrays: PoolArrays, options: { strict?: boolean; names?: boolean } = {}) {
     const strict = options.strict ?? process.env.RX_VHOST_LEASES === 'strict'
     const names = options.names ?? strict
@@ -66,12 +65,12 @@ export class Pool implements Slots {
     this.loans = new Loans(this, this.accounts, this.#small)
   }
 
-  /** Slots that are leased, by anyone. */
+  /** All slots that are leased. */
   get leases(): number {
     return this.#freeSmall.out + this.#freeLarge.out
   }
 
-  /** How many leases, bursts or packets, each holder has by its name, in debug and strict mode. */
+  /** In debug and strict mode, how many leases (of bursts or packets) there are, by the name of the holder. */
   holding(): Record<string, number> {
     const sums: Record<string, number> = {}
     for (const name of this.holders?.values() ?? []) sums[name] = (sums[name] ?? 0) + 1
@@ -90,6 +89,7 @@ export class Pool implements Slots {
     else throw new Error(`rx-vhost: slot ${slot} is released twice`)
   }
 
+  /** Releases the slots from index `from` on, before `to`. */
   releaseAll(ids: Uint32Array, from: number, to: number): void {
     let at = from
     while (at < to) {
@@ -98,7 +98,7 @@ export class Pool implements Slots {
     }
   }
 
-  /** A slot for `length` bytes with one reference, header zero, bytes as they were; or NO_SLOT. */
+  /** A slot for `length` bytes with one reference and a header of zeros; or NO_SLOT. Its bytes are not cleared. */
   alloc(length: number, account = 0): number {
     if (length > LARGE_SLOT - HEADROOM) throw new RangeError(`a packet of ${length} bytes is too long`)
     const large = length > SMALL_SLOT - HEADROOM ? 1 : 0
@@ -136,7 +136,7 @@ export class Pool implements Slots {
     this.accounts.dropped(this.home(slot), reason, count)
   }
 
-  /** Calls back once, soon after slots became free. */
+  /** Calls back once, when a slot is freed. */
   whenFreed(callback: () => void): void {
     if (!this.#waiting.includes(callback)) this.#waiting.push(callback)
   }
@@ -154,8 +154,10 @@ export class Pool implements Slots {
     if (this.#waiting.length > 0) this.#wake()
   }
 
-  // Releases slots from the start of the range on, as long as those to be freed are small and have the same account: the
-  // usual case, with the bookkeeping of the whole run done once. The number of them.
+  /**
+   * Releases slots from the start of the range on, and stops at the first one to be freed that is large or has another
+   * account. So the usual burst updates the account and the free list once. Returns how many slots it released.
+   */
   #freeRun(ids: Uint32Array, from: number, to: number): number {
     if (this.strict) return 0
     const { list, cursors } = this.#freeSmall
@@ -163,7 +165,7 @@ export class Pool implements Slots {
     const small = this.#small
     const { meta } = this
     const account = meta[(ids[from] << SHIFT) | ACCOUNT]
-    // All in 32 bits, and said so: the compiler would look for an overflow at each step.
+    // `| 0` tells V8 that these are 32-bit integers; otherwise it checks for an overflow at each step.
     const first = cursors[TAIL] | 0
     const end = to | 0
     let tail = first

@@ -1,21 +1,23 @@
-// What of the pool is kept back for each queue alone, so that consumers that keep their packets can't starve the other
-// queues. All reserves together are at most half of each class of slots: while the queues are few each has the burst
-// that it asks for, past that they have equal shares, and the other half is for whoever comes first. So one more queue
-// never finds a pool that is all reserved. The addon takes slots by the same words (native/core/net/pool.h).
+// The slots of the pool that are reserved for each account, so that consumers that hold their packets cannot starve other
+// queues. All reserves together are at most half of each class of slots. While there are few queues, each has the reserve that
+// it wants; with more, all have equal shares. The other half of the pool is open to all, so that a new queue never finds a
+// pool that is all reserved. The addon takes slots by the same words (native/core/net/pool.h).
 import { ACCOUNT_RESERVE, ACCOUNT_SMALL, ACCOUNT_WANTED, ACCOUNT_WORDS, RESERVED, SLOTS } from './arrays.js'
 
-/** The part of each class of slots that reserves may take. */
+/** The fraction of each class of slots that reserves may take. */
 const RESERVABLE = 1 / 2
 const CLASSES = [0, 1] as const
 
 export class Reserves {
   readonly #words: Uint32Array
   readonly #cursors: Uint32Array
-  /** By class: who wants a reserve, the largest that was ever wanted, and what each may have of it now. */
+  /** By class: how many accounts want a reserve. */
   readonly #count = [0, 0]
+  /** By class: the largest reserve that was ever wanted. */
   readonly #most = [0, 0]
+  /** By class: the largest reserve that an account may have now. */
   readonly #share = [0, 0]
-  /** No account from here on ever had a reserve. */
+  /** The first account that never had a reserve. */
   #end = 0
 
   constructor(words: Uint32Array, cursors: Uint32Array) {
@@ -23,7 +25,7 @@ export class Reserves {
     this.#cursors = cursors
   }
 
-  /** `wanted`: small and large slots for the account. It may get fewer, and when others close more again. */
+  /** `wanted`: small and large slots for the account. It may get fewer, and more later when other accounts close. */
   open(account: number, wanted: readonly [small: number, large: number]): void {
     this.#end = Math.max(this.#end, account + 1)
     for (const large of CLASSES) {
@@ -46,7 +48,7 @@ export class Reserves {
     }
   }
 
-  /** Slots of its reserve that the account has not out. */
+  /** Slots of the account's reserve that are not leased. */
   unused(account: number, large: number): number {
     const at = account * ACCOUNT_WORDS + large
     const out = this.#words[at + ACCOUNT_SMALL]
@@ -54,7 +56,7 @@ export class Reserves {
     return out < reserve ? reserve - out : 0
   }
 
-  // Computes the share anew; if that changes what anyone has, gives it to all and returns true.
+  /** Computes the share of each account. If it has changed, sets all reserves and returns true. */
   #shareOut(large: number): boolean {
     const room = Math.floor(this.#cursors[SLOTS + large] * RESERVABLE)
     const share = Math.min(this.#most[large], Math.floor(room / Math.max(1, this.#count[large])))
@@ -64,7 +66,7 @@ export class Reserves {
     return true
   }
 
-  // If the slots are out elsewhere the reserve fills as they come back: nobody else gets one before it is whole.
+  // If all slots are leased, the reserve fills as slots are freed, before other accounts get any.
   #set(account: number, large: number): void {
     const at = account * ACCOUNT_WORDS + large
     const before = this.unused(account, large)

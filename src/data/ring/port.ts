@@ -36,7 +36,7 @@ export interface QueuePort extends CounterSource {
   close(): void
   /** Moves up to `max` packets out of the guest and writes their ids from `at` of the exchange on; returns result bits. */
   dequeue(max: number, at: number): number
-  /** Copies the `count` slots at `at` of the exchange into the guest, in order; returns result bits. Leases stay the caller's. */
+  /** Copies the `count` slots at `at` of the exchange into the guest, in order; returns result bits. Releases no lease. */
   enqueue(count: number, at: number): number
   /** Asks for the guest's next kick. True: there is work already, so do not sleep. */
   arm(): boolean

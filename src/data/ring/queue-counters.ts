@@ -1,12 +1,12 @@
-// Where the counters of the addon's queues are: in blocks of native memory, each of which has those of several queues, since
-// an array for each would take more memory than its counters. A queue's are zero when it is opened.
+// Finds the counters of a queue of the addon. They are in blocks of native memory that several queues share: a typed array for
+// each queue would take more memory than the counters in it. The addon zeroes the counters of a queue when it opens it.
 import { native } from '../../addon/native.js'
 import { RING_COUNTERS } from '../counters/counters.js'
 
-/** Queues of a block: kBlock in native/addon/queues.h, which test/layering.test.ts compares. */
+/** Queues in one block: kBlock in native/addon/queues.h, which test/layering.test.ts compares. */
 export const QUEUES_A_BLOCK = 16
 
-/** Of an open queue there is one. */
+/** By index; each open queue has its block here. */
 const blocks: (Uint32Array | undefined)[] = []
 
 /** The block with the counters of the queue that was opened as `handle`. */
@@ -16,5 +16,5 @@ export function blockOf(handle: number): Uint32Array {
   return blocks[index] as Uint32Array
 }
 
-/** The first word of the queue's own. */
+/** The index of the queue's first word in its block. */
 export const placeInBlock = (handle: number): number => (handle % QUEUES_A_BLOCK) * 2 * RING_COUNTERS.length

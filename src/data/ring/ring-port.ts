@@ -1,5 +1,5 @@
-// A queue's port on a real ring: the addon's calls on one handle, and the ring's kicks as they come from the wake-up.
-// The session tells it whether the ring runs; it tells the session of faults that a burst has met.
+// A queue's port on a ring of a guest: the addon's calls on one handle, and the ring's kicks, which the wake-up reports. The
+// session tells the port whether the ring runs; the port tells the session of faults that a burst found.
 import { type Addon, native } from '../../addon/native.js'
 import { reasonWord } from '../../addon/reasons.js'
 import { freeTag, type Tagged, tagFor } from '../../addon/wakeup.js'
@@ -8,24 +8,26 @@ import { dataPlane } from '../env.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
 import { blockOf, placeInBlock } from './queue-counters.js'
 
-/** Kicks on a ring that reads as all zeros before it is told as memory that is not shared. One kick is normal: QEMU
- * kicks every ring when it starts the device. */
+/**
+ * Kicks on a ring that reads as all zeros before the port reports that the memory is not shared. One such kick is normal:
+ * QEMU kicks every ring when it starts the device.
+ */
 const ZERO_KICKS = 3
-/** How often a ring is looked at whose front end gave it no kick fd (vhost-user, "SET_VRING_KICK"), while it is empty. */
+/** Milliseconds between two looks at an empty ring whose front end gave it no kick fd (vhost-user, SET_VRING_KICK). */
 const NO_KICK_MS = 1
-/** From arm(): nobody will kick. */
+/** Result of the addon's arm(): the ring has no kick fd. */
 const NO_KICK = 2
 
 export interface RingPortOptions {
   device: number
   ring: number
   running: boolean
-  /** The ring was latched, or looks as if its memory were not shared: the word for it. */
+  /** The ring was latched, or its memory seems not to be shared. `reason` is the word for that. */
   onFault: (reason: string) => void
 }
 
-const NOTHING: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
-/** The lower word of this counter. */
+const NO_COUNTS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
+/** The index of that counter's lower word. */
 const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
 export class RingPort implements QueuePort, Tagged {
@@ -34,15 +36,16 @@ export class RingPort implements QueuePort, Tagged {
   readonly #ring: number
   readonly #onFault: (reason: string) => void
   readonly #addon: Addon = native()
-  /** What this port's calls count: native memory, from this word on; all zeros while it is not open. */
-  #counters = NOTHING
+  /** Native memory that has the counters of this port; zeros while it is not open. */
+  #counters = NO_COUNTS
+  /** The index of the first word that belongs to this port. */
   #countersAt = 0
   #handle = -1
   #tag = 0
   #events: PortEvents | null = null
   #running: boolean
   #zeroKicks = 0
-  /** Packets were moved, so the memory is shared: zeroes are then those of a guest that reboots. */
+  /** Packets were moved, so the memory is shared. Zeros are then normal: the guest reboots. */
   #shared = false
   #polling: NodeJS.Timeout | undefined
 
@@ -66,14 +69,14 @@ export class RingPort implements QueuePort, Tagged {
     this.#events?.state()
   }
 
-  /** From the session: a ring has lost its kick fd. Who sleeps on it would sleep for ever. */
+  /** From the session: a ring has lost its kick fd. A queue that waits for its kick looks at the ring instead. */
   kickLost(ring: number): void {
     if (ring === this.#ring) this.#events?.wake()
   }
 
   open(account: number, events: PortEvents): void {
     const handle = this.#addon.queueOpen(this.#device, this.#ring, account)
-    if (handle < 0) return // the device is gone: every call answers so
+    if (handle < 0) return // the device is gone, and every later call returns STOPPED
     this.#handle = handle
     this.#events = events
     this.#counters = blockOf(handle)
@@ -90,20 +93,20 @@ export class RingPort implements QueuePort, Tagged {
     this.#polling = undefined
     this.#handle = -1
     this.#events = null
-    this.#counters = NOTHING
+    this.#counters = NO_COUNTS
     this.#countersAt = 0
   }
 
   dequeue(max: number, at: number): number {
-    return this.#heed(this.#addon.dequeue(this.#handle, max, at))
+    return this.#noteResult(this.#addon.dequeue(this.#handle, max, at))
   }
 
   linger(max: number, at: number): number {
-    return this.#heed(this.#addon.linger(this.#handle, max, at))
+    return this.#noteResult(this.#addon.linger(this.#handle, max, at))
   }
 
   enqueue(count: number, at: number): number {
-    return this.#heed(this.#addon.enqueue(this.#handle, count, at))
+    return this.#noteResult(this.#addon.enqueue(this.#handle, count, at))
   }
 
   arm(): boolean {
@@ -134,13 +137,13 @@ export class RingPort implements QueuePort, Tagged {
     return this.#counters[this.#countersAt + NOTIFICATIONS]
   }
 
-  #heed(result: number): number {
+  #noteResult(result: number): number {
     if (result & COUNT) this.#shared = true
     if (result & FAULT) this.#fault()
     return result
   }
 
-  // Without its kicks the ring would wait for ever, so it is a fault.
+  // A ring whose kicks cannot be watched would wait for ever, so that is a fault.
   #watch(): void {
     const result = this.#addon.queueWatch(this.#handle, this.#tag)
     if (result < 0) queueMicrotask(() => this.#onFault(reasonWord(result)))
@@ -154,8 +157,8 @@ export class RingPort implements QueuePort, Tagged {
     this.#events?.kick()
   }
 
-  // Once per latch: the ring does not run any more, for us, from here on. The session may be in the middle of a step,
-  // or a subscriber of a device event may be what runs this burst, so it hears of it in a microtask.
+  // Reports a latched ring once. From here on the ring does not run for the queue. The session is told in a microtask, since it
+  // may be in the middle of a step: a subscriber of a device event can call dequeueBurst().
   #fault(): void {
     if (!this.#running) return
     this.#running = false

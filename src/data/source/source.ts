@@ -122,7 +122,7 @@ export class SourceQueue implements Task, PortEvents, CreditUser {
     this.#credit.close()
   }
 
-  /** The queue is unused, and no subscriber is expected: undelivered packets are dropped, and the reserve goes back to the pool. */
+  /** No subscriber is expected soon: drops undelivered packets and gives the reserve back to the pool. No-op while in use. */
   idle(): void {
     if (this.#started || this.#port !== null || this.#closed || !this.#credit.isOpen) return
     this.#dropUndelivered()
