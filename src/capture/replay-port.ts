@@ -77,7 +77,7 @@ export class ReplayPort implements QueuePort {
     this.#input.close()
   }
 
-  readonly linger = (max: number, at: number): number => this.dequeue(max, at)
+  readonly spinDequeue = (max: number, at: number): number => this.dequeue(max, at)
 
   dequeue(max: number, at: number): number {
     let count = 0

@@ -36,7 +36,7 @@ abstract class TapPortEnd implements QueuePort {
   }
 
   /** The kernel has no index to watch. */
-  linger(max: number, at: number): number {
+  spinDequeue(max: number, at: number): number {
     return this.dequeue(max, at)
   }
 

@@ -31,7 +31,7 @@ export class FakePort implements QueuePort {
   /** Told when the guest's last waiting frame was dequeued. */
   onDrained: (() => void) | null = null
   /** Native calls so far. */
-  readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0, linger: 0 }
+  readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0, spinDequeue: 0 }
   /** Entries of the ring. */
   readonly size: number
   readonly #pool: Pool
@@ -163,8 +163,8 @@ export class FakePort implements QueuePort {
     return this.#room > 0 || this.waiting > 0
   }
 
-  linger(max: number, at: number): number {
-    this.calls.linger++
+  spinDequeue(max: number, at: number): number {
+    this.calls.spinDequeue++
     return this.dequeue(max, at)
   }
 

@@ -129,15 +129,15 @@ test('a busy queue waits at its empty ring only while no other queue wants a vis
   const other = fakeFromGuest(plane, { poll: 'busy' })
   const first = queue.subscribe()
   for (let i = 0; i < 3; i++) plane.loop.turn()
-  t.true(port.calls.linger > 0)
+  t.true(port.calls.spinDequeue > 0)
   const second = other.queue.subscribe()
   plane.loop.turn()
-  const { linger } = port.calls
+  const { spinDequeue } = port.calls
   for (let i = 0; i < 5; i++) plane.loop.turn()
-  t.deepEqual([port.calls.linger, other.port.calls.linger], [linger, 0])
+  t.deepEqual([port.calls.spinDequeue, other.port.calls.spinDequeue], [spinDequeue, 0])
   second.unsubscribe()
   for (let i = 0; i < 3; i++) plane.loop.turn()
-  t.true(port.calls.linger > linger)
+  t.true(port.calls.spinDequeue > spinDequeue)
   first.unsubscribe()
 })
 

@@ -41,7 +41,7 @@ export interface QueuePort extends CounterSource {
   /** Asks for the guest's next kick. True: there is work already, so do not sleep. */
   arm(): boolean
   /** dequeue() that first spins on the ring, for two microseconds at most, until the guest has made something available. */
-  linger(max: number, at: number): number
+  spinDequeue(max: number, at: number): number
   /** Asks the guest not to kick. */
   suppress(): void
   /** Ignores the guest's kicks, or heeds them again. For a guest that kicks without work. */

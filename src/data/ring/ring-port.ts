@@ -101,7 +101,7 @@ export class RingPort implements QueuePort, Tagged {
     return this.#noteResult(this.#addon.dequeue(this.#handle, max, at))
   }
 
-  linger(max: number, at: number): number {
+  spinDequeue(max: number, at: number): number {
     return this.#noteResult(this.#addon.linger(this.#handle, max, at))
   }
 

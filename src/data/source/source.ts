@@ -288,7 +288,7 @@ export class SourceQueue implements Task, PortEvents, CreditUser {
     // The native call spins on the empty ring while no other task waits: it reads the ring less often than a loop of calls
     // would, which leaves the ring's cache lines to the guest.
     const result =
-      this.#spinning && this.#plane.scheduler.alone ? port.linger(max, to) : port.dequeue(max, to)
+      this.#spinning && this.#plane.scheduler.alone ? port.spinDequeue(max, to) : port.dequeue(max, to)
     const count = result & COUNT
     if (count === 0) return result
     if (at === PRIVATE) for (let i = 0; i < count; i++) ids[i] = port.exchange[i]
