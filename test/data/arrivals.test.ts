@@ -1,10 +1,10 @@
-// When the oldest packet of a FIFO came, against a list that keeps a time for each packet.
+// The arrival time of the oldest packet in a backlog, compared with a list that has a time for each packet.
 import test from 'ava'
 import fc from 'fast-check'
 import { bucketOf, LatencyRecorder } from '../../src/data/counters/latency.js'
 import { Arrivals } from '../../src/data/sink/arrivals.js'
 
-test('the oldest packet’s time is that of the run in which it came', t => {
+test('the time of the oldest packet is that of the run in which it arrived', t => {
   const step = fc.record({ come: fc.integer({ min: 0, max: 3 }), leave: fc.integer({ min: 0, max: 2 }) })
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), steps => {

@@ -1,4 +1,4 @@
-// A device that goes while its queues are in use, and what of one queue must not reach another.
+// A device that goes away while its queues are in use: nothing of one queue reaches another.
 import test from 'ava'
 import { concat, defer, Subject } from 'rxjs'
 import { retry, take } from 'rxjs/operators'
@@ -15,7 +15,7 @@ import { fakeFromGuest, fakePlane } from '../../src/testing/fake-queues.js'
 
 const frame = new Uint8Array(64)
 
-test('who subscribes to a device as it ends gets its end, and not the packets of the next', t => {
+test('a subscriber that comes as a device ends is completed, and gets no packets of the next device', t => {
   const plane = fakePlane()
   const session = { port: () => new FakePort(plane.pool), tell() {} }
   const ofDriver = new SourceGroup(plane)
@@ -54,7 +54,7 @@ test('who subscribes to a device as it ends gets its end, and not the packets of
   t.is(packets, 0)
 })
 
-test('what an operator threw at, in a burst whose sink did not ask, is counted for no other queue', async t => {
+test('packets that an operator threw at are counted for no other queue, even if the sink did not ask', async t => {
   const plane = fakePlane({ strict: false })
   const bursts = new Subject<Burst>()
   const throws = filterPackets(() => {

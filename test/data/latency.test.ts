@@ -1,4 +1,4 @@
-// Buckets of latencies: none is lost between two of them, and what is read out is never too low and hardly too high.
+// Buckets of latencies: no latency falls between two of them; percentiles are never too low, and too high by little.
 import test from 'ava'
 import fc from 'fast-check'
 import {
@@ -43,7 +43,7 @@ test('percentiles are upper ends of buckets', t => {
   )
 })
 
-test('of nothing all is 0', t => {
+test('without latencies all values are 0', t => {
   const { count, p50, p999, max, buckets } = new LatencyHistogram(new Float64Array(LATENCY_BUCKETS))
   t.deepEqual({ count, p50, p999, max, buckets }, { count: 0, p50: 0, p999: 0, max: 0, buckets: [] })
 })

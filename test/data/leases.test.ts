@@ -1,4 +1,4 @@
-// Borrowed and held packets: what is valid when, in both modes, and what a late use gives.
+// Borrowed and held packets: when they are valid, in both modes, and what happens on a late use.
 import test from 'ava'
 import { BURST_PACKETS, type Burst, type HeldBurst } from '../../src/packet/burst.js'
 import type { HeldPacket, Packet } from '../../src/packet/packet.js'

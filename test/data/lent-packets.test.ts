@@ -1,5 +1,5 @@
-// Packets that a lossy sink keeps are lent: account 0 pays for them. They still came from their queue, whose drops and
-// whose copies they are.
+// Packets in the backlog of a lossy sink are lent: account 0 is charged for them. Their drops and copies are still counted
+// for the queue that they came from.
 import test from 'ava'
 import { drop, mapPackets, mirror, retain } from '../../src/operators/index.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frames } from '../../src/testing/index.js'

@@ -7,7 +7,7 @@ import { SLOT_OFFSET, SLOT_WORDS } from '../../src/packet/packet.js'
 const make = (strict = false) => new Pool(plainPoolArrays(1 << 20), { strict })
 const limits = { packets: 8, bytes: 1 << 20 }
 
-test('a slot comes back with its last lease', t => {
+test('a slot is freed with its last lease', t => {
   const pool = make()
   const slot = pool.alloc(64)
   pool.retain(slot)
@@ -18,7 +18,7 @@ test('a slot comes back with its last lease', t => {
   t.throws(() => pool.release(slot), { message: /released twice/ })
 })
 
-test('slots grow in slabs and go round first in, first out', t => {
+test('the pool grows by slabs, and slots are reused first in, first out', t => {
   const pool = make()
   const first = pool.alloc(64)
   pool.release(first)
@@ -27,7 +27,7 @@ test('slots grow in slabs and go round first in, first out', t => {
   t.is(pool.alloc(64), first)
 })
 
-test('free slots beyond a slab are parked, and come back when the others are out', t => {
+test('free slots beyond a slab are parked, and used when all others are leased', t => {
   const pool = new Pool(plainPoolArrays(4 << 20), { strict: false })
   const all = Array.from({ length: 300 }, () => pool.alloc(64))
   for (const slot of all) pool.release(slot)
@@ -60,7 +60,7 @@ test('a long packet gets a large slot, contiguous and apart from all others', t 
   t.throws(() => pool.alloc(70_000), { instanceOf: RangeError })
 })
 
-test('an empty class is NONE, and freeing wakes who waits, once', t => {
+test('an empty class gives NONE, and a free slot calls a waiting callback once', t => {
   const pool = make()
   const slots: number[] = []
   for (let slot = pool.alloc(64); slot !== NONE; slot = pool.alloc(64)) slots.push(slot)
@@ -104,7 +104,7 @@ test('credit: packets and bytes, and resume is called once, at half', t => {
   t.true(pool.accounts.hasCredit(account))
 })
 
-test('a closed account is used again only after its last packet', t => {
+test('the number of a closed account is used again only after its last packet is released', t => {
   const pool = make()
   const account = pool.accounts.open(limits)
   const slot = pool.alloc(64, account)
@@ -114,7 +114,7 @@ test('a closed account is used again only after its last packet', t => {
   t.is(pool.accounts.open(limits), account)
 })
 
-test('a lent packet is paid for by no queue, and by its queue again after the last who lent it', t => {
+test('no queue is charged for a lent packet; its queue is charged again after the last loan', t => {
   const pool = make()
   const queue = pool.accounts.open(limits)
   const paid = () => [pool.accounts.packets(queue), pool.accounts.packets(0)]
@@ -142,7 +142,7 @@ test('strict: freed bytes are poisoned', t => {
   t.true(pool.bytes.subarray(at, at + 64).every(byte => byte === 0xdb))
 })
 
-test('releasing many at once equals releasing one by one, whatever is among them', t => {
+test('releasing many slots at once equals releasing them one by one, for all kinds of slots', t => {
   const book = (all: boolean) => {
     const pool = make()
     const [a, b] = [pool.accounts.open({ ...limits, smallReserve: 3 }), pool.accounts.open(limits)]

@@ -1,4 +1,4 @@
-// What of the pool is kept back for each queue, when there are more queues than it could keep a burst for.
+// Reserves of the pool when there are more queues than it could reserve a burst for.
 import test from 'ava'
 import fc from 'fast-check'
 import { plainPoolArrays, RESERVED, SLOTS } from '../../src/data/pool/arrays.js'
@@ -11,7 +11,7 @@ function make(bytes = 1 << 20, accounts = 512) {
   return { pool: new Pool(arrays, { strict: false }), cursors: arrays.cursors }
 }
 
-test('a queue that comes when the pool could reserve nothing more still gets slots', t => {
+test('a queue still gets slots when the pool can reserve no more', t => {
   const { pool } = make()
   const queues = Array.from({ length: 200 }, () => pool.accounts.open(limits))
   for (const queue of queues) t.not(pool.alloc(64, queue), NONE)
@@ -32,7 +32,7 @@ test('reserves take half of each class at most, in equal shares, and grow again 
   t.deepEqual([cursors[RESERVED], cursors[RESERVED + 1]], [0, 0])
 })
 
-test('a reserve whose slots were out elsewhere when it was granted fills first, as they come back', t => {
+test('a reserve that was granted while all slots were leased fills first as slots are freed', t => {
   const { pool } = make()
   const slots: number[] = []
   for (let slot = pool.alloc(64); slot !== NONE; slot = pool.alloc(64)) slots.push(slot)
@@ -49,7 +49,7 @@ test('a reserve whose slots were out elsewhere when it was granted fills first, 
   t.not(pool.alloc(64), NONE)
 })
 
-test('more queues than accounts are refused with what to do', t => {
+test('more queues than accounts are refused, with a fix', t => {
   const { pool } = make(1 << 20, 4)
   for (let n = 1; n < 4; n++) t.is(pool.accounts.open(limits), n)
   t.throws(() => pool.accounts.open(limits), { code: 'ERR_VHOST_POOL_EXHAUSTED', message: /close devices/ })
@@ -57,7 +57,7 @@ test('more queues than accounts are refused with what to do', t => {
   t.is(pool.accounts.open(limits), 2)
 })
 
-test('whatever queues do, what is reserved is the sum of what their reserves have not out', t => {
+test('the count of reserved slots is always the sum of the unused reserves', t => {
   const step = fc.record({
     what: fc.constantFrom('open', 'close', 'alloc', 'alloc', 'release'),
     which: fc.nat(50),

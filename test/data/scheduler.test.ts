@@ -4,7 +4,7 @@ import { TURN_MS, VISIT_PACKETS } from '../../src/data/turn/scheduler.js'
 import { enqueue } from '../../src/operators/index.js'
 import { fakeFromGuest, fakePlane, fakeToGuest, frame } from '../../src/testing/index.js'
 
-test('a slow subscriber costs one burst a turn, and the others have their turns in between', t => {
+test('a slow subscriber gets one burst a turn, and other queues are served in between', t => {
   const plane = fakePlane()
   const [slow, quick] = [fakeFromGuest(plane, { burst: 32 }), fakeFromGuest(plane, { burst: 32 })]
   slow.port.sendSame(frame(), 320)
@@ -29,7 +29,7 @@ test('a slow subscriber costs one burst a turn, and the others have their turns 
   t.is(longest, 1, 'never two slow bursts in a row while the quick one has packets')
 })
 
-test('the loop breathes: a turn ends soon after its budget, however much there is to do', t => {
+test('a turn ends soon after its budget, however much there is to do', t => {
   const plane = fakePlane()
   const sources = Array.from({ length: 10 }, () => fakeFromGuest(plane, { poll: 'interrupt', burst: 32 }))
   let worst = 0

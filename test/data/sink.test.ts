@@ -1,4 +1,4 @@
-// The way into a guest: what it takes, keeps and drops, and who pays for what it keeps.
+// The to-guest queue: which packets it takes, queues and drops, and which account is charged for queued packets.
 import test from 'ava'
 import { type MonoTypeOperatorFunction, merge, type Observable } from 'rxjs'
 import { FlowTable } from '../../src/data/pair-steering.js'
@@ -42,7 +42,7 @@ test('block: a full ring stalls its source by its credit; every packet arrives, 
   t.is(plane.pool.leases, 0)
 })
 
-test('what a sink keeps survives an unsubscription and goes before newer packets', t => {
+test('the backlog survives an unsubscription and goes before newer packets', t => {
   const { plane, from, to, got } = bench({ room: 3 })
   const running = from.queue.pipe(enqueue(to.sink)).subscribe()
   from.port.send(...frames(10))
@@ -55,7 +55,7 @@ test('what a sink keeps survives an unsubscription and goes before newer packets
   t.deepEqual(got(), upTo(20))
 })
 
-test('drop-newest and drop-oldest keep a bounded number, count the rest, and never slow their source', t => {
+test('drop-newest and drop-oldest queue a bounded number, count the others, and never slow their source', t => {
   for (const overflow of ['drop-newest', 'drop-oldest'] as const) {
     const { plane, from, to, got } = bench({ highWaterMark: 5 }, { highWaterMark: 64, size: 4096 })
     from.queue.pipe(mirror(to.sink, { overflow })).subscribe()
@@ -71,7 +71,7 @@ test('drop-newest and drop-oldest keep a bounded number, count the rest, and nev
   }
 })
 
-test('drop-oldest does not drop what another pipeline blocks for', t => {
+test('drop-oldest does not drop packets of a pipeline that blocks', t => {
   const { plane, from, to, got } = bench({ highWaterMark: 4 }, { burst: 2 })
   from.queue
     .pipe(enqueue(to.sink))
@@ -85,7 +85,7 @@ test('drop-oldest does not drop what another pipeline blocks for', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test('strict: what does not fit is an error of the pipeline, counted', t => {
+test('strict: a packet that does not fit is an error of the pipeline, and counted', t => {
   const { plane, from, to } = bench({ highWaterMark: 4, room: 2 })
   const errors: { code?: string }[] = []
   from.queue.pipe(enqueue(to.sink, { overflow: 'strict' })).subscribe({ error: error => errors.push(error) })
@@ -98,7 +98,7 @@ test('strict: what does not fit is an error of the pipeline, counted', t => {
   t.is(to.sink.stats.drops.overflow, 4)
 })
 
-test('only a running ring is waited for: stopped, absent and gone ones drop, each by its name', t => {
+test('the sink waits for a running ring only: with a stopped, absent or gone one it drops, each with its reason', t => {
   const { plane, from, to } = bench({}, { size: 1024 })
   from.queue.pipe(enqueue(to.sink)).subscribe()
   const send = () => {
@@ -118,7 +118,7 @@ test('only a running ring is waited for: stopped, absent and gone ones drop, eac
   t.is(plane.pool.leases, 0)
 })
 
-test('whileAbsent: block keeps packets until there is a ring that runs', t => {
+test('whileAbsent: block queues packets until a ring runs', t => {
   const { plane, from, to } = bench({ whileAbsent: 'block' }, { highWaterMark: 64, size: 1024 })
   to.target.detach()
   from.queue.pipe(enqueue(to.sink)).subscribe()
@@ -158,7 +158,7 @@ test('packets outside a burst scope are flushed in a later turn', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test('enqueue completes when the source has, and the sink took all', t => {
+test('enqueue completes when the source has completed and the ring has taken all packets', t => {
   const { plane, from, to } = bench({ room: 4 })
   let completed = false
   from.queue.pipe(enqueue(to.sink)).subscribe({
@@ -183,7 +183,7 @@ test('a sink is an Observer', t => {
   t.deepEqual(got(), upTo(5))
 })
 
-test('several sources into one sink stay in order, each', t => {
+test('each of several sources into one sink stays in order', t => {
   const { plane, from, to, got } = bench({ room: 1 })
   const other = fakeFromGuest(plane)
   merge(from.queue, other.queue).pipe(enqueue(to.sink)).subscribe()
@@ -202,7 +202,7 @@ test('several sources into one sink stay in order, each', t => {
   )
 })
 
-test('enqueueBurst takes what there is room for and keeps nothing', t => {
+test('enqueueBurst enqueues what there is room for and queues nothing', t => {
   const { plane, from, to, got } = bench({ room: 3 })
   from.port.send(...frames(5))
   const burst = from.queue.dequeueBurst()
@@ -213,11 +213,11 @@ test('enqueueBurst takes what there is room for and keeps nothing', t => {
   t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
 })
 
-// The types forbid it, and a program in JavaScript has none.
+// TypeScript's types forbid it, but a JavaScript program has none.
 const asBurst = (item: unknown): Burst => item as Burst
 const asPacket = (item: unknown): Packet => item as Packet
 
-test('a copy, or a packet of another pool, is refused: never is the packet sent that has its number here', t => {
+test('a copy, or a packet of another pool, is refused: the packet with the same slot id is never sent', t => {
   const { plane, from, to } = bench({ room: 100 }, { size: 1024 })
   const other = fakeFromGuest(fakePlane())
   const refused = { code: 'ERR_VHOST_INVALID_ARGUMENT', message: /own pool.*retain\(\)/ }
@@ -258,7 +258,7 @@ test('a copy, or a packet of another pool, is refused: never is the packet sent 
   t.is(plane.pool.leases, 0)
 })
 
-test('a pipeline that ends in copies fails at its sink, with what to do', t => {
+test('a pipeline of copies into a sink fails, with a fix', t => {
   const { plane, from, to } = bench({ room: 100 })
   const errors: { code?: string; fix?: string }[] = []
   const copies = detach() as unknown as MonoTypeOperatorFunction<Burst>
@@ -283,7 +283,7 @@ test('a burst that is larger than one native call arrives whole', t => {
   t.is(plane.pool.leases, 0)
 })
 
-test('a guest that posts too few buffers for the next packet is not asked in a busy loop', t => {
+test('a guest that posts too few buffers for the next packet does not cause a busy loop', t => {
   const { plane, from, to } = bench()
   to.port.arm = () => true
   from.queue.pipe(enqueue(to.sink)).subscribe()

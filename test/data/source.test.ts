@@ -90,7 +90,7 @@ test('a pool without slots counts as zero credit', t => {
   t.is(queue.stats.packets, 16)
 })
 
-test('stalled: no credit and nothing released for a while is reported once, with who holds', t => {
+test('stalled: no credit and no release for a while is reported once, with the holders', t => {
   const reports: Stalled[] = []
   const { plane, queue, port } = bench({ highWaterMark: 32, onStalled: stalled => reports.push(stalled) })
   const held: HeldBurst[] = []
@@ -124,7 +124,7 @@ for (const poll of ['adaptive', 'interrupt', 'busy'] as const) {
   })
 }
 
-test('a busy queue waits at its empty ring only while no other queue wants a visit', t => {
+test('a busy queue spins at its empty ring only while no other queue waits for a visit', t => {
   const { plane, queue, port } = bench({ poll: 'busy' })
   const other = fakeFromGuest(plane, { poll: 'busy' })
   const first = queue.subscribe()
@@ -141,7 +141,7 @@ test('a busy queue waits at its empty ring only while no other queue wants a vis
   first.unsubscribe()
 })
 
-test('what comes between the last look and arming is not missed', t => {
+test('packets that come between the last dequeue and arming are not missed', t => {
   const { plane, queue, port } = bench({ poll: 'interrupt' })
   queue.subscribe()
   const arm = port.arm.bind(port)
@@ -227,7 +227,7 @@ test('N12: subscribing and sending from inside next never recurses', t => {
   t.deepEqual([deepest, seen], [1, 100])
 })
 
-test('a guest that kicks without work is muted, and heard again later', t => {
+test('a guest that kicks without work is muted for a while', t => {
   const { plane, queue, port } = bench({ poll: 'interrupt' })
   queue.subscribe()
   plane.loop.drain()
@@ -273,7 +273,7 @@ test('it follows rings: packets of the old one stay valid, the new one is draine
   t.throws(() => queue.dequeueBurst(), { code: 'ERR_VHOST_DEVICE_GONE' })
 })
 
-test('a ring that stops and starts is gone on with', t => {
+test('the queue goes on with a ring that stops and starts', t => {
   const { plane, queue, port } = bench()
   queue.subscribe()
   plane.loop.drain()

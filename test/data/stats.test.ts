@@ -10,7 +10,7 @@ import { fakeFromGuest, fakePlane, fakeToGuest, frame, frames, marbles } from '.
 
 const within = (ns: number, value: number): boolean => value >= ns && value <= ns * 1.125
 
-test('a kick is one entry of the histogram: from when it is noticed to the dequeue that answers it', t => {
+test('a kick is one entry of the histogram: from when it is seen to the dequeue that answers it', t => {
   const plane = fakePlane()
   const from = fakeFromGuest(plane, { poll: 'interrupt' })
   from.queue.subscribe()
@@ -37,7 +37,7 @@ test('a kick before anyone subscribes is no latency', t => {
   t.deepEqual([from.queue.stats.kicks, from.queue.stats.kickToDequeue.count], [1, 0])
 })
 
-test('enqueue to call: at once is 0, what waits for room counts from when it came', t => {
+test('enqueue to call: 0 for packets that are enqueued at once; queued packets count from their arrival', t => {
   const plane = fakePlane()
   const from = fakeFromGuest(plane, { burst: 4 })
   const to = fakeToGuest(plane, { room: 4 })
@@ -91,7 +91,7 @@ test('a credit stall is counted when dequeuing stops, not for each packet that w
   for (const burst of held.splice(0)) burst.release()
 })
 
-test('a reset begins at zero, for its own queue only, and keeps what is held', t => {
+test('a reset begins at zero, for its own queue only, and does not change held', t => {
   const plane = fakePlane()
   const from = fakeFromGuest(plane, { highWaterMark: 100 })
   const held: { release(): void }[] = []
@@ -106,7 +106,7 @@ test('a reset begins at zero, for its own queue only, and keeps what is held', t
   for (const burst of held.splice(0)) burst.release()
 })
 
-test('what a queue counted is kept over its rings', t => {
+test('the counts of a queue go on over its rings', t => {
   const plane = fakePlane()
   const from = fakeFromGuest(plane)
   from.queue.subscribe(() => {})
@@ -128,7 +128,7 @@ const packetsOf = <S extends QueueStats>(samples: Observable<StatsSample<S>>): O
     ),
   )
 
-test('stats$ tells of each interval what changed in it, in virtual time', t =>
+test('stats$ emits the change in each interval, in virtual time', t =>
   marbles(
     h => {
       const from = h.fakeQueue('            3-2--1')

@@ -1,4 +1,4 @@
-// The number of a flow, and the pair that it belongs to.
+// The hash of a flow, and the pair that it belongs to.
 import test from 'ava'
 import { FlowTable, type FrameBytes, flowHash } from '../../src/data/pair-steering.js'
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_WORDS } from '../../src/packet/packet.js'
@@ -21,7 +21,7 @@ const tagged = (frame: Uint8Array, ...tags: number[]): Uint8Array =>
     ...frame.slice(12),
   )
 
-test('both directions of a flow are one, and another port is another flow', t => {
+test('both directions of a flow have one hash, and another port has another', t => {
   t.is(hash(udp(1000, 2000)), hash(udp(2000, 1000)))
   t.not(hash(udp(1000, 2000)), hash(udp(1001, 2000)))
   t.is(hash(ipv6(6, 5, 6, [1, 2])), hash(ipv6(6, 6, 5, [2, 1])))
@@ -29,13 +29,13 @@ test('both directions of a flow are one, and another port is another flow', t =>
   t.not(hash(ipv6(6, 5, 6)), hash(ipv6(17, 5, 6)))
 })
 
-test('one VLAN tag, or two, hide nothing', t => {
+test('one VLAN tag, or two, do not change the hash', t => {
   t.is(hash(tagged(udp(1000, 2000), 0x8100)), hash(udp(1000, 2000)))
   t.is(hash(tagged(udp(1000, 2000), 0x88a8, 0x8100)), hash(udp(1000, 2000)))
   t.not(hash(tagged(udp(1000, 2000), 0x8100)), hash(tagged(udp(1000, 2001), 0x8100)))
 })
 
-test('fragments are one flow, whichever of them has the ports', t => {
+test('all fragments of a packet have one hash, with or without ports', t => {
   const first = udp(1000, 2000)
   first[20] = 0x20
   const second = udp(77, 88)
@@ -43,14 +43,14 @@ test('fragments are one flow, whichever of them has the ports', t => {
   t.is(hash(first), hash(second))
 })
 
-test('what is not IP goes by its Ethernet addresses, in both directions', t => {
+test('a frame that is not IP has the hash of its Ethernet addresses, the same in both directions', t => {
   const arp = (from: number, to: number) =>
     Uint8Array.of(2, 0, 0, 0, 0, to, 2, 0, 0, 0, 0, from, 8, 6, ...new Uint8Array(46))
   t.is(hash(arp(1, 2)), hash(arp(2, 1)))
   t.not(hash(arp(1, 2)), hash(arp(1, 3)))
 })
 
-test('a frame cut off anywhere has a number, which its neighbours in memory do not change', t => {
+test('a frame cut off anywhere has a hash, which bytes behind it do not change', t => {
   for (const whole of [udp(1000, 2000), ipv6(6, 5, 6), tagged(udp(1, 2), 0x88a8, 0x8100)])
     for (let length = 14; length <= whole.length; length++) {
       const frame = whole.slice(0, length)
