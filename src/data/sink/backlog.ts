@@ -1,8 +1,8 @@
 // The backlog of a sink (sink.ts): packets that wait for room in the ring, first in, first out, each with a lease.
 //
-// Who is charged. A packet of `block` stays charged to its source, whose credit so runs out: a full ring stalls its source.
-//   The packets of other overflows are bounded in number and lent (pool/loans.ts): they are charged to no queue, and so never
-//   slow their source.
+// Accounts. Packets of the overflow policy `block` stay charged to their source. So a full ring uses up the credit of the
+//   source and stalls it. Packets of other policies are bounded in number and lent (pool/loans.ts): no queue is charged for
+//   them, and they never slow their source.
 import type { Overflow } from '../../packet/sink.js'
 import type { LatencyRecorder } from '../counters/latency.js'
 import { MAX_BURST } from '../pool/arrays.js'
@@ -46,7 +46,7 @@ export class Backlog {
     return this.#length
   }
 
-  /** Whether there is room for a packet of an overflow other than `block`. */
+  /** Whether there is room for a packet of an overflow policy other than `block`. */
   get hasRoom(): boolean {
     return this.#length < this.#limit
   }

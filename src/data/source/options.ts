@@ -1,4 +1,4 @@
-// What a from-guest queue can be asked for, and what it reports to the group that it belongs to.
+// The options of a from-guest queue, and the interface of the group that it belongs to.
 import type { BurstCore } from '../../packet/burst.js'
 
 /** Packets and bytes under lease per queue, unless asked otherwise. */

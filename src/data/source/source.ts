@@ -72,7 +72,7 @@ export class SourceQueue implements Task, PortEvents, CreditUser {
   /** The last dequeue found nothing, and the next follows in the same turn. */
   #spinning = false
 
-  /** `owner`: the group that this is the queue of `pair` of. */
+  /** `owner`: the group in which this is the queue of `pair`. */
   constructor(plane: DataPlane, options: SourceOptions = {}, pair = 0, owner: SourceOwner | null = null) {
     this.#plane = plane
     this.#options = options
