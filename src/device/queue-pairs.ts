@@ -5,6 +5,7 @@ import { compact, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../data
 import { FlowTable } from '../data/pair-steering.js'
 import type { PairPorts } from '../data/ring/pair-ports.js'
 import type { QueuePort } from '../data/ring/port.js'
+import type { RingListener } from '../data/ring/ring-ports.js'
 import type { SinkGroup } from '../data/sink/group.js'
 import type { SourceGroup, StallListener } from '../data/source/group.js'
 import type { Stalled } from '../data/source/options.js'
@@ -50,7 +51,7 @@ interface Attached {
   readonly before: Totals
 }
 
-export class QueuePairs implements QueueLife, StallListener {
+export class QueuePairs implements QueueLife, RingListener, StallListener {
   readonly session: DeviceSession
   readonly #maker: QueueMaker
   #ended: ReplaySubject<void> | undefined
@@ -87,7 +88,6 @@ export class QueuePairs implements QueueLife, StallListener {
     group.attach(this.#ports(TO_GUEST), this.#running)
   }
 
-  /** From the session, once the ports know it. */
   ringState(ring: number, runs: boolean): void {
     const pair = ring >> 1
     if (runs && !this.#used.includes(pair)) {

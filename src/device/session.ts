@@ -7,7 +7,7 @@ import type { SessionEvent } from '../control/events.js'
 import { initialState, isAsk, type SessionOptions, step } from '../control/session.js'
 import type { Effect, Input, Message, State } from '../control/types.js'
 import type { RingPort } from '../data/ring/ring-port.js'
-import { RingPorts } from '../data/ring/ring-ports.js'
+import { type RingListener, RingPorts } from '../data/ring/ring-ports.js'
 import { debugFor } from '../debug.js'
 import type { Connection, ConnectionHandlers } from '../transport/connection.js'
 import { DeviceAsks } from './asks.js'
@@ -20,10 +20,8 @@ const debug = debugFor('device')
 /** QEMU sends five, 50 to 350 ms apart, after a migration. */
 const RARPS_A_SECOND = 10
 
-export interface DeviceHandlers {
+export interface DeviceHandlers extends RingListener {
   event(event: DeviceEvent): void
-  /** A ring has started or stopped; its ports know it already. */
-  ring(ring: number, runs: boolean): void
   /** Who wants to see each message. */
   trace?: TraceWatcher
   /** Number of the driver; 0 = there is none. */
@@ -44,7 +42,7 @@ export class DeviceSession implements ConnectionHandlers {
   readonly #connection: Connection
   readonly #handlers: DeviceHandlers
   readonly #trace: DeviceTrace
-  readonly #ports = new RingPorts()
+  readonly #ports: RingPorts
   readonly #asks: DeviceAsks
   #rarps: RateLimit | undefined
   #state: State
@@ -59,6 +57,7 @@ export class DeviceSession implements ConnectionHandlers {
     this.peer = connection.peer
     this.#connection = connection
     this.#handlers = handlers
+    this.#ports = new RingPorts(handlers)
     this.#state = initialState(options)
     this.id = native().deviceCreate(handlers.driver ?? 0)
     this.#asks = new DeviceAsks(this.id, connection, later => this.#feed(later))
@@ -93,6 +92,11 @@ export class DeviceSession implements ConnectionHandlers {
   /** Another configuration space; the front end is told that it has changed. */
   changeConfig(bytes: Uint8Array): void {
     this.#feed({ kind: 'config', bytes })
+  }
+
+  /** Ports that the queues on this device's rings have open. */
+  get openPorts(): number {
+    return this.#ports.count
   }
 
   /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
@@ -176,11 +180,8 @@ export class DeviceSession implements ConnectionHandlers {
       if (!this.#rarps.allows) return
     }
     if (event.type === 'ready') this.usedFeatures = this.#state.features
-    if (event.type === 'ring-started' || event.type === 'ring-stopped') {
-      const runs = event.type === 'ring-started'
-      this.#ports.state(event.ring, runs)
-      this.#handlers.ring(event.ring, runs)
-    }
+    if (event.type === 'ring-started' || event.type === 'ring-stopped')
+      this.#ports.ringState(event.ring, event.type === 'ring-started')
     this.#handlers.event(deviceEvent(event, this))
   }
 

@@ -48,8 +48,8 @@ export class DriverDevice implements DeviceHandlers {
     this.#owner.told(event)
   }
 
-  ring(ring: number, runs: boolean): void {
-    this.pairs.ringState(ring, runs)
+  ringState(ring: number, running: boolean): void {
+    this.pairs.ringState(ring, running)
   }
 
   closed(): void {

@@ -44,7 +44,7 @@ for (const [how, first] of [
     const path = newPath()
     const handlers = {
       event: (event: { type: string; reason?: string }) => events.push(`${event.type} ${event.reason ?? ''}`),
-      ring: () => {},
+      ringState: () => {},
       closed: () => {},
     }
     const listener = listen(

@@ -24,6 +24,8 @@ export interface RingPortOptions {
   running: boolean
   /** The ring was latched, or its memory seems not to be shared. `reason` is the word for that. */
   onFault: (reason: string) => void
+  /** The queue has closed the port. */
+  onClose: (port: RingPort) => void
 }
 
 const NO_COUNTS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
@@ -35,6 +37,7 @@ export class RingPort implements QueuePort, Tagged {
   readonly #device: number
   readonly #ring: number
   readonly #onFault: (reason: string) => void
+  readonly #onClose: (port: RingPort) => void
   readonly #addon: Addon = native()
   /** Native memory that has the counters of this port; zeros while it is not open. */
   #counters = NO_COUNTS
@@ -49,12 +52,13 @@ export class RingPort implements QueuePort, Tagged {
   #shared = false
   #polling: NodeJS.Timeout | undefined
 
-  constructor({ device, ring, running, onFault }: RingPortOptions) {
+  constructor({ device, ring, running, onFault, onClose }: RingPortOptions) {
     this.exchange = dataPlane().pool.exchange
     this.#device = device
     this.#ring = ring
     this.#running = running
     this.#onFault = onFault
+    this.#onClose = onClose
   }
 
   get running(): boolean {
@@ -86,6 +90,7 @@ export class RingPort implements QueuePort, Tagged {
   }
 
   close(): void {
+    this.#onClose(this)
     if (this.#handle < 0) return
     this.#addon.queueClose(this.#handle)
     freeTag(this.#tag)

@@ -1,20 +1,41 @@
-// The ports on one device's rings: which there are, and that each hears what becomes of its ring. It knows no messages.
+// Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It has the open ports of
+// the device, and it alone tells them and the device's listener, in this order: all ports of the ring, then the listener.
 import { RingPort } from './ring-port.js'
 
-export class RingPorts {
-  /** Replaced, never altered. */
-  #ports: readonly RingPort[] = []
+/** The device's queues: they choose rings by which of them run. */
+export interface RingListener {
+  /** A ring has started or stopped. Each port on it has been told already. */
+  ringState(ring: number, running: boolean): void
+}
 
-  /** A port on a ring, for one queue; `onFault` is told the fault's word. */
+export class RingPorts {
+  readonly #listener: RingListener
+  /** Replaced, never altered: a queue that is told can open and close ports. */
+  #ports: readonly RingPort[] = []
+  readonly #remove = (port: RingPort): void => {
+    this.#ports = this.#ports.filter(other => other !== port)
+  }
+
+  constructor(listener: RingListener) {
+    this.#listener = listener
+  }
+
+  /** Ports that no queue has closed yet. */
+  get count(): number {
+    return this.#ports.length
+  }
+
+  /** A port on a ring, for one queue; it is told of ring events until the queue closes it. */
   open(device: number, ring: number, running: boolean, onFault: (reason: string) => void): RingPort {
-    const port = new RingPort({ device, ring, running, onFault })
+    const port = new RingPort({ device, ring, running, onFault, onClose: this.#remove })
     this.#ports = this.#ports.concat(port)
     return port
   }
 
   /** The ring has started or stopped. */
-  state(ring: number, runs: boolean): void {
-    for (const port of this.#ports) port.ringState(ring, runs)
+  ringState(ring: number, running: boolean): void {
+    for (const port of this.#ports) port.ringState(ring, running)
+    this.#listener.ringState(ring, running)
   }
 
   /** The ring has lost its kick fd. */
