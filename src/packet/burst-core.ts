@@ -3,42 +3,15 @@
 //
 // Where a burst stops half-way (a predicate that throws, an unsubscription from inside one) the operator marks it in
 // the core that the queue gave out, its *origin*; the queue keeps what nobody was given.
-import { borrowPacket, type Packet, type Slots } from './packet.js'
+import { type BurstCore, borrowPacket, type Packet } from './packet.js'
+
+export { BurstCore, PRIVATE } from './packet.js'
 
 /**
  * Packets of one burst, unless asked otherwise: few enough to stay in the cache, enough to pay for a native call and for
  * the handles. A handle is 32 bytes, and a filter needs a second: at 32 packets that alone would be 2 bytes a packet.
  */
 export const BURST_PACKETS = 64
-
-/** The addon does not see this list: its ids are copied on the way. */
-export const PRIVATE = -1
-
-/** @internal */
-export class BurstCore {
-  length = 0
-  /** What the queue gave out, when this is what an operator made of it. */
-  origin: BurstCore | null = null
-  /** What this was made of, when an operator made it. */
-  input: BurstCore | null = null
-  /** Where an operator made copies: of which slot of `input` each is one. */
-  copied: Uint32Array | null = null
-  /** In an origin: the first packet that nobody was given, or -1. */
-  cut = -1
-  /** In an origin: packets that an operator threw at. */
-  failed = 0
-  /** In an origin: slots of packets that nobody was given, besides those from `cut` on. */
-  readonly skipped: number[] = []
-  /** In strict mode: packets that were given out and end with the borrow. */
-  readonly given: Packet[] = []
-
-  constructor(
-    public slots: Slots,
-    readonly ids: Uint32Array,
-    /** Where `ids` stands in the words that the addon shares, or PRIVATE. */
-    readonly at: number = PRIVATE,
-  ) {}
-}
 
 /** An operator's own core for what it makes of `input`; reuses `spare` if that is large enough. @internal */
 export function coreFrom(input: BurstCore, spare: BurstCore | null): BurstCore {

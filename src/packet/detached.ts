@@ -5,14 +5,12 @@
 import { copyBytes } from './copy-bytes.js'
 import { PacketIterator } from './iterator.js'
 import {
-  type CoreStore,
-  NO_SLOT,
   SLOT_LENGTH,
   SLOT_OFFSET,
   SLOT_REFERENCES,
   SLOT_SHIFT,
   SLOT_WORDS,
-  type Slots,
+  type SlotMemory,
 } from './slots.js'
 import { PacketView } from './view.js'
 
@@ -25,7 +23,7 @@ const MOST_BY_WORDS = 256
 const META_BYTES = SLOT_WORDS * Uint32Array.BYTES_PER_ELEMENT
 
 /** A packet of your own. It never ends. */
-export class DetachedPacket extends PacketView {
+export class DetachedPacket extends PacketView<DetachedSlots> {
   declare private readonly lease: 'none'
 
   /** Not reached: its slot is its own. @internal */
@@ -66,13 +64,11 @@ export class DetachedBurst implements Iterable<DetachedPacket> {
   }
 }
 
-// What a packet needs of its pool, for packets that are in none: nobody counts, and nobody gives anything back.
-class DetachedSlots implements Slots {
+/** The memory of one burst: the metadata of its packets, then their bytes. */
+class DetachedSlots implements SlotMemory {
   readonly meta: Uint32Array
   readonly view: DataView
   readonly count: number
-  readonly strict = false
-  readonly holders = null
   #bytes: Buffer | null = null
 
   constructor(count: number, total: number) {
@@ -86,36 +82,19 @@ class DetachedSlots implements Slots {
     return this.view.byteLength
   }
 
-  /** For the packets. A burst that is only kept needs none. */
+  /** Made when the first packet is read: a burst that is only kept does not need it. */
   get bytes(): Buffer {
     this.#bytes ??= Buffer.from(this.view.buffer as ArrayBuffer, this.view.byteOffset, this.total)
     return this.#bytes
   }
-
-  get packets(): [] {
-    return []
-  }
-  /** Not reached: who makes bursts of slots has no detached one. */
-  get cores(): CoreStore {
-    throw new Error('rx-vhost: detached packets are in no pool')
-  }
-  home(): number {
-    return 0
-  }
-  alloc(): number {
-    return NO_SLOT
-  }
-  resize(): boolean {
-    return false
-  }
-  retain(): void {}
-  release(): void {}
-  releaseAll(): void {}
-  dropped(): void {}
 }
 
 /** Copies of the first `count` of these slots. @internal */
-export function detachSlots({ meta, view, bytes }: Slots, ids: Uint32Array, count: number): DetachedBurst {
+export function detachSlots(
+  { meta, view, bytes }: SlotMemory,
+  ids: Uint32Array,
+  count: number,
+): DetachedBurst {
   let total = 0
   for (let i = 0; i < count; i++) total += meta[(ids[i] << SLOT_SHIFT) + SLOT_LENGTH]
   const own = new DetachedSlots(count, total)

@@ -1,8 +1,7 @@
-// Objects that go with the slots of a pool, one for each, so that none is made for a packet. Below the operators; it knows
-// nothing of what the objects are.
-import type { Slots } from './slots.js'
+// One object for each slot of a pool, so that operators need not make one per packet.
+import type { Slots } from './packet.js'
 
-/** For each pool, a list by slot, which is filled as objects are made. @internal */
+/** For each pool, a list indexed by slot. Operators fill it as they make objects. @internal */
 export class PerSlot<T> {
   readonly #lists = new WeakMap<Slots, (T | undefined)[]>()
 

@@ -1,23 +1,15 @@
 // Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
 // get: they never alter the burst that they were given, unless the user promised that nobody else looks.
 
+import type { Slots } from './packet.js'
 import { PerSlot } from './per-slot.js'
-import {
-  NO_SLOT,
-  SLOT_HEADER,
-  SLOT_LENGTH,
-  SLOT_OFFSET,
-  SLOT_SHIFT,
-  SLOT_WORDS,
-  type Slots,
-} from './slots.js'
+import { NO_SLOT, SLOT_HEADER, SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT, SLOT_WORDS } from './slots.js'
 import { aim, endPacket } from './view.js'
 import { WritablePacket } from './writable.js'
 
-// As with borrowed packets.
 const writables = new PerSlot<WritablePacket>()
 
-/** What gives out the writable packets of a pool, for one call each. @internal */
+/** The writable packets of a pool, one per slot, made at first use so that none is made per packet. @internal */
 export const writablesOf = (slots: Slots): (WritablePacket | undefined)[] => writables.of(slots)
 
 /** Calls `write` with the packet of `slot`, which ends with the call. @internal */

@@ -8,7 +8,7 @@ import {
   SLOT_REFERENCES,
   SLOT_SHIFT,
   SLOT_WORDS,
-  type Slots,
+  type SlotMemory,
 } from './slots.js'
 
 // V8 knows a module's own constants, and loads and checks imported ones at each use.
@@ -23,8 +23,8 @@ const ENDED = -SLOT_WORDS
 // What the rest of the library may do with a packet and its users may not.
 /** The slot of a live packet; throws if the packet has ended. @internal */
 export let slotOf: (packet: PacketView) => number
-/** @internal */
-export let slotsOf: (packet: PacketView) => Slots
+/** The memory, or pool, that the packet is in. @internal */
+export let slotsOf: <S extends SlotMemory>(packet: PacketView<S>) => S
 /** Where the frame of a live packet begins in its pool's `view`; throws if the packet has ended. @internal */
 export let startOf: (packet: PacketView) => number
 /** Where `width` bytes at `offset` are in its pool's `view`; throws as the accessors do. @internal */
@@ -38,8 +38,8 @@ export let isOpenPacket: (packet: PacketView) => boolean
 export let aim: (packet: PacketView, slot: number) => void
 
 /** @internal */
-export abstract class PacketView {
-  readonly #slots: Slots
+export abstract class PacketView<S extends SlotMemory = SlotMemory> {
+  readonly #slots: S
   readonly #meta: Uint32Array
   readonly #bytes: Buffer
   readonly #view: DataView
@@ -67,7 +67,7 @@ export abstract class PacketView {
     }
   }
 
-  constructor(slots: Slots, slot: number) {
+  constructor(slots: S, slot: number) {
     this.#slots = slots
     this.#meta = slots.meta
     this.#bytes = slots.bytes

@@ -3,8 +3,8 @@
 // of the pool.
 
 import { WritableHeader } from './header.js'
-import { Packet, slotOf, slotsOf } from './packet.js'
-import { SLOT_HEADER, SLOT_OFFSET, SLOT_SHIFT, type Slots } from './slots.js'
+import { Packet, type Slots, slotOf, slotsOf } from './packet.js'
+import { SLOT_HEADER, SLOT_OFFSET, SLOT_SHIFT } from './slots.js'
 
 /** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
 const NEEDS_CHECKSUM = 1

@@ -53,34 +53,37 @@ class Device {
   }
 }
 
-test.serial('as many ports are open as queues use rings, whatever the guest does, and none after the device', async t => {
-  t.timeout(60_000)
-  const path = join(folder(t), 'v.sock')
-  const [source, sink] = [new SourceGroup(dataPlane()), new SinkGroup(dataPlane())]
-  const devices: Device[] = []
-  const listener = listen(path, {
-    onConnection: connection => devices.push(new Device(path, connection, source, sink)),
-  })
-  const guest = new GuestPort(path, { pairs: PAIRS })
-  const open = (): number => devices[devices.length - 1].session.openPorts
-  for (let connections = 0; connections < 3; connections++) {
-    await guest.connect()
-    await guest.useChannels(PAIRS)
-    for (let n = 0; n < CYCLES; n++) {
-      await guest.stop()
-      await guest.start()
-      await guest.restart({ fresh: n % 2 === 0 })
+test.serial(
+  'as many ports are open as queues use rings, whatever the guest does, and none after the device',
+  async t => {
+    t.timeout(60_000)
+    const path = join(folder(t), 'v.sock')
+    const [source, sink] = [new SourceGroup(dataPlane()), new SinkGroup(dataPlane())]
+    const devices: Device[] = []
+    const listener = listen(path, {
+      onConnection: connection => devices.push(new Device(path, connection, source, sink)),
+    })
+    const guest = new GuestPort(path, { pairs: PAIRS })
+    const open = (): number => devices[devices.length - 1].session.openPorts
+    for (let connections = 0; connections < 3; connections++) {
+      await guest.connect()
       await guest.useChannels(PAIRS)
-      t.is(open(), PAIRS * (FROM_GUEST_PORTS + TO_GUEST_PORTS))
+      for (let n = 0; n < CYCLES; n++) {
+        await guest.stop()
+        await guest.start()
+        await guest.restart({ fresh: n % 2 === 0 })
+        await guest.useChannels(PAIRS)
+        t.is(open(), PAIRS * (FROM_GUEST_PORTS + TO_GUEST_PORTS))
+      }
+      const device = devices[devices.length - 1]
+      guest.disconnect()
+      await device.ended
+      t.is(device.session.openPorts, 0)
     }
-    const device = devices[devices.length - 1]
-    guest.disconnect()
-    await device.ended
-    t.is(device.session.openPorts, 0)
-  }
-  t.is(devices.length, 3)
-  guest.close()
-  listener.close()
-  source.close()
-  sink.close()
-})
+    t.is(devices.length, 3)
+    guest.close()
+    listener.close()
+    source.close()
+    sink.close()
+  },
+)
