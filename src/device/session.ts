@@ -11,8 +11,9 @@ import { type RingListener, RingPorts } from '../data/ring/ring-ports.js'
 import { debugFor } from '../debug.js'
 import type { Connection, ConnectionHandlers } from '../transport/connection.js'
 import { DeviceAsks } from './asks.js'
+import { deviceEvent } from './event-translation.js'
 import type { DeviceEvent, PeerCredentials } from './events.js'
-import { deviceEvent, RateLimit } from './public-events.js'
+import { RateLimit } from './rate-limit.js'
 import { DeviceTrace, type TraceWatcher } from './trace.js'
 
 const debug = debugFor('device')

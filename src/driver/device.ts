@@ -1,9 +1,9 @@
 // One device of a driver: its session, its queues, its face, and who hears what the session tells. It knows no other device.
 import { Subject } from 'rxjs'
 import type { SessionOptions } from '../control/initial-state.js'
-import { VhostDevice } from '../device/device.js'
 import type { DeviceEvent } from '../device/events.js'
-import { type QueueMaker, QueuePairs } from '../device/queue-pairs.js'
+import { VhostDevice } from '../device/net/device.js'
+import { type QueueMaker, QueuePairs } from '../device/net/queue-pairs.js'
 import { type DeviceHandlers, DeviceSession } from '../device/session.js'
 import type { TraceWatcher } from '../device/trace.js'
 import type { Connection } from '../transport/connection.js'

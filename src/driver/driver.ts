@@ -3,8 +3,8 @@
 // toGuest() follow the current device. librte_vhost's rte_vhost_driver_register/start/unregister.
 import { Observable, type SchedulerLike } from 'rxjs'
 import type { FeatureName, ProtocolFeatureName } from '../control/feature-names.js'
-import type { VhostDevice } from '../device/device.js'
 import type { DriverEvent } from '../device/events.js'
+import type { VhostDevice } from '../device/net/device.js'
 import type { TraceEntry } from '../device/trace.js'
 import { VhostError } from '../errors.js'
 import { DeviceMeter, type DeviceStatsSample } from '../queue/meter.js'

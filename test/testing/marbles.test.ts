@@ -2,7 +2,7 @@
 import test from 'ava'
 import { interval, map, merge, of, timer } from 'rxjs'
 import { concatMap, delay, filter, mergeMap, share, switchMap, take } from 'rxjs/operators'
-import type { VhostDevice } from '../../src/device/device.js'
+import type { VhostDevice } from '../../src/device/net/device.js'
 import { enqueue, filterPackets, mirror, release, retain } from '../../src/operators/index.js'
 import { type FakeDevice, type MarbleHelpers, marbles, numberOf, udp } from '../../src/testing/index.js'
 

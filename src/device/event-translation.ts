@@ -52,23 +52,3 @@ export function deviceEvent(event: SessionEvent, of: { path: string; id: number 
   })
   return { type: 'fault', error, ring }
 }
-
-/** Events that a front end may cause as often as it likes: so many a second are told, the rest is not. */
-export class RateLimit {
-  readonly #aSecond: number
-  #until = 0
-  #left = 0
-
-  constructor(aSecond: number) {
-    this.#aSecond = aSecond
-  }
-
-  get allows(): boolean {
-    const now = performance.now()
-    if (now >= this.#until) {
-      this.#until = now + 1000
-      this.#left = this.#aSecond
-    }
-    return this.#left-- > 0
-  }
-}

@@ -1,19 +1,19 @@
 // The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
 // ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
 import { type Observable, ReplaySubject } from 'rxjs'
-import { compact, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../data/counters/totals.js'
-import { FlowTable } from '../data/pair-steering.js'
-import type { PairPorts } from '../data/ring/pair-ports.js'
-import type { QueuePort } from '../data/ring/port.js'
-import type { RingListener } from '../data/ring/ring-ports.js'
-import type { SinkGroup } from '../data/sink/group.js'
-import type { SourceGroup, StallListener } from '../data/source/group.js'
-import type { Stalled } from '../data/source/options.js'
-import { VhostError } from '../errors.js'
-import type { QueueLife } from '../queue/life.js'
-import { VhostQueue, VhostSink } from '../queue/queue.js'
+import { compact, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../../data/counters/totals.js'
+import { FlowTable } from '../../data/pair-steering.js'
+import type { PairPorts } from '../../data/ring/pair-ports.js'
+import type { QueuePort } from '../../data/ring/port.js'
+import type { RingListener } from '../../data/ring/ring-ports.js'
+import type { SinkGroup } from '../../data/sink/group.js'
+import type { SourceGroup, StallListener } from '../../data/source/group.js'
+import type { Stalled } from '../../data/source/options.js'
+import { VhostError } from '../../errors.js'
+import type { QueueLife } from '../../queue/life.js'
+import { VhostQueue, VhostSink } from '../../queue/queue.js'
+import type { DeviceSession } from '../session.js'
 import { ByPair } from './by-pair.js'
-import type { DeviceSession } from './session.js'
 
 /** Who makes the queues of a driver's devices. */
 export interface QueueMaker {

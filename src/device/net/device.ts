@@ -1,15 +1,15 @@
 // VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. Thin: what
 // happens is in session.ts (control) and data/ (packets). librte_vhost's `vid`.
 import { Observable, type SchedulerLike, takeUntil } from 'rxjs'
-import { type Explanation, explain } from '../control/explain.js'
-import { VhostError } from '../errors.js'
-import { DeviceMeter, type DeviceStatsSample } from '../queue/meter.js'
-import type { VhostQueue, VhostSink } from '../queue/queue.js'
-import type { DeviceStats } from '../queue/stats.js'
-import type { DeviceEvent, PeerCredentials } from './events.js'
-import { snapshotOf } from './public-events.js'
+import { type Explanation, explain } from '../../control/explain.js'
+import { VhostError } from '../../errors.js'
+import { DeviceMeter, type DeviceStatsSample } from '../../queue/meter.js'
+import type { VhostQueue, VhostSink } from '../../queue/queue.js'
+import type { DeviceStats } from '../../queue/stats.js'
+import { snapshotOf } from '../event-translation.js'
+import type { DeviceEvent, PeerCredentials } from '../events.js'
+import type { DeviceSession } from '../session.js'
 import type { QueuePairs } from './queue-pairs.js'
-import type { DeviceSession } from './session.js'
 
 /**
  * One connection of a front end. As an Observable it gives each subscriber a `snapshot` and then live events; `ready`
