@@ -1,12 +1,12 @@
-// Tags and handlers: turns the addon's (tag, events) pairs into calls. One table per env, as there is one epoll per
-// env. A tag is a slot and its generation, so that an event which was under way when its watch closed finds nobody.
-// Knows neither sockets nor rings.
+// Dispatches the events of watched fds: the addon reports pairs of a tag and epoll events, and the owner of the tag is called.
+// There is one table per env, as there is one epoll per env. A tag is an index and its generation, so that an event which was
+// already reported when its watch closed reaches no other owner.
 import { VhostError } from '../errors.js'
 import { errnoName, type FdToken, native } from './native.js'
 
 export type WatchHandler = (events: number) => void
 
-/** Who has a tag. An object, since there are many: a function of each one's own would be two objects more. */
+/** The owner of a tag. An object rather than a function: there are many, and a closure for each would be two objects more. */
 export interface Tagged {
   onEvents(events: number): void
 }
@@ -14,19 +14,21 @@ export interface Tagged {
 export type WatchMode = 'read' | 'edge' | 'read-write' | 'write' | 'hang-up'
 
 const modeNumbers: Record<WatchMode, number> = { read: 0, edge: 1, 'read-write': 2, write: 3, 'hang-up': 4 }
-/** EPOLLERR | EPOLLHUP, which come whatever is watched for: the peer has gone, and takes no answer either. */
+/** EPOLLERR | EPOLLHUP, which epoll reports in every mode: the peer has gone and can't receive an answer. */
 export const PEER_GONE = 0x8 | 0x10
 const SLOT_BITS = 20
 const SLOT_MASK = (1 << SLOT_BITS) - 1
+/** Pairs of tag and events that the addon reports in one call. */
 const PAIRS = 64
 
-/** By slot: the tag that is in use, or will be next, and who has it. */
+/** By index: the tag that is in use or will be used next, and its owner. */
 const tags: number[] = []
 const owners: (Tagged | undefined)[] = []
 const free: number[] = []
 const ready = new Uint32Array(2 * PAIRS)
 let opened = false
-let holders = 0
+/** Calls of refLoop() less those of unrefLoop(). */
+let references = 0
 
 function open(): void {
   if (opened) return
@@ -42,7 +44,7 @@ function dispatch(pairs: number): void {
     try {
       owner?.onEvents(ready[2 * i + 1])
     } catch (error) {
-      // The pairs behind this one may be edges that never come again: they are served first.
+      // The remaining pairs may be edges, which epoll does not report again, so they are dispatched first.
       queueMicrotask(() => {
         throw error
       })
@@ -50,15 +52,15 @@ function dispatch(pairs: number): void {
   }
 }
 
-/** A tag for `handler`, for functions of the addon that watch an fd themselves. */
+/** A tag whose events go to `handler`, for functions of the addon that watch an fd themselves. */
 export function allocateTag(handler: WatchHandler): number {
   return tagFor({ onEvents: handler })
 }
 
-/** A tag for `owner`. */
+/** A tag whose events go to `owner`. */
 export function tagFor(owner: Tagged): number {
   open()
-  // First in, first out: a slot rests for as long as possible before its generation moves on.
+  // First in, first out, so that an index is reused as late as possible.
   const reused = free.shift()
   const index = reused ?? tags.length
   if (index > SLOT_MASK) throw new Error('rx-vhost: too many watches')
@@ -72,7 +74,7 @@ function ownerOf(tag: number): Tagged | undefined {
   return tags[index] === tag ? owners[index] : undefined
 }
 
-/** From now on, events with this tag are ignored. */
+/** Ignores all later events with this tag. */
 export function freeTag(tag: number): void {
   if (ownerOf(tag) === undefined) return
   const index = tag & SLOT_MASK
@@ -81,7 +83,7 @@ export function freeTag(tag: number): void {
   free.push(index)
 }
 
-/** An fd being watched. */
+/** A watch on one fd. */
 export class Watch implements Tagged {
   readonly #token: FdToken
   readonly #handler: WatchHandler
@@ -95,7 +97,7 @@ export class Watch implements Tagged {
     this.#tag = tagFor(this)
   }
 
-  /** From the wake-up. */
+  /** From dispatch(). */
   onEvents(events: number): void {
     if (this.#mode !== 'none') this.#handler(events)
   }
@@ -104,7 +106,7 @@ export class Watch implements Tagged {
     return this.#mode
   }
 
-  /** Changes what is watched for; `none` stops all events, also those already under way in this turn's batch. */
+  /** Changes what the fd is watched for; `none` stops all events, also those that were reported but not dispatched yet. */
   set mode(mode: WatchMode | 'none') {
     if (this.#closed || mode === this.#mode) return
     if (mode === 'none') native().unwatch(this.#token)
@@ -119,7 +121,7 @@ export class Watch implements Tagged {
     this.#mode = mode
   }
 
-  /** Stops watching. Must come before the token is closed. */
+  /** Stops watching. Call this before the token is closed. */
   close(): void {
     if (this.#closed) return
     this.mode = 'none'
@@ -128,6 +130,7 @@ export class Watch implements Tagged {
   }
 }
 
+/** Watches an fd. Throws if epoll does not take this kind of file. */
 export function watch(token: FdToken, mode: WatchMode, handler: WatchHandler): Watch {
   const made = new Watch(token, handler)
   try {
@@ -139,25 +142,25 @@ export function watch(token: FdToken, mode: WatchMode, handler: WatchHandler): W
   return made
 }
 
-/** Keeps the process alive until as many `letGo()` as `hold()` were called. Watching alone does not. */
-export function hold(): void {
+/** Keeps the event loop alive until unrefLoop() was called as often. A watched fd alone does not keep it alive. */
+export function refLoop(): void {
   open()
-  if (holders++ === 0) native().wakeupHold(true)
+  if (references++ === 0) native().wakeupHold(true)
 }
 
-export function letGo(): void {
-  if (holders > 0 && --holders === 0) native().wakeupHold(false)
+export function unrefLoop(): void {
+  if (references > 0 && --references === 0) native().wakeupHold(false)
 }
 
-/** What the scheduler needs of the event loop, without an object for each turn and each look at the clock. */
+/** Turns of the event loop and its clock for the scheduler. Neither call makes an object. */
 export interface Turns {
-  /** The function that was given runs in a later turn: what setImmediate does. */
+  /** Runs the function that openTurns() was given in a later turn, as setImmediate does. */
   later(): void
-  /** Milliseconds that only rise. */
+  /** Milliseconds of a monotonic clock. */
   now(): number
 }
 
-/** Once for each env. */
+/** Call this once per env. */
 export function openTurns(onTurn: () => void): Turns {
   open()
   const addon = native()

@@ -2,7 +2,7 @@
 // the last one closes, synchronously. It knows no messages and no packets.
 import type { Subscriber } from 'rxjs'
 import { onAbort } from '../abort.js'
-import { hold, letGo } from '../addon/wakeup.js'
+import { refLoop, unrefLoop } from '../addon/wakeup.js'
 import type { DeviceEvent, DriverEvent } from '../device/events.js'
 import type { VhostDevice } from '../device/net/device.js'
 import type { TraceEntry } from '../device/trace.js'
@@ -130,7 +130,7 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     const wanted = this.#keepAlive && this.#isOpen
     if (wanted === this.#holding) return
     this.#holding = wanted
-    ;(wanted ? hold : letGo)()
+    ;(wanted ? refLoop : unrefLoop)()
   }
 
   // --- from its origin ---

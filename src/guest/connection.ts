@@ -3,7 +3,7 @@
 // caller's business.
 
 import { errnoName, FDS_EXHAUSTED, native } from '../addon/native.js'
-import { hold, letGo, type Watch, watch } from '../addon/wakeup.js'
+import { refLoop, unrefLoop, type Watch, watch } from '../addon/wakeup.js'
 import { VhostError } from '../errors.js'
 import { HEADER_BYTES, message, NEED_REPLY, nameOf, nothing, REPLY, VERSION } from './wire.js'
 
@@ -52,7 +52,7 @@ export class Connection {
       this.#settle = resolve
     })
     this.#watch = watch(token, 'read', () => this.#onReady())
-    hold() // like any socket, it keeps the process alive
+    refLoop() // like any socket, it keeps the process alive
   }
 
   /** Sends a request that has no answer. */
@@ -76,7 +76,7 @@ export class Connection {
     if (!this.#open) return
     this.#open = false
     this.#watch.close()
-    letGo()
+    unrefLoop()
     native().closeFd(this.#token)
     this.#outbox.length = 0
     for (const { reject, request, timer } of this.#expected.splice(0)) {

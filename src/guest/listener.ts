@@ -2,7 +2,7 @@
 // end that comes while another is served waits in the socket's backlog. Knows no message.
 import { abortable } from '../abort.js'
 import { errnoName, native } from '../addon/native.js'
-import { hold, letGo, type Watch, watch } from '../addon/wakeup.js'
+import { refLoop, unrefLoop, type Watch, watch } from '../addon/wakeup.js'
 import { VhostError } from '../errors.js'
 import { Connection } from './connection.js'
 
@@ -27,7 +27,7 @@ export class FrontEndListener {
 
   /** Waits for the next back end; rejects when the listener is closed meanwhile, or the signal aborted. */
   async accept(timeout: number, signal?: AbortSignal): Promise<Connection> {
-    hold() // who waits for a connection keeps the process alive
+    refLoop() // who waits for a connection keeps the process alive
     this.#watch ??= watch(this.#token, 'read', () => this.#onReady())
     try {
       const token = await abortable<number>(signal, resolve => {
@@ -46,7 +46,7 @@ export class FrontEndListener {
     } finally {
       this.#watch?.close()
       this.#watch = undefined
-      letGo()
+      unrefLoop()
     }
   }
 

@@ -2,7 +2,7 @@
 // are the queues of src/data on ports of ports.ts.
 import { type Observable, Subject } from 'rxjs'
 import { onAbort } from '../abort.js'
-import { hold, letGo } from '../addon/wakeup.js'
+import { refLoop, unrefLoop } from '../addon/wakeup.js'
 import type { FeatureName } from '../control/feature-names.js'
 import { dataPlane } from '../data/env.js'
 import { SinkQueue } from '../data/sink/sink.js'
@@ -95,8 +95,8 @@ export class TapPort {
     }
     this.#source = new SourceQueue(plane, {
       ...options,
-      onStart: hold,
-      onStop: letGo,
+      onStart: refLoop,
+      onStop: unrefLoop,
       onStalled: ({ held, holders }) => this.#events.next({ type: 'stalled', packets: held, holders }),
     })
     this.#sink = new SinkQueue(plane, { overflow })

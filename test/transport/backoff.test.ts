@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { native } from '../../src/addon/native.js'
-import { hold, letGo } from '../../src/addon/wakeup.js'
+import { refLoop, unrefLoop } from '../../src/addon/wakeup.js'
 import { isAllowed } from '../../src/transport/access.js'
 import { Backoff } from '../../src/transport/backoff.js'
 import type { Connection } from '../../src/transport/connection.js'
@@ -57,8 +57,8 @@ function client(t: ExecutionContext, options: OriginOptions = {}): Scene {
   const path = join(folder(t), 'front-end.sock')
   const connections: Connection[] = []
   const retries: Retry[] = []
-  hold()
-  t.teardown(letGo)
+  refLoop()
+  t.teardown(unrefLoop)
   const origin = openOrigin(
     path,
     {

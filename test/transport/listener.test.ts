@@ -138,10 +138,10 @@ test.serial('adopt() takes an inherited socket, and no other fd', async t => {
   const connectUrl = new URL('../../src/transport/connect.js', import.meta.url).href
   const script = `
     import { adopt } from ${JSON.stringify(connectUrl)}
-    import { hold, letGo } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
-    hold()
+    import { refLoop, unrefLoop } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
+    refLoop()
     const connection = adopt(3)
-    connection.start({ message: m => connection.send(m.payload), close: letGo })`
+    connection.start({ message: m => connection.send(m.payload), close: unrefLoop })`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
   })
@@ -184,8 +184,8 @@ test.serial('a front end that comes back at once: its hang-up is told before its
 
 const leave = (path: string, how: string) => `
   import { listen } from ${JSON.stringify(new URL('../../src/transport/listener.js', import.meta.url).href)}
-  import { hold } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
-  hold()
+  import { refLoop } from ${JSON.stringify(new URL('../../src/addon/wakeup.js', import.meta.url).href)}
+  refLoop()
   listen(${JSON.stringify(path)}, { onConnection() {} })
   ${how}
 `
@@ -220,7 +220,7 @@ test.serial('nor by a worker that is terminated in the midst of its traffic', as
 
 test.serial('a process that holds nothing ends by itself, listening or not', t => {
   const path = join(folder(t), 'a.sock')
-  const child = run(leave(path, '').replace('hold()\n', ''))
+  const child = run(leave(path, '').replace('refLoop()\n', ''))
   t.is(child.status, 0, child.stderr)
   t.false(existsSync(path))
 })

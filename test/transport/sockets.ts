@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { native } from '../../src/addon/native.js'
-import { hold, letGo } from '../../src/addon/wakeup.js'
+import { refLoop, unrefLoop } from '../../src/addon/wakeup.js'
 import type { CloseCode, Connection, Message } from '../../src/transport/connection.js'
 import { type Listener, listen } from '../../src/transport/listener.js'
 import type { Timers } from '../../src/transport/timers.js'
@@ -122,7 +122,7 @@ export function scene(
   const path = join(folder(t), 'port.sock')
   const before = native().fdCount()
   const peers: Peer[] = []
-  hold()
+  refLoop()
   const it: Scene = {
     path,
     timers,
@@ -158,7 +158,7 @@ export function scene(
     for (const connection of it.connections) connection.close()
     for (const { fds } of it.messages) for (const fd of fds) native().closeFd(fd)
     it.listener.close()
-    letGo()
+    unrefLoop()
     if (native().fdCount() !== before) throw new Error(`${native().fdCount() - before} fds are left over`)
     if (timers.waiting > 0) throw new Error('a timer is left over')
   })
