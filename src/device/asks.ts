@@ -1,5 +1,5 @@
-// What the session of one device asks, each by who answers it: native code at once, its threads later, or the transport. Beside
-// session.ts, which feeds the answers back. It knows no session.
+// Carries out what the session of one device asks for. Native code answers most asks at once (effects.ts), changes of memory
+// later (memory-changes.ts), and the transport opens the back channel. session.ts feeds the answers back.
 
 import { reasonNumber } from '../addon/reasons.js'
 import { isMemoryAsk } from '../control/asks.js'
@@ -14,10 +14,10 @@ export class DeviceAsks {
   readonly #device: number
   readonly #feed: (input: Input) => void
   readonly #memory: MemoryWait
-  /** Few devices have one. */
+  /** Made when the front end sets it up; few front ends do. */
   #channel: BackChannel | undefined
 
-  /** `feed` gets the answers that come later, and what becomes of the channel or of a wait that lasts too long. */
+  /** `feed` gets the answers that come later, the loss of the channel, and a hang-up when an answer takes too long. */
   constructor(device: number, connection: Connection, feed: (input: Input) => void) {
     this.#device = device
     this.#feed = feed
@@ -26,7 +26,7 @@ export class DeviceAsks {
     )
   }
 
-  /** Without a result it comes later, and the session stays pending. */
+  /** Returns the result, or undefined if it comes later: until then the session stays pending. */
   perform(ask: Ask): AskResult | undefined {
     if (isMemoryAsk(ask)) return this.#memory.begin(ask)
     if (ask.kind !== 'channel') return perform(this.#device, ask)
@@ -35,12 +35,12 @@ export class DeviceAsks {
     return { kind: 'result', value: -reasonNumber('fd_type'), reason: 'fd_type' }
   }
 
-  /** A request without a payload, if there is a channel. */
+  /** Sends a request without a payload, if there is a back channel. */
   tellFrontEnd(request: number): void {
     this.#channel?.send(encodeMessage(request, VERSION, new Uint8Array()))
   }
 
-  /** No answer comes any more. */
+  /** Ends the wait and the channel: no answer comes any more. */
   close(): void {
     this.#memory.end()
     this.#channel?.close()

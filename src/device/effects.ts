@@ -1,5 +1,4 @@
-// Runs what a session asks of native code. Between device.ts, which feeds the results back, and the addon. It knows
-// what an effect means, not why it was asked.
+// Carries out those asks of a session that native code answers at once, by one call of the addon each.
 
 import { native } from '../addon/native.js'
 import { reasonWord } from '../addon/reasons.js'
@@ -12,11 +11,11 @@ export interface AskResult {
   value: number
   lost?: number[]
   reason?: Refusal
-  /** More about the reason, if it is known. */
+  /** More about the reason, if known. */
   detail?: string
 }
 
-/** Of a device; all can be lost by one change of its memory. */
+/** Rings of one device. A change of memory can stop all of them. */
 export const MAX_RINGS = 256
 
 export const failedOr = (value: number): AskResult =>
@@ -25,7 +24,7 @@ export const failedOr = (value: number): AskResult =>
 /** core/memory/backing.h: Loss. */
 const losses = [undefined, 'truncated', 'no_backing', 'hardware']
 
-/** Why the guest's memory is `memory_revoked`; for any other reason there is no more to know. */
+/** For the reason `memory_revoked`, how the guest's memory was lost. Other reasons have no detail. */
 const detailOf = (device: number, reason: string | undefined): string | undefined =>
   reason === 'memory_revoked' ? losses[native().deviceLoss(device)] : undefined
 
@@ -33,7 +32,7 @@ const startConfig = new Uint32Array(3)
 /** Native order: descriptors, used, available, log. */
 const startAddresses = new BigUint64Array(4)
 
-/** All but `channel`, which is a socket and no matter of the device's, and what waits for memory. */
+/** Carries out all asks but `channel`, which needs a socket, and changes of memory. */
 export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | MemoryAsk>): AskResult {
   const addon = native()
   switch (ask.kind) {
@@ -61,7 +60,7 @@ export function perform(device: number, ask: Exclude<Ask, { kind: 'channel' } | 
       return { kind: 'result', value: gone, detail: detailOf(device, gone ? 'memory_revoked' : undefined) }
     }
     case 'stop-ring':
-      // -1 is an answer (it was not running), not a reason.
+      // -1 is no reason: the ring was not running.
       return { kind: 'result', value: addon.ringStop(device, ask.ring) }
   }
 }

@@ -1,11 +1,12 @@
-// What a session tells, in the words of the public DeviceEvent: masks become names, faults become errors that know their
-// device. It knows no connection and no queue.
+// Translates the events of a session (control/events.ts) into the public DeviceEvent: feature masks become names, and faults
+// become errors with the path and the id of their device.
 import type { SessionEvent } from '../control/events.js'
 import { featureNames, protocolFeatureNames } from '../control/feature-names.js'
 import type { State } from '../control/types.js'
 import { VhostError } from '../errors.js'
 import type { DeviceEvent, RingInfo } from './events.js'
 
+/** The event that each subscriber of a device gets first. */
 export function snapshotOf({ ready, features, protocolFeatures, rings }: State): DeviceEvent {
   return {
     type: 'snapshot',

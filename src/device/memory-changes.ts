@@ -1,5 +1,5 @@
-// Changes of a device's memory, which threads of native code carry out: the session that asked waits, and so does its
-// connection, while everybody else goes on. Between session.ts and the addon. One at a time for a device.
+// Changes of a device's memory. Native threads carry them out, one at a time per device. Meanwhile the session is pending and
+// its connection is not read; other devices go on.
 
 import { native } from '../addon/native.js'
 import { reasonNumber } from '../addon/reasons.js'
@@ -8,8 +8,8 @@ import type { MemoryAsk } from '../control/asks.js'
 import { type AskResult, failedOr, MAX_RINGS } from './effects.js'
 
 /**
- * A file that could keep us this long is none to put packets into, and nobody else can be served by this device: the
- * connection is closed, so that a front end that comes back finds its place free.
+ * A file whose mapping takes longer is too slow for packets. The connection is closed, so that a front end that reconnects
+ * is not refused because this one is still there.
  */
 const MEMORY_DEADLINE_MS = 10_000
 
@@ -23,7 +23,7 @@ const result = new Int32Array(2 + MAX_RINGS)
 let tag: number | undefined
 let opened = false
 
-/** False while this process has no fd left by which to hear of results. */
+/** Prepares for results. False if this process has no fd left for the eventfd that reports them. */
 function open(): boolean {
   tag ??= allocateTag(takeResults)
   opened ||= native().memoryOpen(tag) >= 0
@@ -35,7 +35,7 @@ function takeResults(): void {
     const onResult = waiting.get(device)
     waiting.delete(device)
     const it = { ...failedOr(result[0]), lost: [...result.subarray(2, 2 + result[1])] }
-    // What one of them throws is not to cost the others theirs.
+    // In a microtask, so that an error that one of them throws does not stop the others.
     if (onResult) queueMicrotask(() => onResult(it))
   }
 }
@@ -45,13 +45,13 @@ function wordsOf(ask: MemoryAsk): bigint[] {
   return ask.kind === 'set-log' ? [0n, ask.size, 0n, ask.offset] : ask.region
 }
 
-/** What is read meanwhile would have to be kept. */
+/** The connection. It is paused while the session waits, since its messages would have to be queued. */
 interface Reader {
   pause(): void
   resume(): void
 }
 
-/** The one change that a device waits for, if any. */
+/** The change that a device waits for, if any. */
 export class MemoryWait {
   readonly #device: number
   readonly #reader: Reader
@@ -66,12 +66,12 @@ export class MemoryWait {
     this.#onDeadline = onDeadline
   }
 
-  /** The result comes in a later turn, unless this returns why there is nothing to wait for. */
+  /** Begins a change, whose result comes in a later turn. Returns a result only if the change could not begin. */
   begin(ask: MemoryAsk): AskResult | undefined {
     const fds = ask.kind === 'map' ? ask.fds : 'fd' in ask ? [ask.fd] : []
     if (!open()) {
       for (const fd of fds) native().closeFd(fd)
-      // Whatever lacked: docs/errors.md has all that it may be, and an open file is the first thing to look for.
+      // mem_map: docs/errors.md lists its causes, and too many open files is the first of them.
       return failedOr(-reasonNumber('mem_map'))
     }
     const [regions, tokens] = [BigUint64Array.from(wordsOf(ask)), Uint32Array.from(fds)]
@@ -87,8 +87,8 @@ export class MemoryWait {
     return undefined
   }
 
-  // After a stall of this whole process a turn of the loop has its timers first, and then what has come.
-  // So what is there is taken first, and then the turn goes on once.
+  // After a stall of the whole process, timers run before the event loop reports results. So results that have come are taken
+  // first, and the deadline passes only if the rest of this turn brings none either.
   #late(): void {
     takeResults()
     this.#deadline = setImmediate(() => {
@@ -96,7 +96,7 @@ export class MemoryWait {
     })
   }
 
-  /** Waits no more: what is under way has no effect, if it has none yet. True if there was something. */
+  /** Ends the wait; its result is ignored if it still comes. Returns whether there was one. */
   end(): boolean {
     if (!this.#deadline) return false
     clearTimeout(this.#deadline as NodeJS.Timeout)

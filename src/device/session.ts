@@ -1,6 +1,6 @@
-// Joins the control and the data plane for one connection: messages go into the pure session, its effects run on native
-// code, their results go back in, and its events come out. It owns the native device and the ports of its rings. It
-// knows no rxjs and no driver.
+// One connection of a front end. Messages go into the pure session (control/session.ts), its effects are run, their results
+// are fed back, and its events come out. It owns the native device and the ports on its rings, which join the control plane
+// to the data plane.
 
 import { native } from '../addon/native.js'
 import type { SessionEvent } from '../control/events.js'
@@ -18,27 +18,27 @@ import { DeviceTrace, type TraceWatcher } from './trace.js'
 
 const debug = debugFor('device')
 
-/** QEMU sends five, 50 to 350 ms apart, after a migration. */
+/** SEND_RARP requests that become events. QEMU sends five, 50 to 350 ms apart, after a migration. */
 const RARPS_A_SECOND = 10
 
 export interface DeviceHandlers extends RingListener {
   event(event: DeviceEvent): void
-  /** Who wants to see each message. */
+  /** Sees each message. */
   trace?: TraceWatcher
-  /** Number of the driver; 0 = there is none. */
+  /** Number of the driver; 0 for none. */
   driver?: number
-  /** Last call. The connection is closed, the native device gone, nothing of the guest is touched any more. */
+  /** The last call. The connection is closed, the native device is gone, and guest memory is not touched any more. */
   closed(): void
 }
 
 export class DeviceSession implements ConnectionHandlers {
   readonly id: number
   readonly path: string
-  /** The process at the other end; undefined if the kernel would not say. */
+  /** The process at the other end; undefined if the kernel does not know it. */
   readonly peer: PeerCredentials | undefined
-  /** A message came. */
+  /** Whether a message has come. */
   served = false
-  /** What was negotiated when the device was ready last; 0 if it never was. */
+  /** The features in use when the device last became ready; 0 if it never did. */
   usedFeatures = 0n
   readonly #connection: Connection
   readonly #handlers: DeviceHandlers
@@ -47,7 +47,7 @@ export class DeviceSession implements ConnectionHandlers {
   readonly #asks: DeviceAsks
   #rarps: RateLimit | undefined
   #state: State
-  /** What came while another input was served. */
+  /** Inputs that came during a step. */
   readonly #inputs: Input[] = []
   #running = false
   #closed = false
@@ -85,12 +85,12 @@ export class DeviceSession implements ConnectionHandlers {
     this.#feed({ kind: 'message', message })
   }
 
-  /** The connection says that it is over, or somebody ends it: at once, unless from within the device's own events. */
+  /** The connection has ended, or this side ends it. During an event of the device, it ends after that step. */
   close(reason: string): void {
     this.#feed({ kind: 'hang-up', reason })
   }
 
-  /** Another configuration space; the front end is told that it has changed. */
+  /** Replaces the configuration space and tells the front end that it has changed. */
   changeConfig(bytes: Uint8Array): void {
     this.#feed({ kind: 'config', bytes })
   }
@@ -100,7 +100,7 @@ export class DeviceSession implements ConnectionHandlers {
     return this.#ports.count
   }
 
-  /** A port on a ring of this device, for one queue; it tells when the ring runs and reports its faults here. */
+  /** A port on a ring of this device, for one queue. The session tells it when the ring runs; it reports the ring's faults. */
   port(ring: number): RingPort {
     const running = this.#state.rings[ring]?.running ?? false
     return this.#ports.open(this.id, ring, running, reason =>
@@ -113,13 +113,13 @@ export class DeviceSession implements ConnectionHandlers {
     if (!this.#closed) this.#handlers.event(event)
   }
 
-  // One input at a time: what an event's subscriber does to the device (a close, say) waits for the end of the step.
+  // Serves one input at a time: if the subscriber of an event closes the device, that waits for the end of the step.
   #feed(input: Input): void {
     if (this.#closed) {
       if (input.kind === 'message') for (const fd of input.message.fds) native().closeFd(fd)
       return
     }
-    // Something can be left behind a step that threw.
+    // A step that threw leaves inputs behind; they come first.
     if (this.#running || this.#inputs.length > 0) this.#inputs.push(input)
     if (this.#running) return
     this.#running = true
@@ -186,7 +186,7 @@ export class DeviceSession implements ConnectionHandlers {
     this.#handlers.event(deviceEvent(event, this))
   }
 
-  // Native first: when the event arrives, nothing of the guest is touched any more.
+  // The native device ends before the event is told: its subscriber can rely on it that guest memory is not touched any more.
   #end(reason: string): void {
     if (this.#closed) return
     this.#closed = true

@@ -1,5 +1,5 @@
-// What a device and its front end say to each other, for whoever wants to see it: an Observable of the driver, and the
-// debug namespace rx-vhost:control. Costs a look at two flags a message while nobody does. It knows no session.
+// Traces the messages between a device and its front end, for the driver's `trace$` and for the debug namespace
+// rx-vhost:control. While neither is in use, a message costs the check of two flags.
 import { HEADER_SIZE } from '../control/codec.js'
 import { type TracedMessage, traced, traceText } from '../control/trace.js'
 import type { Message } from '../control/types.js'
@@ -13,7 +13,7 @@ export interface TraceEntry extends TracedMessage {
   device: number
 }
 
-/** Who wants to see it. */
+/** The receiver of the trace. */
 export interface TraceWatcher {
   readonly observed: boolean
   next(entry: TraceEntry): void
@@ -32,12 +32,12 @@ export class DeviceTrace {
     this.#watcher = watcher
   }
 
-  /** From the front end. */
+  /** A message from the front end. */
   message({ request, flags, payload, fds }: Message): void {
     if (this.#wanted) this.#tell(traced('in', { request, flags, payload, fds: fds.length }))
   }
 
-  /** To the front end: a whole message. */
+  /** A message to the front end, header included. */
   sent(bytes: Uint8Array): void {
     if (!this.#wanted) return
     const view = new DataView(bytes.buffer, bytes.byteOffset)
@@ -45,7 +45,7 @@ export class DeviceTrace {
     this.#tell(traced('out', { request, flags, payload: bytes.subarray(HEADER_SIZE), fds: 0 }))
   }
 
-  /** To the front end by the channel that it gave us, where numbers mean other requests. */
+  /** A message to the front end by the back channel, where numbers mean other requests. */
   told(id: number): void {
     if (!this.#wanted) return
     const request = id === CONFIG_CHANGE_MSG ? 'CONFIG_CHANGE_MSG' : `back-end request ${id}`

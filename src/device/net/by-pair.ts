@@ -1,11 +1,11 @@
-// What there is of one kind for each queue pair of a guest and for all of them as one, made when it is asked for first. Most
-// pipelines name no pair, so the one for all has no list. It knows no queue.
+// One object for each queue pair of a guest and one for all pairs together, each made at first use. Most pipelines name no
+// pair, so that the object for all pairs needs no list.
 
 export class ByPair<T> {
   #all: T | undefined
   #each: T[] | undefined
 
-  /** That of `pair`, or with none that of all; `make` makes it. */
+  /** The object of `pair`, or without one that of all pairs. `make` makes it at first use. */
   of(pair: number | undefined, make: () => T): T {
     if (pair === undefined) {
       this.#all ??= make()

@@ -1,5 +1,5 @@
-// VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. Thin: what
-// happens is in session.ts (control) and data/ (packets). librte_vhost's `vid`.
+// VhostDevice: one connection of a front end, as an Observable of its events, with the queues of its rings. The work is done
+// in device/session.ts (control) and in data/ (packets). librte_vhost's `vid`.
 import { Observable, type SchedulerLike, takeUntil } from 'rxjs'
 import { type Explanation, explain } from '../../control/explain.js'
 import { VhostError } from '../../errors.js'
@@ -17,9 +17,9 @@ import type { QueuePairs } from './queue-pairs.js'
  * Made by a {@link VhostDriver}.
  */
 export class VhostDevice extends Observable<DeviceEvent> {
-  /** Rises with every connection of this process. */
+  /** Unique in this process; rises with every connection. */
   readonly id: number
-  /** The path that it connected to. */
+  /** The path of the socket. */
   readonly path: string
   readonly #session: DeviceSession
   readonly #pairs: QueuePairs
@@ -38,15 +38,15 @@ export class VhostDevice extends Observable<DeviceEvent> {
     this.path = session.path
   }
 
-  /** The packets that leave this guest, of one queue pair or of all; completes with the device. */
+  /** The packets that leave this guest, by one queue pair or by all. Completes with the device. */
   fromGuest(pair?: number): VhostQueue {
     this.#check(pair)
     return this.#pairs.fromGuest(pair)
   }
 
   /**
-   * The way into this guest, by one queue pair or by all. By all: each packet goes to the pair on which the guest last sent
-   * that flow, or to one that the flow's addresses and ports pick, out of those that the guest uses.
+   * A sink for packets to this guest, by one queue pair or by all. By all, each packet goes to the pair on which the guest
+   * last sent that flow, or else to one of the pairs in use that the flow's addresses and ports select.
    */
   toGuest(pair?: number): VhostSink {
     this.#check(pair)
@@ -54,7 +54,7 @@ export class VhostDevice extends Observable<DeviceEvent> {
   }
 
   /**
-   * Why it is not ready, or one of its rings does not run, in words and as data: `explain().text` has lines like
+   * Why the device is not ready, or why a ring does not run, as text and as data. `explain().text` has lines like
    * `ring 1: no kick fd; not enabled`.
    */
   explain(): Explanation {
@@ -62,19 +62,19 @@ export class VhostDevice extends Observable<DeviceEvent> {
   }
 
   /**
-   * What the queues on this connection's rings counted in both directions, all pairs together, or since `resetStats()`.
-   * Stays readable when the device is gone.
+   * Counters of the queues on this connection's rings, all pairs together, since the start or `resetStats()`. They stay
+   * readable when the device is gone.
    */
   get stats(): DeviceStats {
     return this.#meter.now()
   }
 
-  /** The same at every interval (default 1,000 ms), with what changed in it and rates; completes with the device. */
+  /** `stats` at every interval (default 1,000 ms), with changes and rates. Completes with the device. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
     return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#pairs.ended))
   }
 
-  /** `stats` of this device begins at zero again; those of its queues do not. */
+  /** Sets `stats` of this device to zero, but not those of its queues. */
   resetStats(): void {
     this.#meter.reset()
   }
@@ -84,12 +84,12 @@ export class VhostDevice extends Observable<DeviceEvent> {
     return this.#session.peer
   }
 
-  /** Another configuration space, for a driver that was given one; its front end is told to read it again. */
+  /** Replaces the configuration space, for a driver with the option `config`. The front end is told to read it again. */
   changeConfig(bytes: Uint8Array): void {
     this.#session.changeConfig(bytes)
   }
 
-  /** Ends the connection. The driver accepts the front end's next one. */
+  /** Ends the connection. The driver accepts the front end's next connection. */
   close(): void {
     this.#session.close('closed')
   }

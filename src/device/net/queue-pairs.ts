@@ -1,5 +1,5 @@
-// The queues of one device: all pairs as one, and each by itself. Attached to its rings while it lives, let go when it
-// ends. A queue may be the device's own, which ends with it, or a driver's, which goes on to the next device.
+// The queues of one device: one for all pairs, and one for each pair. They are attached to its rings while it lives. A queue
+// is either the device's own and ends with it, or the driver's and is attached to the next device later.
 import { type Observable, ReplaySubject } from 'rxjs'
 import { compact, NO_TOTALS, sumTotals, type Totals, totalsSince } from '../../data/counters/totals.js'
 import { FlowTable } from '../../data/pair-steering.js'
@@ -15,15 +15,15 @@ import { VhostQueue, VhostSink } from '../../queue/queue.js'
 import type { DeviceSession } from '../session.js'
 import { ByPair } from './by-pair.js'
 
-/** Who makes the queues of a driver's devices. */
+/** Makes the queues of a driver's devices. */
 export interface QueueMaker {
-  /** The driver's own queues, if they follow this device: one drain loop a ring, so the device's face shares them. */
+  /** The driver's own source, if it follows this device. The device uses it too, since a ring has only one drain loop. */
   sharedWith(device: QueuePairs): SourceGroup | undefined
   newSource(onStalled: StallListener): SourceGroup
   newSink(): SinkGroup
 }
 
-/** Rings of a pair: 2k leads to the guest, 2k + 1 from it. */
+/** Ring 2k of pair k leads to the guest, ring 2k + 1 from it. */
 const TO_GUEST = 0
 const FROM_GUEST = 1
 
@@ -47,7 +47,7 @@ class Rings implements PairPorts {
 
 interface Attached {
   readonly group: SinkGroup
-  /** What it had counted before. */
+  /** Its counters when it was attached. */
   readonly before: Totals
 }
 
@@ -56,33 +56,34 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
   readonly #maker: QueueMaker
   #ended: ReplaySubject<void> | undefined
   readonly #flows = new FlowTable()
-  /** Pairs of which a ring was started once. */
+  /** Pairs of which a ring has been started at least once, and the first pair. */
   readonly #used = [0]
   /** Pairs whose to-guest ring runs. */
   #running: readonly number[] = []
   #sinks: readonly Attached[] = []
   #source: SourceGroup | undefined
   #sourceBefore: Totals = NO_TOTALS
-  /** What was counted by the end: a driver's queues go on to count for others. */
+  /** The counters at the end of the device: a driver's queues go on to count for the next one. */
   #last: { source: Totals; sink: Totals } | undefined
   #ownSource = false
   #ownSink: SinkGroup | undefined
-  readonly #queues = new ByPair<VhostQueue>()
-  readonly #ways = new ByPair<VhostSink>()
+  readonly #queueFaces = new ByPair<VhostQueue>()
+  readonly #sinkFaces = new ByPair<VhostSink>()
 
   constructor(session: DeviceSession, maker: QueueMaker) {
     this.session = session
     this.#maker = maker
   }
 
-  /** A driver's queue takes these rings, unless someone uses them by the device's own. */
+  /** Attaches a driver's source, unless the device's own is in use. */
   attachSource(group: SourceGroup): void {
     if (this.#source !== undefined) return
     this.#source = group
     this.#sourceBefore = compact(group.totals())
-    this.#orFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
+    this.#attachOrFault(FROM_GUEST, () => group.attach(this.#ports(FROM_GUEST)))
   }
 
+  /** Attaches a sink; there can be several. */
   attachSink(group: SinkGroup): void {
     this.#sinks = this.#sinks.concat({ group, before: compact(group.totals()) })
     group.attach(this.#ports(TO_GUEST), this.#running)
@@ -92,7 +93,7 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
     const pair = ring >> 1
     if (runs && !this.#used.includes(pair)) {
       this.#used.push(pair)
-      this.#orFault(ring, () => this.#source?.open(pair))
+      this.#attachOrFault(ring, () => this.#source?.open(pair))
       for (const { group } of this.#sinks) group.open(pair)
     }
     if (ring % 2 === FROM_GUEST) return
@@ -101,15 +102,18 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
     for (const { group } of this.#sinks) group.ringState(pair, runs)
   }
 
-  /** From a source on these rings: nobody releases its packets. */
+  /** From a source on these rings: no lease on its packets was released for a while. */
   stalled({ held, holders }: Stalled, pair: number): void {
     this.session.tell({ type: 'stalled', ring: 2 * pair + FROM_GUEST, packets: held, holders })
   }
 
-  /** One pair's, or all of them as one. */
+  /** The queue of one pair, or of all pairs. */
   fromGuest(pair?: number): VhostQueue {
     const group = this.#needSource()
-    return this.#queues.of(pair, () => new VhostQueue(pair === undefined ? group : group.member(pair), this))
+    return this.#queueFaces.of(
+      pair,
+      () => new VhostQueue(pair === undefined ? group : group.member(pair), this),
+    )
   }
 
   toGuest(pair?: number): VhostSink {
@@ -118,12 +122,12 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
       this.attachSink(this.#ownSink)
     }
     const own = this.#ownSink
-    return this.#ways.of(pair, () => new VhostSink(pair === undefined ? own : own.member(pair), this))
+    return this.#sinkFaces.of(pair, () => new VhostSink(pair === undefined ? own : own.member(pair), this))
   }
 
   /** The device is gone. */
   end(): void {
-    // Made here for whom it is too late for: what is dropped below can have somebody subscribe anew.
+    // `ended` must exist before packets are dropped below: a drop can run user code that subscribes again, which is then too late.
     this.#ended ??= new ReplaySubject(1)
     this.#ended.next()
     this.#ended.complete()
@@ -137,12 +141,13 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
     this.#sinks = []
   }
 
-  /** What was counted on these rings. */
+  /** The counters of the source on these rings. */
   sourceTotals(): Totals {
     if (this.#last) return this.#last.source
     return this.#source ? totalsSince(this.#sourceBefore, this.#source.totals()) : NO_TOTALS
   }
 
+  /** The counters of all sinks on these rings. */
   sinkTotals(): Totals {
     return (
       this.#last?.sink ??
@@ -165,9 +170,9 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
     return this.#source as unknown as SourceGroup
   }
 
-  // No account is left: a limit of this process ends the one connection that meets it, with a fault that is told once
-  // who gets the device has it.
-  #orFault(ring: number, attach: () => void): void {
+  // A source needs a lease account of the pool. If none is left, the connection ends with a fault. It is told in a microtask,
+  // when the driver's subscribers have the device.
+  #attachOrFault(ring: number, attach: () => void): void {
     try {
       attach()
     } catch (error) {
