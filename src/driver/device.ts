@@ -1,4 +1,4 @@
-// One device of a driver: its session, its queues, its face, and who hears what the session tells. It knows no other device.
+// One device of a driver: joins its session, its queues and the VhostDevice that users get, and passes on the session's events.
 import { Subject } from 'rxjs'
 import type { SessionOptions } from '../control/initial-state.js'
 import type { DeviceEvent } from '../device/events.js'
@@ -8,16 +8,16 @@ import { type DeviceHandlers, DeviceSession } from '../device/session.js'
 import type { TraceWatcher } from '../device/trace.js'
 import type { Connection } from '../transport/connection.js'
 
-/** The driver, as its devices see it. */
+/** What a device needs of its driver. */
 export interface DeviceOwner {
   readonly path: string
-  /** What its devices have in common for native code. */
+  /** The number of the driver in native code. */
   readonly number: number
   readonly trace: TraceWatcher
   readonly queues: QueueMaker
-  /** A device told this, and its subscribers have it. */
+  /** A device has told its subscribers this. */
   told(event: DeviceEvent): void
-  /** The device is gone: nothing of its guest is touched any more. */
+  /** The device is gone, and guest memory is not touched any more. */
   left(device: DriverDevice): void
 }
 

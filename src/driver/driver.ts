@@ -1,6 +1,5 @@
-// VhostDriver: a path and the devices behind it. Listening, or connecting, begins with the first subscription and ends,
-// path and all, before the last unsubscribe() returns. Pipelines hang on the driver, not on a connection: fromGuest() and
-// toGuest() follow the current device. librte_vhost's rte_vhost_driver_register/start/unregister.
+// VhostDriver: the public class for one path and the devices behind it. What it does is in life.ts, its queues are in queues.ts.
+// librte_vhost's rte_vhost_driver_register, start and unregister.
 import { Observable, type SchedulerLike } from 'rxjs'
 import type { FeatureName, ProtocolFeatureName } from '../control/feature-names.js'
 import type { DriverEvent } from '../device/events.js'
@@ -17,13 +16,13 @@ import { checkOptions, type SinkSettings, type VhostDriverOptions } from './opti
 const DEFAULTS: VhostDriverOptions = {}
 
 /**
- * A path, as an Observable of the devices behind it. Reference-counted: the first subscription listens or connects, later
- * ones share it and get the live devices at once; when the last leaves, sockets are closed and the path is unlinked
- * before `unsubscribe()` returns. Pipelines that use `fromGuest()` or `toGuest()` count as subscriptions while they run.
- * Errors with a {@link VhostError} when the path can't be bound, which resets it: `retry` listens again.
+ * A socket path, as an Observable of the devices behind it. Reference-counted: the first subscription listens or connects,
+ * later ones share the socket and get the live devices at once. When the last one ends, sockets are closed and the path is
+ * unlinked before `unsubscribe()` returns. Pipelines that use `fromGuest()` or `toGuest()` count as subscriptions while they
+ * run. Errors with a {@link VhostError} if the path can't be bound; a new subscription, for instance by `retry`, tries again.
  */
 export class VhostDriver extends Observable<VhostDevice> {
-  /** Of the socket. */
+  /** The path of the socket. */
   readonly path: string
   readonly #life: DriverLife
   readonly #features: DriverFeatures
@@ -41,104 +40,104 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.#features = features
   }
 
-  /** What belongs to no device. Never errors or completes. */
+  /** Events that belong to no device. Never errors or completes. */
   get events(): Observable<DriverEvent> {
     return this.#life.events.observable
   }
 
   /**
-   * Every control message of its devices, decoded, in both directions. Does not open the driver. An entry is a line of a
-   * recording by `JSON.stringify`; `DEBUG=rx-vhost:control` prints the same.
+   * Every control message of its devices, decoded, in both directions. A subscription does not open the driver. Write each
+   * entry with `JSON.stringify` on a line of its own for a recording. `DEBUG=rx-vhost:control` prints the same messages.
    */
   get trace$(): Observable<TraceEntry> {
     return this.#life.trace.observable
   }
 
   /**
-   * Packets out of whichever guest is connected, of one queue pair or of all. Does not complete when it leaves: the next
-   * one's follow.
+   * Packets from the guest that is connected, by one queue pair or by all. Does not complete when the guest leaves: packets
+   * of the next guest follow.
    */
   fromGuest(pair?: number): VhostQueue {
     this.#checkPair(pair)
     return this.#life.fromGuest(pair)
   }
 
-  /** The way into whichever guest is connected. */
+  /** A sink for packets to the guest that is connected. */
   toGuest(settings?: SinkSettings): VhostSink {
     this.#checkPair(settings?.pair)
     return this.#life.toGuest(settings ?? {})
   }
 
   /**
-   * What the driver's own queues counted, those of all pairs and all sinks, with every device that they followed, or since
+   * Counters of the driver's own queues: all pairs and sinks together, over all devices that they followed, since the start or
    * `resetStats()`.
    */
   get stats(): DeviceStats {
-    return this.#measured.now()
+    return this.#statsMeter.now()
   }
 
-  /** The same at every interval (default 1,000 ms), with what changed in it and rates. Does not open the driver. */
+  /** `stats` at every interval (default 1,000 ms), with changes and rates. A subscription does not open the driver. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
-    return this.#measured.every(ms, scheduler)
+    return this.#statsMeter.every(ms, scheduler)
   }
 
-  /** `stats` of this driver begins at zero again; those of its queues do not. */
+  /** Sets `stats` of this driver to zero, but not those of its queues. */
   resetStats(): void {
-    this.#measured.reset()
+    this.#statsMeter.reset()
   }
 
   /**
-   * What this driver offers to guests. What they and their front ends make of it is in a device's `negotiated` event. It can
-   * be changed while nobody is subscribed; a front end that comes back must find what it had.
+   * The virtio features that this driver offers to guests. A device's `negotiated` event has those that the guest and its
+   * front end use. The offer can be changed only while nobody is subscribed: a front end that reconnects must find what it had.
    */
   getFeatures(): FeatureName[] {
     return this.#features.features
   }
 
-  /** Offers these as well; throws for one that is not implemented. */
+  /** Adds features to the offer. Throws for one that is not implemented. */
   enableFeatures(...names: FeatureName[]): this {
     this.#features.enable('virtio', names)
     return this
   }
 
-  /** Takes these out of the offer. */
+  /** Removes features from the offer. */
   disableFeatures(...names: FeatureName[]): this {
     this.#features.disable('virtio', names)
     return this
   }
 
-  /** Offers exactly these, besides VHOST_USER_F_PROTOCOL_FEATURES, which only `disableFeatures` takes away. */
+  /** Offers exactly these features, and VHOST_USER_F_PROTOCOL_FEATURES, which only `disableFeatures` removes. */
   setFeatures(names: readonly FeatureName[]): this {
     this.#features.set('virtio', names)
     return this
   }
 
-  /** What of the vhost-user protocol this driver offers to front ends; the other three likewise. */
+  /** The vhost-user protocol features that this driver offers to front ends. */
   getProtocolFeatures(): ProtocolFeatureName[] {
     return this.#features.protocolFeatures
   }
 
-  /** Offers these as well. */
+  /** Adds protocol features to the offer. Throws for one that is not implemented. */
   enableProtocolFeatures(...names: ProtocolFeatureName[]): this {
     this.#features.enable('protocol', names)
     return this
   }
 
-  /** Takes these out of the offer. */
+  /** Removes protocol features from the offer. */
   disableProtocolFeatures(...names: ProtocolFeatureName[]): this {
     this.#features.disable('protocol', names)
     return this
   }
 
-  /** Offers exactly these. */
+  /** Offers exactly these protocol features. */
   setProtocolFeatures(names: readonly ProtocolFeatureName[]): this {
     this.#features.set('protocol', names)
     return this
   }
 
   /**
-   * Ends the driver for good: its subscribers and its pipelines complete, devices and sockets are closed, and the path is
-   * unlinked, all before it returns. What you hold stays yours. Who subscribes later is completed at once.
+   * Ends the driver for good: its subscribers and pipelines complete, devices and sockets are closed, and the path is
+   * unlinked, all before it returns. Leases that you hold stay valid. Later subscriptions complete at once.
    *
    * ```ts
    * await using vm = new VhostDriver('/run/vm.sock')
@@ -148,19 +147,19 @@ export class VhostDriver extends Observable<VhostDevice> {
     this.#life.end()
   }
 
-  /** An open driver does not keep the process alive. */
+  /** From now on the driver does not keep the process alive while it is open. */
   unref(): this {
     this.#life.keepAlive(false)
     return this
   }
 
-  /** An open driver keeps the process alive (the default). */
+  /** From now on the driver keeps the process alive while it is open (the default). */
   ref(): this {
     this.#life.keepAlive(true)
     return this
   }
 
-  get #measured(): DeviceMeter {
+  get #statsMeter(): DeviceMeter {
     this.#meter ??= new DeviceMeter(this.#life.queues)
     return this.#meter
   }

@@ -1,5 +1,5 @@
-// What a driver offers to its front ends, by name: librte_vhost's rte_vhost_driver_set_features and its siblings. Only
-// what is implemented can be offered, and only what is offered can be used; it holds from the next connection on.
+// The features that a driver offers to its front ends, by name: librte_vhost's rte_vhost_driver_set_features and its siblings.
+// Only features that are implemented can be offered. A change applies from the next connection on.
 
 import type { FeatureName } from '../control/feature-names.js'
 import {
@@ -24,9 +24,9 @@ export interface FeatureOptions {
 
 type Kind = 'virtio' | 'protocol'
 const implemented: Record<Kind, bigint> = { virtio: net.features, protocol: net.protocolFeatures }
-/** Not a feature of the guest's: it is how the two ends agree on all others. */
+/** No feature of the guest: it lets the two ends negotiate protocol features. */
 const ALWAYS = virtioMask('PROTOCOL_FEATURES')
-/** Of one queue pair there is nothing to choose. */
+/** Not offered with one queue pair, since there is no number of pairs to negotiate. */
 const PROTOCOL_MQ = protocolMask('MQ')
 
 export class DriverFeatures {
@@ -70,10 +70,10 @@ export class DriverFeatures {
     return protocolFeatureNames(this.#masks.protocol)
   }
 
-  /** For a session. */
+  /** The offer, as a session takes it. */
   get offer(): SessionOptions {
     const { virtio, protocol } = this.#masks
-    // Who may not ask for the number of pairs has one.
+    // Without this feature a front end can't ask for the number of pairs, so it has one pair.
     const queuePairs = protocol & PROTOCOL_MQ ? this.#queuePairs : 1
     return { features: virtio, protocolFeatures: protocol, queuePairs }
   }

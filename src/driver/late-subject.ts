@@ -1,19 +1,18 @@
-// A Subject that is made when somebody looks: a driver has several Observables that most programs never ask for. It knows
-// no driver.
+// A Subject that is made at first use: a driver has several Observables that most programs never use.
 import { type Observable, Subject } from 'rxjs'
 
 export class LateSubject<T> {
   #subject: Subject<T> | undefined
   #observable: Observable<T> | undefined
 
-  /** What it is told from the first subscription on. The same each time. */
+  /** The values, from the subscription on. The same Observable each time. */
   get observable(): Observable<T> {
     this.#subject ??= new Subject()
     this.#observable ??= this.#subject.asObservable()
     return this.#observable
   }
 
-  /** Is somebody subscribed? */
+  /** Whether somebody is subscribed. */
   get observed(): boolean {
     return this.#subject?.observed === true
   }

@@ -1,5 +1,5 @@
-// A driver's state behind its face: who uses it, where its connections come from, and its devices. The first user opens,
-// the last one closes, synchronously. It knows no messages and no packets.
+// The state of a driver: its users, its devices, and the origin of its connections (a listener or a connector). The first user
+// opens the origin and the last one closes it, synchronously. Subscriptions and running pipelines are users.
 import type { Subscriber } from 'rxjs'
 import { onAbort } from '../abort.js'
 import { refLoop, unrefLoop } from '../addon/wakeup.js'
@@ -26,19 +26,20 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
   readonly #options: VhostDriverOptions
   readonly #features: DriverFeatures
   readonly #origins: DriverOrigins
-  // Both lists are replaced, never altered: who goes through one may be what changes it.
+  // Both lists are replaced, never altered: code that is called in a loop over a list may change it.
   #subscribers: readonly Subscriber<VhostDevice>[] = []
-  /** That which has been here longest comes first: the driver's own queues go with it. */
+  /** In the order in which they came. The driver's own queues follow the first. */
   #devices: readonly DriverDevice[] = []
-  /** In use by the last device that was ready. */
+  /** The features in use by the last device that was ready. */
   #used = 0n
   #users = 0
   #origin: Origin | undefined
   #isOpen = false
   #ended = false
-  #forgetSignal: (() => void) | undefined
+  #removeAbortListener: (() => void) | undefined
   #keepAlive = true
-  #holding = false
+  /** Whether it keeps the event loop alive. */
+  #hasRef = false
 
   constructor(path: string, options: VhostDriverOptions, features: DriverFeatures) {
     this.path = path
@@ -63,7 +64,7 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     }
   }
 
-  /** For good: everything that subscribed completes, then sockets are closed. */
+  /** Ends the driver for good: all subscribers complete, then sockets are closed. */
   end(): void {
     if (this.#ended) return
     this.#ended = true
@@ -86,17 +87,17 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
 
   keepAlive(on: boolean): void {
     this.#keepAlive = on
-    this.#updateHold()
+    this.#updateRef()
   }
 
-  /** One more user; the first one opens. */
+  /** Adds a user; the first one opens. */
   use(): void {
     if (this.#options.signal?.aborted) this.end()
     if (this.#users === 0 && !this.#ended) this.#open()
     this.#users++
   }
 
-  /** One less; the last one closes. */
+  /** Removes a user; the last one closes. */
   leave(): void {
     if (--this.#users === 0 && this.#isOpen) this.#close()
   }
@@ -105,8 +106,8 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     this.#origin = this.#origins.open()
     this.#isOpen = true
     const { signal } = this.#options
-    if (signal) this.#forgetSignal = onAbort(signal, () => this.end())
-    this.#updateHold()
+    if (signal) this.#removeAbortListener = onAbort(signal, () => this.end())
+    this.#updateRef()
     const { role, fd } = this.#options
     const type = role === 'client' && fd === undefined ? 'connecting' : 'listening'
     this.events.next({ type, path: this.path })
@@ -114,26 +115,26 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
 
   #close(): void {
     this.#isOpen = false
-    this.#forgetSignal?.()
+    this.#removeAbortListener?.()
     this.#origin?.close()
     this.#origin = undefined
     for (const { session } of this.#devices) session.close('driver_closed')
-    this.#updateHold()
+    this.#updateRef()
     this.events.next({ type: 'closed', path: this.path })
-    // Later: `retry` and `switchMap` are back by then. An abandoned driver must keep nothing of the pool.
+    // In a later turn, when `retry` or `switchMap` has subscribed again. A driver without users must hold nothing of the pool.
     setImmediate(() => {
       if (!this.#isOpen) this.queues.rest()
     })
   }
 
-  #updateHold(): void {
+  #updateRef(): void {
     const wanted = this.#keepAlive && this.#isOpen
-    if (wanted === this.#holding) return
-    this.#holding = wanted
+    if (wanted === this.#hasRef) return
+    this.#hasRef = wanted
     ;(wanted ? refLoop : unrefLoop)()
   }
 
-  // --- from its origin ---
+  // --- events of the origin ---
 
   onConnection(connection: Connection): void {
     const { maxDevices = 1, peers, maxMtu, config } = this.#options
@@ -162,7 +163,7 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     this.events.next({ type: 'retrying', path: this.path, ...retry })
   }
 
-  // --- from its devices ---
+  // --- events of the devices ---
 
   get number(): number {
     return this.#origins.number
@@ -181,13 +182,13 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     this.#over(session.served)
   }
 
-  /** A connection is over. `served`: something was said on it. */
+  /** A connection has ended. `served`: a message came on it. */
   #over(served: boolean): void {
     this.#origin?.over(served)
     if (this.#origin?.last) this.#complete()
   }
 
-  /** There will be no other connection. */
+  /** No other connection will come. */
   #complete(): void {
     this.queues.complete()
     for (const subscriber of this.#subscribers) subscriber.complete()

@@ -1,77 +1,78 @@
-// What a driver and its sinks can be told, and what of it makes no sense. Types, and one check.
+// The options of a driver and of its sinks, and the check of their values.
 import type { FeatureName, ProtocolFeatureName } from '../control/feature-names.js'
 import type { PollMode } from '../data/source/options.js'
 import type { Overflow } from '../packet/sink.js'
 import type { PeerAllowList } from '../transport/access.js'
 
-/** What a `VhostDriver` can be told. All have defaults. */
+/** Options of a `VhostDriver`. All have defaults. */
 export interface VhostDriverOptions {
   /**
-   * Who binds the socket. `server` (default): this side listens, any number of front ends come and go. `client`: the front
-   * end listens; this side connects, and again for ever when there is nobody yet or the connection is lost.
+   * Which side binds the socket. `server` (default): this side listens, and front ends come and go. `client`: the front end
+   * listens; this side connects, and tries again for ever when nobody listens yet or the connection is lost.
    */
   role?: 'server' | 'client'
   /**
    * For `client`. `false`: one attempt, whose failure is the Observable's error, and one connection, whose end completes
-   * it. Otherwise milliseconds between attempts, after the first failure (50) and at most (2,000); they double, less a
-   * random part.
+   * the Observable. Otherwise milliseconds between attempts: `first` after the first failure (default 50), doubled after
+   * each other one up to `most` (default 2,000), less a random part.
    */
   reconnect?: boolean | { first?: number; most?: number }
   /**
-   * A socket that this process inherited; the path is then a name only. Connected, as QEMU's back-end convention `--fd=N`
-   * passes it: the driver completes when the connection is over. Listening, as a supervisor passes it: a server whose
-   * socket file is the supervisor's to remove. The fd is consumed by the first subscription.
+   * An inherited socket; the path is then only a name. If it is connected, as by QEMU's back-end convention `--fd=N`, the
+   * driver completes when the connection ends. If it listens, as a supervisor passes it, the driver is a server, and the
+   * supervisor removes the socket file. The first subscription consumes the fd.
    */
   fd?: number
-  /** Permissions of the socket file that a server makes, for instance `0o660`. Default: as the umask has it. */
+  /** Permissions of the socket file that a server makes, for instance `0o660`. Default: by the umask. */
   mode?: number
-  /** Group of that file, by number or by its name in /etc/group. Default: the process's own. */
+  /** Group of that file, by number or by name in /etc/group. Default: the group of the process. */
   group?: number | string
-  /** Which processes may be the other end, by the credentials that the kernel knows. Default: all that can connect. */
+  /** Which processes may be the other end, by their credentials in the kernel. Default: all that can connect. */
   peers?: PeerAllowList
   /** Queue pairs offered, 1 to 128. A guest uses as many as it likes. Default 128. */
   queuePairs?: number
-  /** What is offered to the guest, instead of all that is implemented; see `setFeatures()`. */
+  /** Virtio features to offer to the guest; see `setFeatures()`. Default: all that are implemented. */
   features?: readonly FeatureName[]
-  /** What of the vhost-user protocol is offered to the front end, instead of all that is implemented. */
+  /** Protocol features to offer to the front end. Default: all that are implemented. */
   protocolFeatures?: readonly ProtocolFeatureName[]
-  /** Connections at a time; one too many is closed and reported. Default 1. */
+  /** Connections at a time. Another one is closed and reported as `refused`. Default 1. */
   maxDevices?: number
-  /** The largest MTU that a front end may set; a larger one is refused, and QEMU starts no device. Default 65,535. */
+  /** The largest MTU that a front end may set, in bytes. With a larger one QEMU does not start the device. Default 65,535. */
   maxMtu?: number
   /**
-   * The configuration space (virtio 1.2, 5.1.4) that front ends may read and write; offers CONFIG and BACKEND_REQ. Of no
-   * use to QEMU's network devices, and QEMU 7.1 and 7.2 crash on it: default none.
+   * The configuration space (virtio 1.2, 5.1.4) that front ends may read and write; offers CONFIG and BACKEND_REQ. QEMU's
+   * network devices do not use it, and QEMU 7.1 and 7.2 crash on it. Default: none.
    */
   config?: Uint8Array
   /**
-   * Aborted: the driver ends for good, as at `await using`. Its subscribers and pipelines complete, sockets are closed and
-   * the path is unlinked before `abort()` returns. Aborted before the first subscription: it never opens.
+   * When it is aborted, the driver ends for good, as with `await using`: its subscribers and pipelines complete, sockets are
+   * closed and the path is unlinked before `abort()` returns. If it is aborted before the first subscription, the driver
+   * never opens.
    */
   signal?: AbortSignal
-  /** How rings are watched. Default `adaptive`: drain, look a little longer, then sleep until the guest kicks. */
+  /** How rings are polled. Default `adaptive`: drain, spin for a short time, then sleep until the guest kicks. */
   poll?: PollMode
   /** Packets under lease before a from-guest queue stops. Default 1,024. */
   highWaterMark?: number
   /** Bytes under lease before a from-guest queue stops. Default 8 MiB. */
   highWaterBytes?: number
-  /** Packets of one burst at most. Default 64. */
+  /** Most packets in one burst. Default 64. */
   burst?: number
 }
 
-/** What the sinks of a driver do with packets that the guest has no room for. */
+/** Options of a driver's sink: what it does with packets for which the guest has no room. */
 export interface SinkSettings {
-  /** For `source.subscribe(sink)`; the operators have options of their own. Default `block`. */
+  /** Applies to `source.subscribe(sink)`; operators have their own option. Default `block`. */
   overflow?: Overflow
-  /** Packets kept by a lossy overflow while the ring has no room. Default 256. */
+  /** Packets that a lossy overflow queues while the ring has no room. Default 256. */
   highWaterMark?: number
-  /** While no device is there, or its ring does not run: drop (default), or keep by `overflow`. */
+  /** While there is no device, or its ring does not run: `drop` packets (default), or `block`, which queues them by `overflow`. */
   whileAbsent?: 'drop' | 'block'
-  /** By one queue pair only. Default: by the pair on which the guest last sent the packet's flow. */
+  /** Use this queue pair only. Default: the pair on which the guest last sent the packet's flow. */
   pair?: number
 }
 
-/** Throws a TypeError or RangeError for what can never work. */
+/** Throws a TypeError or RangeError for values that can never work. */
 export function checkOptions(
   path: string,
   { role, mode, reconnect, maxMtu, config }: VhostDriverOptions,

@@ -1,4 +1,5 @@
-// Where a driver's connections come from, by its options: it opens the origin anew for each first user. It knows no devices.
+// Opens the origin of a driver's connections by the driver's options: a listener, a connector or an inherited socket. A driver
+// opens a new one each time that it gets its first user.
 
 import { native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -19,13 +20,13 @@ export class DriverOrigins {
     this.#handlers = handlers
   }
 
-  /** What its devices have in common for native code. */
+  /** The number of the driver in native code, which its devices share. */
   get number(): number {
     this.#number ??= native().driverNumber()
     return this.#number
   }
 
-  /** Listens, connects, or takes the socket that it was handed. */
+  /** Listens, connects, or takes the inherited socket. */
   open(): Origin {
     const { role, reconnect, fd, mode, group } = this.#options
     if (fd !== undefined) this.#takeFd(fd)
@@ -33,7 +34,7 @@ export class DriverOrigins {
     return openOrigin(this.#path, this.#handlers, { role, reconnect, fd, mode, group: gid })
   }
 
-  /** Its number may be another file's by the second time. */
+  // Only once: the first use closes the fd, and its number may then belong to another file.
   #takeFd(fd: number): void {
     if (this.#fdTaken)
       throw new VhostError('ERR_VHOST_CONNECT_FAILED', `fd ${fd} was consumed by an earlier subscription`, {

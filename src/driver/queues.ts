@@ -1,5 +1,4 @@
-// A driver's own queues: they follow its current device, so that pipelines outlive connections. Made when they are asked
-// for first. It knows no socket and no messages.
+// A driver's own queues. They follow its current device, so that pipelines outlive connections. Each is made at first use.
 
 import { NO_TOTALS, sumTotals, type Totals } from '../data/counters/totals.js'
 import { dataPlane } from '../data/env.js'
@@ -25,10 +24,10 @@ export class DriverQueues implements QueueMaker, StallListener {
   readonly #queues = new ByPair<VhostQueue>()
   #current: QueuePairs | undefined
   #source: SourceGroup | undefined
-  /** Of the sources that were completed. */
+  /** The counters of the sources that have completed. */
   #sourceBefore: Totals = NO_TOTALS
 
-  /** `life`: pipelines use the driver while they run. */
+  /** `life` is the driver: a pipeline uses it while it runs. */
   constructor(options: VhostDriverOptions, life: QueueLife) {
     this.#options = options
     this.#life = life
@@ -48,7 +47,7 @@ export class DriverQueues implements QueueMaker, StallListener {
     return faces.of(pair, () => new VhostSink(pair === undefined ? group : group.member(pair), this.#life))
   }
 
-  /** This is the current device from now on. */
+  /** Attaches the queues to the current device; undefined if there is none. */
   follow(current: QueuePairs | undefined): void {
     if (current === this.#current) return
     this.#current = current
@@ -57,7 +56,7 @@ export class DriverQueues implements QueueMaker, StallListener {
     for (const { group } of this.#sinks) current.attachSink(group)
   }
 
-  /** The driver's own, for a device that it follows. */
+  /** The driver's own source, if it follows this device. */
   sharedWith(device: QueuePairs): SourceGroup | undefined {
     return device === this.#current ? this.#group : undefined
   }
@@ -71,17 +70,17 @@ export class DriverQueues implements QueueMaker, StallListener {
     return new SinkGroup(dataPlane())
   }
 
-  /** From its own source: the current device tells it. */
+  /** From the driver's own source. The current device tells its subscribers. */
   stalled(stalled: Stalled, pair: number): void {
     this.#current?.stalled(stalled, pair)
   }
 
-  /** Nothing uses the driver any more: an abandoned one must keep nothing of the pool. */
+  /** The driver has no users: its source returns what it has of the pool. */
   rest(): void {
     this.#source?.idle()
   }
 
-  /** There will be no other device, unless somebody subscribes to the driver anew: who uses it then gets other queues. */
+  /** No other device will come for these queues. A later subscription to the driver gets new ones. */
   complete(): void {
     this.#source?.close()
     this.#sourceBefore = { ...this.sourceTotals(), held: 0 }
@@ -89,7 +88,7 @@ export class DriverQueues implements QueueMaker, StallListener {
     this.#queues.clear()
   }
 
-  /** As complete(), and for good: sinks drop what they kept, and what comes. */
+  /** As complete(), and sinks drop the packets that they have and all that come. */
   end(): void {
     this.complete()
     for (const { group } of this.#sinks) group.close()
