@@ -1,4 +1,4 @@
-// What the package exports.
+// The public API of `rx-vhost`.
 
 export type { Explanation, Missing, RingExplanation } from './control/explain.js'
 export type { FeatureName, ProtocolFeatureName } from './control/feature-names.js'

@@ -1,21 +1,22 @@
-// What native/addon/guest.cc exports: front ends in-process, by handle. A failure is a negative errno; a burst's
-// result is a count in bits 0-15 with BURST_MORE and BURST_BROKEN. Ring 0 is to guest, ring 1 from guest.
+// What the addon has for embedded guests: front ends in this process, by handle (native/addon/guest.cc, raw_fds.cc). A failure
+// is a negative errno. The result of a burst is a count in bits 0 to 15, and BURST_MORE and BURST_BROKEN. Ring 0 is to guest,
+// ring 1 from guest.
 
 export const BURST_COUNT = 0xffff
-/** Receive, check: there may be more. Send, generate: the ring has no room; its call comes when it has. */
+/** Receive and check: there may be more. Send and generate: the ring has no room, and its call comes when it has. */
 export const BURST_MORE = 1 << 16
 /** The back end broke the rules of the ring, which is dead until the next guestStart. */
 export const BURST_BROKEN = 1 << 17
 
 export interface AddonGuest {
-  /** `config`: queue size, layout (0 single, 1 split, 2 indirect), data descriptors of a frame in the latter two,
-   *  bytes of a receive buffer (header included), longest frame to send, 1 = post receive buffers by itself, queue pairs
-   *  that the memory is for. */
+  /** `config`: queue size; layout (0 single, 1 split, 2 indirect); data descriptors per frame in the latter two; bytes of a
+   *  receive buffer, header included; longest frame to send; 1 = post receive buffers automatically; queue pairs that the
+   *  memory is for. */
   guestCreate(config: Uint32Array): number
-  /** Another pair in the memory of the first. */
+  /** Makes another pair in the memory of the first. */
   guestCreateBeside(first: number, pair: number): number
   guestClose(handle: number): void
-  /** Tokens of duplicates, which the caller closes. `which`: 0 kick, 1 call. */
+  // The tokens are those of duplicates, and the caller closes them. `which`: 0 kick, 1 call.
   guestMemoryToken(handle: number): number
   guestRingToken(handle: number, ring: number, which: 0 | 1): number
   /** Fills `out` with LAYOUT_FIELDS numbers: memory size (of all pairs), guest-physical address of offset 0, then for each ring the
@@ -23,7 +24,7 @@ export interface AddonGuest {
   guestLayout(handle: number, out: Float64Array): number
   /** Empties both rings for these features and posts receive buffers. */
   guestStart(handle: number, features: bigint): number
-  /** Frames one after the other in `bytes`; `headers`: a virtio_net_hdr of 10 bytes a frame, else zeroes. */
+  /** Sends frames that are one after the other in `bytes`. `headers` has a virtio_net_hdr of 10 bytes per frame; default zeros. */
   guestSend(
     handle: number,
     bytes: Uint8Array,
@@ -31,7 +32,7 @@ export interface AddonGuest {
     count: number,
     headers?: Uint8Array,
   ): number
-  /** Frames one after the other into `into`; `headers` gets 12 bytes a frame, as received. */
+  /** Receives frames one after the other into `into`. `headers` gets 12 bytes per frame, as received. */
   guestReceive(
     handle: number,
     into: Uint8Array,
@@ -39,7 +40,7 @@ export interface AddonGuest {
     max: number,
     headers?: Uint8Array,
   ): number
-  /** Posts receive buffers by hand: the number posted. */
+  /** Posts receive buffers; returns their number. */
   guestPostReceive(handle: number, max: number): number
   guestAutoPost(handle: number, on: boolean): number
   /** `config`: source, first sequence number, lengths (0 fixed, 1 sweep, 2 IMIX), shortest, longest frame.
@@ -47,42 +48,42 @@ export interface AddonGuest {
   guestGenerator(handle: number, config: Float64Array, macs: Uint8Array): number
   guestGenerate(handle: number, max: number): number
   guestCheck(handle: number, max: number): number
-  /** `adopt`: the first frame of each source says where its numbers begin, else they begin at 0. */
+  /** With `adopt`, the numbers of each source begin with those of its first frame; otherwise with 0. */
   guestCheckReset(handle: number, adopt: boolean): number
   /** Fills `out` with: corrupted, foreign; then a source's id, received, lost, reordered, duplicated, corrupted, next
    *  sequence number. Returns the number of sources. */
   guestReport(handle: number, out: Float64Array): number
   /** Fills `out` in the order of STATS. */
   guestStats(handle: number, out: Float64Array): number
-  /** Kicks whether or not the back end wants it. */
+  /** Kicks even if the back end has suppressed kicks. */
   guestKickNow(handle: number, ring: number): number
-  /** A token of the dirty log's file, emptied, which the caller closes; `size[0]` gets its bytes. */
+  /** Clears the dirty log and returns a token of its file, which the caller closes; `size[0]` gets its bytes. */
   guestLogOpen(handle: number, size: Float64Array): number
   /**
-   * Clears what is marked: fills `out` with pages of the guest's memory, by number. Their count, or a negative errno; again
-   * until it is 0.
+   * Takes marked pages out of the dirty log and fills `out` with their numbers. Returns their count or a negative errno; call it
+   * until it returns 0.
    */
   guestLogTake(handle: number, out: Uint32Array): number
-  /** Raw access to the guest's memory, for tests that play a hostile guest. */
+  /** Raw access to guest memory, for tests that act as a hostile guest. */
   guestWrite(handle: number, offset: number, bytes: Uint8Array): number
   guestRead(handle: number, offset: number, into: Uint8Array): number
-  /** Sets the length of the memory file; the guest's own accesses to what is lost stay harmless. */
+  /** Sets the length of the memory file. The guest's own accesses beyond it stay harmless. */
   guestTruncate(handle: number, length: number): number
 }
 
-/** fds for tests that play a hostile front end, as tokens that the caller closes; see native/addon/raw_fds.cc. */
+/** fds for tests that act as a hostile front end, as tokens that the caller closes; see native/addon/raw_fds.cc. */
 export interface AddonRawFds {
-  /** A memory file of that length. */
+  /** Makes a memory file of that length. */
   rawMemory(bytes: number): number
-  /** An eventfd with count 0, not blocking. */
+  /** Makes a non-blocking eventfd with count 0. */
   rawEventfd(): number
-  /** A timerfd that was never set. */
+  /** Makes a timerfd that is not armed. */
   rawTimerfd(): number
-  /** A duplicate of any fd of this process. */
+  /** Duplicates any fd of this process. */
   rawAdopt(fd: number): number
-  /** The number behind a token, for node:fs. */
+  /** The fd number behind a token, for node:fs. */
   rawNumber(token: number): number
-  /** Sets whether reads and writes wait: of the file description, so for whoever else was given it too. */
+  /** Sets whether reads and writes block, for the file description and so for every duplicate of the fd. */
   rawBlocking(token: number, on: boolean): number
 }
 

@@ -1,14 +1,14 @@
-// Where the addon is, and what to say when it can't be loaded. Below native.ts; knows nothing of what the addon does.
+// Finds the addon's binary, and the remedy to report when it can't be loaded.
 //
-// A published package has one binary for each processor (`prebuilds/linux-x64/rx_vhost.node`), made against Node-API 8 and
-// so good for every Node from 20 on. A binary that was built in place goes before it: who built one meant it.
+// A published package has one binary per processor (`prebuilds/linux-x64/rx_vhost.node`). It is built for Node-API 8, so that it
+// works with every Node from 20 on. A binary that was built in place is preferred: somebody built it on purpose.
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** The oldest libc that the published binaries take; held by test/package. */
+/** The oldest glibc that the published binaries work with; test/package checks that. */
 export const GLIBC_BASELINE = '2.34'
 
-/** Where the addon of this process is, below the package's folder; undefined when there is none for it. */
+/** The path of the addon below the package's folder `root`; undefined if there is none for this platform. */
 export function findAddon(root: string, platform: string, arch: string): string | undefined {
   return [
     join(root, 'native', 'build', 'Release', 'rx_vhost.node'),
@@ -16,13 +16,13 @@ export function findAddon(root: string, platform: string, arch: string): string 
   ].find(path => existsSync(path))
 }
 
-/** What is known of a system on which the addon could not be loaded. */
+/** A system on which the addon could not be loaded. */
 export interface System {
   platform: string
   arch: string
-  /** Its version of glibc; undefined where libc is another, as on Alpine. */
+  /** Its version of glibc; undefined with another libc, as on Alpine. */
   glibc: string | undefined
-  /** Not an installed package but the repository: `npm run build` works. */
+  /** True in the repository, where `npm run build` works, rather than in an installed package. */
   isRepository: boolean
 }
 
@@ -33,7 +33,7 @@ const BUILD_IN_PLACE =
 const isOlder = (version: string, than: string): boolean =>
   version.localeCompare(than, 'en', { numeric: true }) < 0
 
-/** What to do where there is no addon, or none that loads. */
+/** The remedy for a missing addon, or for one that can't be loaded. */
 export function addonFix({ platform, arch, glibc, isRepository }: System): string {
   if (platform !== 'linux')
     return `run it on Linux; on ${platform} all but drivers and guests works, rx-vhost/testing in particular`

@@ -1,5 +1,5 @@
-// The closed list of reasons for which native code refuses or stops something, as numbers on the addon's side and
-// words on ours. The order is that of native/core/base/result.h: test/layering.test.ts compares the two.
+// The closed list of reasons for which native code refuses or stops something: numbers in the addon, words in TypeScript.
+// The order is that of native/core/base/result.h; test/layering.test.ts compares the two.
 
 export const reasons = [
   'none',

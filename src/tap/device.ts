@@ -1,5 +1,5 @@
-// A TAP interface behind its handle in the addon: opened or taken over, and that it is gone. What packets do
-// with it is in ports.ts. It knows no rxjs.
+// A TAP interface and its handle in the addon: opens it or takes it over, sets it up, and reports that it is gone. ports.ts
+// moves packets through it.
 
 import { type Addon, errnoName, native } from '../addon/native.js'
 import type { FeatureName } from '../control/feature-names.js'
@@ -10,7 +10,7 @@ import { VhostError } from '../errors.js'
 const LONGEST_NAME = 15
 
 export interface TapSettings {
-  /** Taken over; 0 or more. */
+  /** The fd to take over, 0 or more. */
   fd?: number
   mtu?: number
   persist?: boolean
@@ -33,7 +33,7 @@ const fixes: Record<string, string> = {
 export class TapDevice {
   readonly name: string
   readonly handle: number
-  /** Told once, in a microtask: the kernel has taken it away; the errno's name. */
+  /** Called once, in a microtask: the interface has gone. `reason` is the errno's name. */
   onGone: (reason: string) => void = () => {}
   readonly #addon: Addon = native()
   #running = true
@@ -47,7 +47,7 @@ export class TapDevice {
     return this.#running
   }
 
-  /** A burst found that it can't be used any more. */
+  /** A burst found that the interface can't be used any more. */
   fail(): void {
     if (!this.#running) return
     this.#running = false

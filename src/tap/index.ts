@@ -1,2 +1,2 @@
-// What `rx-vhost/tap` exports.
+// The public API of `rx-vhost/tap`.
 export { type TapEvent, TapPort, type TapPortOptions } from './tap-port.js'

@@ -1,6 +1,6 @@
-// The two directions of a TAP interface as rings (data/port.ts): a source and a sink on them have leases, credit,
-// backpressure and overflow like those of a guest. An interface knows no call: what the kernel takes no more of is tried
-// again by the sink's timer. Readable frames come by the wake-up's epoll, as kicks do.
+// The two directions of a TAP interface as ports (data/ring/port.ts), so that a source and a sink on them have leases, credit,
+// backpressure and overflow like those of a guest. The epoll reports readable frames, as it reports kicks. Nothing reports room
+// for packets to the host, so that the sink's timer tries again.
 
 import { type Addon, native } from '../addon/native.js'
 import { allocateTag, freeTag } from '../addon/wakeup.js'
@@ -10,7 +10,7 @@ import type { TapDevice } from './device.js'
 
 abstract class TapPortEnd implements QueuePort {
   protected readonly addon: Addon = native()
-  /** The kernel is told of a frame by giving it. */
+  /** None: a write tells the kernel. */
   readonly notifications = 0
   readonly #counters: Uint32Array
 
@@ -44,7 +44,7 @@ abstract class TapPortEnd implements QueuePort {
     return STOPPED
   }
 
-  /** The kernel does not kick without work. */
+  /** A muted port reports no frames. */
   mute(on: boolean): void {
     if (on) this.suppress()
   }
@@ -53,7 +53,8 @@ abstract class TapPortEnd implements QueuePort {
     addWords(sums, this.#counters)
   }
 
-  protected told(result: number): number {
+  /** Ends the device if the result of a burst says so. */
+  protected checked(result: number): number {
     if (result & STOPPED) this.device.fail()
     return result
   }
@@ -79,10 +80,10 @@ export class FromHostPort extends TapPortEnd {
   }
 
   override dequeue(max: number, at: number): number {
-    return this.told(this.addon.tapRead(this.device.handle, max, at, this.#account))
+    return this.checked(this.addon.tapRead(this.device.handle, max, at, this.#account))
   }
 
-  // A file that is readable when it enters the epoll is reported: there is no race to look for.
+  // There is no race: epoll reports a file that is readable already when it is added.
   arm(): boolean {
     this.#armed = this.addon.tapArm(this.device.handle, this.#tag) === 0
     return !this.#armed
@@ -104,10 +105,10 @@ export class ToHostPort extends TapPortEnd {
   suppress(): void {}
 
   override enqueue(count: number, at: number): number {
-    return this.told(this.addon.tapWrite(this.device.handle, count, at))
+    return this.checked(this.addon.tapWrite(this.device.handle, count, at))
   }
 
-  /** Nobody will kick: look again. */
+  /** No event will come, so the sink has to try again. */
   arm(): boolean {
     return true
   }

@@ -1,5 +1,5 @@
-// TapPort: a TAP interface with the two ends that a guest has, so that a guest reaches the host's network. Thin: the ends
-// are the queues of src/data on ports of ports.ts.
+// TapPort: a TAP interface with a source and a sink like those of a guest, so that a guest reaches the host's network. They
+// are queues of src/data on the ports of ports.ts.
 import { type Observable, Subject } from 'rxjs'
 import { onAbort } from '../abort.js'
 import { refLoop, unrefLoop } from '../addon/wakeup.js'
@@ -13,47 +13,47 @@ import { VhostQueue, VhostSink } from '../queue/queue.js'
 import { TapDevice } from './device.js'
 import { FromHostPort, ToHostPort } from './ports.js'
 
-/** What a `TapPort` can be told. All have defaults. */
+/** Options of a `TapPort`. All have defaults. */
 export interface TapPortOptions {
   /**
-   * An fd that this process inherited, attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR, from someone who may
-   * make one. It is taken over. The name is then not used.
+   * An inherited fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR, from a process that may make one.
+   * The port takes it over and ignores the name.
    */
   fd?: number
-  /** The interface is set up (`ip link set … up`). Default false: someone else does it. */
+  /** Sets the interface up (`ip link set … up`). Default false. */
   up?: boolean
-  /** Its MTU, 68 to 65,535. Default 1,500, as the kernel makes it. */
+  /** Its MTU in bytes, 68 to 65,535. Default 1,500, which the kernel sets. */
   mtu?: number
-  /** The interface stays when the port is closed, and can be opened again. Default false. */
+  /** Keeps the interface when the port is closed, so that it can be opened again. Default false. */
   persist?: boolean
-  /** What the guest behind this port takes unfinished; see {@link TapPort.setOffloads}. Default nothing. */
+  /** Offloads of the guest that gets the packets; see {@link TapPort.setOffloads}. Default none. */
   offloads?: readonly FeatureName[]
-  /** How it is watched. Default `adaptive`: drain, look a little longer, then sleep until the kernel has a frame. */
+  /** How it is polled. Default `adaptive`: drain, spin for a short time, then sleep until the kernel has a frame. */
   poll?: PollMode
-  /** Packets under lease before it reads no more. Default 1,024. */
+  /** Packets under lease before the port stops reading. Default 1,024. */
   highWaterMark?: number
-  /** Bytes likewise. Default 8 MiB. */
+  /** Bytes under lease before the port stops reading. Default 8 MiB. */
   highWaterBytes?: number
-  /** Packets of one burst at most. Default 64. */
+  /** Most packets in one burst. Default 64. */
   burst?: number
-  /** For `source.subscribe(tap.toHost())`; the operators have options of their own. Default `block`. */
+  /** Applies to `source.subscribe(tap.toHost())`; operators have their own option. Default `block`. */
   overflow?: Overflow
-  /** Aborted: the port is closed. */
+  /** Closes the port when it is aborted. */
   signal?: AbortSignal
 }
 
-/** What happens to a `TapPort`. */
+/** Events of a `TapPort`. */
 export type TapEvent =
-  /** The kernel has taken the interface away, `reason` is the errno's name: `EBADFD`, it was deleted. The port is closed. */
+  /** The interface has gone, and the port closes. `reason` is the errno's name; `EBADFD`: the interface was deleted. */
   | { type: 'gone'; name: string; reason: string }
-  /** All leases on packets from the host are held and nothing was released for a while; `holders` says by whom. */
+  /** All leases on packets from the host are held, and none was released for a while. `holders` counts them by name of the holder. */
   | { type: 'stalled'; packets: number; holders: Readonly<Record<string, number>> }
   /** The last event. */
   | { type: 'closed'; name: string }
 
 /**
- * A TAP interface: what the host sends into it is a source, and what goes into its sink the host receives. Both are those of
- * a guest, with bursts, leases, credit, overflow and counters, so that all operators fit.
+ * A TAP interface. Its source has the packets that the host sends, and the host receives the packets that go into its sink.
+ * Both have bursts, leases, credit, overflow and counters like those of a guest, so that all operators work with them.
  *
  * ```
  * merge(
@@ -62,15 +62,15 @@ export type TapEvent =
  * )
  * ```
  *
- * The interface exists from the constructor on, to be given an address, until `close()`. Frames are read while someone is
- * subscribed to `fromHost()`; who is not read for long enough has his frames dropped by the kernel, which counts them (`ip -s
- * link`). A port that is subscribed keeps the process alive.
+ * The interface exists from the constructor on, so that it can be given an address, until `close()`. Frames are read while
+ * `fromHost()` has a subscriber. While they are not read, the kernel queues some, then drops and counts them (`ip -s link`). A
+ * port with a subscriber keeps the process alive.
  *
  * @throws `ERR_VHOST_TAP_FAILED`, whose `reason` is the errno's name; `ERR_VHOST_INVALID_ARGUMENT` for a name that no
  * interface can have, and for options that contradict each other.
  */
 export class TapPort {
-  /** As the kernel has it. */
+  /** The name that the interface has in the kernel. */
   readonly name: string
   /** Never errors; completes when the port is closed. */
   readonly events: Observable<TapEvent>
@@ -79,11 +79,11 @@ export class TapPort {
   readonly #source: SourceQueue
   readonly #sink: SinkQueue
   readonly #queue: VhostQueue
-  readonly #way: VhostSink
-  #forgetSignal = (): void => {}
+  readonly #sinkFace: VhostSink
+  #removeAbortListener = (): void => {}
   #closed = false
 
-  /** @param name Up to 15 bytes; an interface that is there is opened, another is made. Default: the kernel chooses. */
+  /** @param name Up to 15 bytes. An existing interface is opened, otherwise one is made. Default: the kernel chooses a name. */
   constructor(name = '', options: TapPortOptions = {}) {
     const { offloads = [], overflow, signal } = options
     const plane = dataPlane()
@@ -101,7 +101,7 @@ export class TapPort {
     })
     this.#sink = new SinkQueue(plane, { overflow })
     this.#queue = new VhostQueue(this.#source)
-    this.#way = new VhostSink(this.#sink)
+    this.#sinkFace = new VhostSink(this.#sink)
     this.events = this.#events.asObservable()
     try {
       this.setOffloads(offloads)
@@ -111,37 +111,37 @@ export class TapPort {
       this.close()
       throw error
     }
-    this.#forgetSignal = onAbort(signal, () => this.close())
+    this.#removeAbortListener = onAbort(signal, () => this.close())
   }
 
-  /** What the host sends into the interface. Completes when the port is closed. */
+  /** The packets that the host sends. Completes when the port is closed. */
   fromHost(): VhostQueue {
     return this.#queue
   }
 
   /**
-   * The way into the host. Its drops: `link-down` while the interface is not up, `refused` for frames that the kernel does not
-   * take, `runt`, and `gone` when the port is closed.
+   * A sink for packets to the host. It counts drops as `link-down` while the interface is not up, `refused` for frames that the
+   * kernel does not accept, `runt`, and `gone` when the port is closed.
    */
   toHost(): VhostSink {
-    return this.#way
+    return this.#sinkFace
   }
 
   /**
-   * Says what may be left undone in frames from the host, by what the guest that gets them has negotiated: checksums
-   * (`VIRTIO_NET_F_GUEST_CSUM`) and segmentation (`GUEST_TSO4`, `GUEST_TSO6`, `GUEST_ECN`, `GUEST_UFO`). Other features may be
-   * in the list, so that of a device's `negotiated` and `features` events will do. In the other direction the kernel takes
-   * whatever a guest leaves undone.
+   * Sets the offloads that frames from the host may use, by the features of the guest that gets them: checksums
+   * (`VIRTIO_NET_F_GUEST_CSUM`) and segmentation (`GUEST_TSO4`, `GUEST_TSO6`, `GUEST_ECN`, `GUEST_UFO`). Other features in the
+   * list are ignored, so that you can pass that of a device's `negotiated` or `features` event. In the other direction the
+   * kernel takes every offload of a guest.
    */
   setOffloads(features: readonly FeatureName[]): void {
     this.#device.setOffloads(features)
   }
 
-  /** Ends the port: subscribers complete, what is kept is dropped, and the interface goes, unless it is persistent. */
+  /** Closes the port: subscribers complete, queued packets are dropped, and the interface goes unless it is persistent. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#forgetSignal()
+    this.#removeAbortListener()
     this.#source.close()
     this.#sink.close()
     this.#device.close()
@@ -149,12 +149,12 @@ export class TapPort {
     this.#events.complete()
   }
 
-  /** `close()`: `using`. */
+  /** Calls `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
-  /** `close()`: `await using`. */
+  /** Calls `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close()
   }
