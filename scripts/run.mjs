@@ -207,6 +207,12 @@ const tasks = {
       .map(entry => entry.import.default.replace('./dist/', '').replace(/js$/, 'ts'))
     process.exit(run(bin('typedoc'), [...entries, ...rest]))
   },
+  /** The C++ enum and the documents' tables of counters, from their declaration. */
+  generate() {
+    install()
+    compile()
+    mustRun(process.execPath, ['scripts/generate.mjs'])
+  },
   /** Throughput against librte_vhost, or another bench: `-- latency`, `-- flame`. */
   bench() {
     build()

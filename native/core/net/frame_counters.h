@@ -15,7 +15,7 @@ namespace rxvhost {
 /// The longest frame of each bin but the last, which has no end.
 inline constexpr std::array<uint32_t, 7> kLongestOfBin = {63, 64, 127, 255, 511, 1023, 1518};
 inline constexpr uint32_t kSizeBins = kLongestOfBin.size() + 1;
-static_assert(stat_size_bins + kSizeBins == stat_calls);
+static_assert(stat_undersize + kSizeBins == stat_calls);
 
 /// The bin of each length up to the first of the last bin.
 inline constexpr auto kBinOfLength = [] {
@@ -28,7 +28,7 @@ inline constexpr auto kBinOfLength = [] {
 /// A frame of at least kMinPacket bytes was moved.
 inline void count_frame(uint64_t* stats, const uint8_t* frame, uint32_t length) {
   constexpr uint32_t kLast = kBinOfLength.size() - 1;
-  stats[stat_size_bins + kBinOfLength[std::min(length, kLast)]]++;
+  stats[stat_undersize + kBinOfLength[std::min(length, kLast)]]++;
   if (__builtin_expect(frame[0] & 1, 0)) {
     static constexpr uint8_t kEveryone[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     stats[std::memcmp(frame, kEveryone, sizeof kEveryone) == 0 ? stat_broadcast : stat_multicast]++;

@@ -1,51 +1,12 @@
 // The counters of a ring and of the queue on it, as one list of numbers: their names, and how to read them out of native
 // memory. totals.ts makes sums and differences of such lists.
 
-/**
- * In the order of `enum Stat` in native/core/virtqueue/counters.h, which test/layering.test.ts compares. Those that
- * librte_vhost counts have its names.
- */
-export const RING_COUNTERS = [
-  'good_packets',
-  'good_bytes',
-  'multicast_packets',
-  'broadcast_packets',
-  'undersize_packets',
-  'size_64_packets',
-  'size_65_127_packets',
-  'size_128_255_packets',
-  'size_256_511_packets',
-  'size_512_1023_packets',
-  'size_1024_1518_packets',
-  'size_1519_max_packets',
-  'guest_notifications',
-  'guest_notifications_suppressed',
-  'guest_notifications_error',
-  'bad-buffers',
-  'checksums',
-  'bursts',
-  'idle-bursts',
-  'short',
-  'empty',
-  'runt',
-  'too-long',
-  'direction',
-  'address',
-  'indirect',
-  'fragments',
-  'csum-bounds',
-  'gso',
-  'feature',
-  'rx-too-small',
-  'offload',
-  'revoked',
-  'mtu',
-  'link-down',
-  'refused',
-] as const
+import { RING_COUNTERS, RING_DROPS } from './declared.js'
+
+export { RING_COUNTERS } from './declared.js'
 
 /** From here on, each of RING_COUNTERS counts drops and has the name of their reason. */
-const FIRST_DROP = RING_COUNTERS.indexOf('short')
+const FIRST_DROP = RING_COUNTERS.length - RING_DROPS.length
 
 /** The ring's counters, then the queue's own: kicks that it was told of, and stops for lack of credit or of room. */
 export const COUNTERS = [...RING_COUNTERS, 'kicks', 'stalls'] as const
