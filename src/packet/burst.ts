@@ -1,5 +1,5 @@
-// A burst as JavaScript sees it: a handle on a pooled list of slot ids (burst-core.ts), fresh, so that a late use always
-// throws. Below every operator; knows packets and no queue. Both forms are here, since they share private members.
+// Bursts as JavaScript sees them, borrowed (`Burst`) or held (`HeldBurst`): handles on pooled lists of slot ids (BurstCore). Each
+// burst gets a fresh handle, so that a late use always throws. Both classes are here since they share private members.
 
 import { VhostError } from '../errors.js'
 import { type BurstCore, packetAt } from './burst-core.js'
@@ -12,20 +12,21 @@ export * from './burst-core.js'
 export const borrow = (core: BurstCore): Burst => new Burst(core)
 /** Ends a borrow: every later use of the handle throws. @internal */
 export let endBorrow: (burst: Burst) => void
-/** Was it not released yet? @internal */
+/** Whether it was not released yet. @internal */
 export let isOpen: (burst: HeldBurst) => boolean
-/** The list behind a live handle; throws if it has ended. @internal */
+/** The core behind a live handle; throws if it has ended. @internal */
 export let coreOf: (burst: Burst | HeldBurst) => BurstCore
-/** A held burst of slots whose references the caller owns and hands over. @internal */
+/** A held burst that takes over the caller's references to its slots. @internal */
 export const adopt = (core: BurstCore, name?: string): HeldBurst => new HeldBurst(core, false, name)
-/** A held burst that can be filled again and again. @internal */
+/** A held burst that can be refilled any number of times. @internal */
 export const refillable = (core: BurstCore): HeldBurst => new HeldBurst(core, true, 'createBurst')
-/** Releases what is in a refillable burst and gives its core for refilling. @internal */
+/** Releases the packets of a refillable burst and returns its core to fill. @internal */
 export let reopen: (burst: HeldBurst) => BurstCore
-/** `owner` is told of the release. @internal */
+/** Sets the owner, which is told of the release. @internal */
 export let ownBurst: (burst: HeldBurst, owner: { released(lease: object): void }) => void
-/** Releases it in place of who has it, whose own release() does nothing then. @internal */
+/** Releases it on behalf of its holder, whose own release() then does nothing. @internal */
 export let revoke: (burst: HeldBurst) => void
+/** Releases the packets of a refillable burst; throws if it is not refillable. */
 let emptied: (burst: HeldBurst) => BurstCore
 
 abstract class BurstView implements Iterable<Packet> {
@@ -53,12 +54,12 @@ abstract class BurstView implements Iterable<Packet> {
     this.#core = core
   }
 
-  /** Packets in the burst. */
+  /** Number of packets in the burst. */
   get length(): number {
     return coreOf(this as never).length
   }
 
-  /** Sum of the lengths of its packets. */
+  /** Sum of the lengths of its packets in bytes. */
   get bytes(): number {
     const { slots, ids, length } = coreOf(this as never)
     let sum = 0
@@ -80,7 +81,10 @@ abstract class BurstView implements Iterable<Packet> {
     return new PacketIterator(this)
   }
 
-  /** A lease of your own on all its packets. Their credit returns when you release it. */
+  /**
+   * Returns a lease of your own on all its packets. Their credit returns to the queue when you release it. `name` shows in
+   * `stalled` events.
+   */
   retain(name?: string): HeldBurst {
     const core = coreOf(this as never)
     const { slots, ids, length } = core
@@ -98,11 +102,11 @@ abstract class BurstView implements Iterable<Packet> {
 }
 
 /**
- * Packets that one native call moved, borrowed: valid until the `next` that they were given to returns, and read-only.
- * `retain()` what must live longer. A late use throws `ERR_VHOST_LEASE_ENDED`.
+ * The packets that one native call moved, borrowed: valid until the `next` that received them returns, and read-only. Use
+ * `retain()` for packets that must live longer. A late use throws `ERR_VHOST_LEASE_ENDED`.
  */
 export class Burst extends BurstView {
-  // Keeps a held burst from passing for a borrowed one in the type system.
+  // For the type system: a held burst can't be used as a borrowed one.
   declare private readonly lease: 'borrowed'
 
   /** @internal */
@@ -117,13 +121,13 @@ export class Burst extends BurstView {
   }
 }
 
-/** A burst with one owner, who releases it. Any use after that throws `ERR_VHOST_LEASE_RELEASED`. */
+/** A burst with one owner, who must release it. Any use after that throws `ERR_VHOST_LEASE_RELEASED`. */
 export class HeldBurst extends BurstView {
   declare private readonly lease: 'held'
   #owner: { released(lease: object): void } | null = null
-  /** Released in its owner's place. */
+  /** It was released on behalf of its holder. */
   #revoked = false
-  /** The core of a refillable burst: it stays with it. */
+  /** The core of a refillable burst, which keeps it after a release; null for other bursts. */
   readonly #home: BurstCore | null
 
   static {
@@ -152,7 +156,7 @@ export class HeldBurst extends BurstView {
     core.slots.holders?.set(this, name ?? 'a HeldBurst')
   }
 
-  /** Gives the lease back, and its credit to the queue. */
+  /** Ends the lease and returns its credit to the queue. */
   release(): void {
     if (this.#revoked) {
       this.#revoked = false
@@ -170,7 +174,7 @@ export class HeldBurst extends BurstView {
     if (owner !== null) owner.released(this)
   }
 
-  /** Releases it: `using`. */
+  /** Calls `release()`, for `using`. */
   [Symbol.dispose](): void {
     this.release()
   }

@@ -1,8 +1,7 @@
-// Copies bytes between two views without making anything: Buffer.copy makes a view per call on Node 20, which would be an
-// object per packet. Words of four bytes are moved as they are, so the byte order does not matter: it is that of most
-// processors, so that none turns them round.
+// Copies bytes between two views without an allocation: on Node 20 Buffer.copy makes a view per call, which would be an object
+// per packet. Words are read and written in little-endian order, so that most processors need not swap bytes.
 
-/** Copies `length` bytes from `at` of `from` to `offset` of `to`. */
+/** Copies `length` bytes from offset `at` of `from` to `offset` of `to`. */
 export function copyBytes(from: DataView, at: number, to: DataView, offset: number, length: number): void {
   const whole = length & ~15
   let i = 0

@@ -1,7 +1,7 @@
-// Packets that were copied out of the pool: they read like any packet, owe nothing to anyone, and are collected like any
-// object. A burst of them is one piece of memory: the metadata of its packets, then their bytes. What can be asked of a
-// packet is made when it is asked for, so a burst costs the same objects however many are in it. They can not go into a
-// sink, which refuses them (data/own-pool.ts): they have no slot of a pool.
+// Packets that were copied out of the pool. They read like other packets, have no lease, and are garbage-collected. A burst of
+// them is one block of memory: the metadata of its packets, then their bytes. Packet objects are made when they are asked for,
+// so that the number of objects in a burst does not depend on its packets. A sink refuses detached packets, since they have no
+// slot in a pool (data/pool/own-pool.ts).
 import { copyBytes } from './copy-bytes.js'
 import { PacketIterator } from './iterator.js'
 import {
@@ -15,24 +15,24 @@ import {
 import { PacketView } from './view.js'
 
 /**
- * Longer frames are copied by Buffer.copy. On Node 20 that makes a view of 100 bytes for each, later ones make nothing; by words
- * a frame of 1,514 bytes would take four times as long. Up to here words are as fast, and make nothing anywhere.
+ * The longest frame, in bytes, that copyBytes() copies; longer frames are copied by Buffer.copy. On Node 20 that allocates a view
+ * of 100 bytes per frame, but copyBytes() takes four times as long for a frame of 1,514 bytes. Up to this length it is as fast.
  */
 const MOST_BY_WORDS = 256
-/** Bytes of a packet's metadata. */
+/** Bytes of the metadata of one packet. */
 const META_BYTES = SLOT_WORDS * Uint32Array.BYTES_PER_ELEMENT
 
-/** A packet of your own. It never ends. */
+/** A copy of a packet. It never ends. */
 export class DetachedPacket extends PacketView<DetachedSlots> {
   declare private readonly lease: 'none'
 
-  /** Not reached: its slot is its own. @internal */
+  /** Never called. @internal */
   protected late(): never {
     throw new Error('rx-vhost: a detached packet has ended')
   }
 }
 
-/** A burst of your own, with copies of its packets. It never ends. */
+/** A burst of copies of packets. It never ends. */
 export class DetachedBurst implements Iterable<DetachedPacket> {
   readonly #slots: DetachedSlots
 
@@ -41,12 +41,12 @@ export class DetachedBurst implements Iterable<DetachedPacket> {
     this.#slots = slots
   }
 
-  /** Packets in the burst. */
+  /** Number of packets in the burst. */
   get length(): number {
     return this.#slots.count
   }
 
-  /** Sum of the lengths of its packets. */
+  /** Sum of the lengths of its packets in bytes. */
   get bytes(): number {
     return this.#slots.total
   }

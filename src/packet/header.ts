@@ -1,5 +1,5 @@
-// The virtio-net header that came with a packet, in its slot's metadata. It knows no packet: functions give it the words
-// and take them, and throw when the packet has ended.
+// The virtio-net header of a packet, which is in its slot's metadata. Functions that the packet provides read and write the
+// words; they throw when the packet has ended.
 
 /** Fields of `struct virtio_net_hdr_v1` (virtio 1.2 §5.1.6), read-only. */
 export class PacketHeader {

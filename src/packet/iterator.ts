@@ -1,12 +1,12 @@
-// Walks over the packets of a burst, whichever form it has. Below the bursts; it knows no lease.
+// The iterator over the packets of a burst, borrowed, held or detached.
 
-/** What is walked over. */
+/** A burst. */
 interface Indexed<P> {
   readonly length: number
   packet(index: number): P
 }
 
-// Its own result object: a loop over a burst makes one object, not one per packet.
+// The iterator is its own result object, so that a loop over a burst makes one object rather than one per packet.
 export class PacketIterator<P> implements Iterator<P> {
   value!: P
   done = false

@@ -72,19 +72,22 @@ export class BurstCore {
   ) {}
 }
 
-/** @internal */
+/** Sets the owner, which is told of the release. @internal */
 export let ownPacket: (packet: HeldPacket, owner: { released(lease: object): void }) => void
 
 /**
- * A borrowed packet: valid until the `next` or callback that it was given to returns, and read-only. Copy what you
+ * A borrowed packet: valid until the `next` or callback that received it returns, and read-only. Copy the bytes that you
  * need, or `retain()` it. A late use throws `ERR_VHOST_LEASE_ENDED`: always in strict mode, otherwise until the slot
  * has its next packet.
  */
 export class Packet extends PacketView<Slots> {
-  // Keeps a held packet from passing for a borrowed one in the type system.
+  // For the type system: a held packet can't be used as a borrowed one.
   declare private readonly lease: 'borrowed'
 
-  /** A lease of your own on the packet. Its credit returns when you release it. `name` shows in `stalled` events. */
+  /**
+   * Returns a lease of your own on the packet. Its credit returns to the queue when you release it. `name` shows in `stalled`
+   * events.
+   */
   retain(name?: string): HeldPacket {
     return holdPacket(slotsOf(this), slotOf(this), name)
   }
@@ -100,7 +103,7 @@ export class Packet extends PacketView<Slots> {
   }
 }
 
-/** A packet with one owner, who releases it. Any use after that throws `ERR_VHOST_LEASE_RELEASED`. */
+/** A packet with one owner, who must release it. Any use after that throws `ERR_VHOST_LEASE_RELEASED`. */
 export class HeldPacket extends PacketView<Slots> {
   declare private readonly lease: 'held'
   #owner: { released(lease: object): void } | null = null
@@ -111,12 +114,12 @@ export class HeldPacket extends PacketView<Slots> {
     }
   }
 
-  /** A second lease, with an owner of its own. */
+  /** Returns a second lease, with an owner of its own. */
   retain(name?: string): HeldPacket {
     return holdPacket(slotsOf(this), slotOf(this), name)
   }
 
-  /** Gives the lease back, and its credit to the queue. */
+  /** Ends the lease and returns its credit to the queue. */
   release(): void {
     const slots = slotsOf(this)
     const slot = slotOf(this)
@@ -128,7 +131,7 @@ export class HeldPacket extends PacketView<Slots> {
     if (owner !== null) owner.released(this)
   }
 
-  /** Releases it: `using`. */
+  /** Calls `release()`, for `using`. */
   [Symbol.dispose](): void {
     this.release()
   }
@@ -146,7 +149,7 @@ export function borrowPacket(slots: Slots, slot: number): Packet {
   return slots.packets[slot] ?? makePacket(slots, slot)
 }
 
-// By itself, so that what is called for each packet is short. In strict mode none is kept, so each is made here.
+// A function of its own, so that borrowPacket() is short enough to inline. In strict mode no packet object is stored.
 function makePacket(slots: Slots, slot: number): Packet {
   const made = new Packet(slots, slot)
   if (!slots.strict) slots.packets[slot] = made

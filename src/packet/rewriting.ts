@@ -1,5 +1,5 @@
-// Copies of slots, and having a user's function write into one. For operators that make other packets of those that they
-// get: they never alter the burst that they were given, unless the user promised that nobody else looks.
+// Copies slots and lets a user's function write to them, for operators that change packets. Operators write to copies, never to
+// the burst that they received, unless the user has promised that nobody else reads it.
 
 import type { Slots } from './packet.js'
 import { PerSlot } from './per-slot.js'
@@ -12,7 +12,7 @@ const writables = new PerSlot<WritablePacket>()
 /** The writable packets of a pool, one per slot, made at first use so that none is made per packet. @internal */
 export const writablesOf = (slots: Slots): (WritablePacket | undefined)[] => writables.of(slots)
 
-/** Calls `write` with the packet of `slot`, which ends with the call. @internal */
+/** Calls `write` with the writable packet of `slot`, which ends when the call returns. @internal */
 export function writeIn(
   slots: Slots,
   list: (WritablePacket | undefined)[],
@@ -31,7 +31,7 @@ export function writeIn(
   }
 }
 
-/** A copy of a slot, paid by the same queue, so that a full sink behind it stalls that queue; or NO_SLOT. @internal */
+/** Copies a slot; or returns NO_SLOT. The copy is charged to the same queue, so that a full sink stalls that queue. @internal */
 export function cloneSlot(slots: Slots, slot: number): number {
   const { meta, bytes } = slots
   const from = slot << SLOT_SHIFT
@@ -44,7 +44,7 @@ export function cloneSlot(slots: Slots, slot: number): number {
   return clone
 }
 
-/** A copy of `slot` rewritten by a function, or a frame of its own with no offload left to do; or NO_SLOT. @internal */
+/** A copy of `slot` that a function rewrites, or a slot with the frame `by` and no offloads; or NO_SLOT. @internal */
 export function rewriteSlot(
   slots: Slots,
   slot: number,

@@ -1,5 +1,5 @@
-// What every form of a packet can do: give numbers read out of its slot, and copies. It knows the layout of a slot's
-// metadata (slots.ts) and no queue. Nothing here gives out a view of the pool: its bytes change owners.
+// The base class of packets, borrowed, held or detached: it reads numbers from the packet's slot and makes copies. It never
+// returns a view of the pool, since a slot's bytes belong to another packet later.
 import { PacketHeader } from './header.js'
 import {
   SLOT_HEADER,
@@ -11,30 +11,30 @@ import {
   type SlotMemory,
 } from './slots.js'
 
-// V8 knows a module's own constants, and loads and checks imported ones at each use.
+// Copies of imported constants: V8 treats a module's own constants as literals, but loads and checks imported ones at each use.
 const SHIFT = SLOT_SHIFT
 const OFFSET: 0 = SLOT_OFFSET
 const LENGTH = SLOT_LENGTH
 const REFERENCES = SLOT_REFERENCES
 
-/** The slot of a packet that has ended: outside the metadata, so that no check passes. */
+/** The base of a packet that has ended: an index outside the metadata, so that every check fails. */
 const ENDED = -SLOT_WORDS
 
-// What the rest of the library may do with a packet and its users may not.
+// Access to packets for the rest of the library, which users do not have.
 /** The slot of a live packet; throws if the packet has ended. @internal */
 export let slotOf: (packet: PacketView) => number
 /** The memory, or pool, that the packet is in. @internal */
 export let slotsOf: <S extends SlotMemory>(packet: PacketView<S>) => S
-/** Where the frame of a live packet begins in its pool's `view`; throws if the packet has ended. @internal */
+/** The offset of a live packet's frame in its pool's `view`; throws if the packet has ended. @internal */
 export let startOf: (packet: PacketView) => number
-/** Where `width` bytes at `offset` are in its pool's `view`; throws as the accessors do. @internal */
+/** The offset in its pool's `view` of `width` bytes at `offset` of the frame; throws as the accessors do. @internal */
 export let placeOf: (packet: PacketView, offset: number, width: number) => number
-/** Every later use throws. @internal */
+/** Ends a packet: every later use throws. @internal */
 export let endPacket: (packet: PacketView) => void
-/** Was it not released yet? @internal */
+/** Whether it was not released yet. @internal */
 export let isOpenPacket: (packet: PacketView) => boolean
 
-/** Makes a packet of the same pool look at another slot. @internal */
+/** Points a packet at another slot of the same pool. @internal */
 export let aim: (packet: PacketView, slot: number) => void
 
 /** @internal */
@@ -43,7 +43,7 @@ export abstract class PacketView<S extends SlotMemory = SlotMemory> {
   readonly #meta: Uint32Array
   readonly #bytes: Buffer
   readonly #view: DataView
-  /** Where the slot's metadata begin, or ENDED. */
+  /** Index of the first word of the slot's metadata, or ENDED. */
   #base: number
   #header: PacketHeader | null = null
 
@@ -96,7 +96,7 @@ export abstract class PacketView<S extends SlotMemory = SlotMemory> {
     return this.#view.getUint32(this.place(offset, 4))
   }
 
-  /** Copies the frame into `target` from `offset` on and returns its length; a `RangeError` where it has no room. */
+  /** Copies the frame into `target` at `offset` and returns its length. Throws a `RangeError` if it does not fit. */
   copyTo(target: Uint8Array, offset = 0): number {
     const length = this.length
     if (!(offset >= 0 && offset + length <= target.length))
@@ -106,21 +106,21 @@ export abstract class PacketView<S extends SlotMemory = SlotMemory> {
     return length
   }
 
-  /** A copy of the frame that is yours. */
+  /** Returns a copy of the frame. */
   toBuffer(): Buffer {
     const copy = Buffer.allocUnsafe(this.length)
     this.copyTo(copy)
     return copy
   }
 
-  /** Are these the bytes of the frame? */
+  /** Whether the frame has exactly these bytes. */
   equals(bytes: Uint8Array): boolean {
     const length = this.length
     const from = this.#meta[this.#base + OFFSET]
     return bytes.length === length && this.#bytes.compare(bytes, 0, length, from, from + length) === 0
   }
 
-  /** The virtio-net header: checksum and segmentation offload, as the guest asked for it. Ends with the packet. */
+  /** The virtio-net header, with the checksum and segmentation offloads that the guest asked for. Ends with the packet. */
   get header(): PacketHeader {
     this.#check()
     if (this.#header === null) this.#header = new PacketHeader(word => this.#headerWord(word))
@@ -132,9 +132,9 @@ export abstract class PacketView<S extends SlotMemory = SlotMemory> {
     return this.#meta[this.#base + SLOT_HEADER + word]
   }
 
-  // Short, so that V8 compiles a function of several reads and writes into one piece: what it puts together is limited by
-  // bytecode, of which a literal has a third of what a name has. A slot's metadata begin at a multiple of SLOT_WORDS.
-  /** Where in the pool these bytes are; throws if they are not in the frame, or the packet has ended. @internal */
+  // Kept short so that V8 inlines it into functions with several reads and writes: its limit is on the size of bytecode, and a
+  // literal has a third of the bytecode of a name. `|` adds, since a slot's metadata begin at a multiple of SLOT_WORDS.
+  /** The offset of these bytes in the pool; throws if they are outside the frame or the packet has ended. @internal */
   protected place(offset: number, width: number): number {
     const meta = this.#meta
     const base = this.#base
@@ -144,21 +144,21 @@ export abstract class PacketView<S extends SlotMemory = SlotMemory> {
       offset + width > meta[base | (1 satisfies typeof SLOT_LENGTH)]
     )
       this.refuse(offset, width)
-    // Its first word is OFFSET. In 32 bits, which no pool exceeds: a sum that might would be one of doubles.
+    // The first word is OFFSET. `| 0` keeps the sum an integer for V8; every offset in a pool fits in 32 bits.
     return (meta[base] + offset) | 0
   }
 
-  /** These bytes are not there, or the packet has ended. @internal */
+  /** Throws: these bytes are outside the frame, or the packet has ended. @internal */
   protected refuse(offset: number, width: number): never {
     this.#check()
     throw new RangeError(`${width} bytes at ${offset} are outside a packet of ${this.length}`)
   }
 
-  // A slot that nobody leases has no packet. Who held a lease and gave it back has ENDED instead of the slot.
+  // A slot without references has no packet. A packet that was released has the base ENDED.
   #check(): void {
     if (!(this.#meta[this.#base + REFERENCES] > 0)) this.late()
   }
 
-  /** @internal */
+  /** Throws the error for a use after the packet has ended. @internal */
   protected abstract late(): never
 }

@@ -1,17 +1,16 @@
-// A packet that may be written: a copy in a slot of its own, or, where the caller promised that nobody else looks, the
-// packet itself. Only mapPackets and processPackets hand one out, for the time of a call. Nothing here gives out a view
-// of the pool.
+// A packet that can be written. It is in a slot of its own, as a copy, or in the original slot if the user has promised that
+// nobody else reads it. Operators pass it to a user's function and end it when that returns.
 
 import { WritableHeader } from './header.js'
 import { Packet, type Slots, slotOf, slotsOf } from './packet.js'
 import { SLOT_HEADER, SLOT_OFFSET, SLOT_SHIFT } from './slots.js'
 
-/** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
+/** VIRTIO_NET_HDR_F_NEEDS_CSUM: the checksum from `checksumStart` on is not computed yet. */
 const NEEDS_CHECKSUM = 1
 
 /**
- * A packet to be rewritten, for the time of the call that it was given to. Numbers are in network byte order. Offsets
- * outside the frame, and growth beyond its slot, throw a `RangeError`.
+ * A packet to rewrite, valid for the call that received it. Numbers are in network byte order. Offsets outside the frame and
+ * growth beyond the slot throw a `RangeError`.
  */
 export class WritablePacket extends Packet {
   readonly #view: DataView
@@ -23,13 +22,13 @@ export class WritablePacket extends Packet {
     this.#view = slots.view
   }
 
-  /** The virtio-net header, to be written too. A checksum that the guest left to be done stays to be done. */
+  /** The virtio-net header, which can be written too. A checksum that is not computed yet stays so. */
   override get header(): WritableHeader {
     slotOf(this)
     return this.#writable ?? this.#makeHeader()
   }
 
-  // By itself: what its functions close over would be made with each look at the header.
+  // A function of its own, since V8 would make the closures' context at each access to `header`.
   #makeHeader(): WritableHeader {
     this.#writable = new WritableHeader(
       word => this.#word(SLOT_HEADER + word),
@@ -57,12 +56,12 @@ export class WritablePacket extends Packet {
     this.#view.setUint32(this.place(offset, 4), value)
   }
 
-  /** Writes these bytes over those from `offset` on. */
+  /** Overwrites the frame with these bytes at `offset`. */
   set(bytes: Uint8Array, offset = 0): void {
     slotsOf(this).bytes.set(bytes, this.place(offset, bytes.length))
   }
 
-  /** Puts `count` zero bytes before the frame, out of the slot's headroom: 128 bytes in all. */
+  /** Inserts `count` zero bytes before the frame. The slot's headroom has 128 bytes in all. */
   prepend(count: number): void {
     const from = this.#word(SLOT_OFFSET)
     this.#resize(from - count, this.length + count, count)
@@ -70,13 +69,13 @@ export class WritablePacket extends Packet {
     this.#moveHeader(count)
   }
 
-  /** Cuts `count` bytes off the front. If a checksum was to be done in them, it no longer is. */
+  /** Removes the first `count` bytes. A checksum that was to be computed in them is not computed any more. */
   trimFront(count: number): void {
     this.#resize(this.#word(SLOT_OFFSET) + count, this.length - count, count)
     this.#moveHeader(-count)
   }
 
-  /** Puts `count` zero bytes behind the frame. */
+  /** Appends `count` zero bytes. */
   append(count: number): void {
     const from = this.#word(SLOT_OFFSET)
     const end = from + this.length
@@ -84,7 +83,7 @@ export class WritablePacket extends Packet {
     slotsOf(this).bytes.fill(0, end, end + count)
   }
 
-  /** Cuts the frame off behind `length` bytes. */
+  /** Shortens the frame to `length` bytes. */
   truncate(length: number): void {
     this.#resize(this.#word(SLOT_OFFSET), length, this.length - length)
   }
@@ -94,13 +93,13 @@ export class WritablePacket extends Packet {
     return slotsOf(this).meta[(slotOf(this) << SLOT_SHIFT) + word]
   }
 
-  // `count`: by how much, to be a number of bytes.
+  // `count` is the change of length; it must be a number of bytes.
   #resize(offset: number, length: number, count: number): void {
     if ((count | 0) !== count || count < 0 || !slotsOf(this).resize(slotOf(this), offset, length))
       throw new RangeError(`a packet of ${this.length} bytes can not become one of ${length} in its slot`)
   }
 
-  // The header counts from the start of the frame, which moved.
+  // Offsets in the header count from the start of the frame, which has moved by `by` bytes.
   #moveHeader(by: number): void {
     const { header } = this
     if (header.flags & NEEDS_CHECKSUM) {

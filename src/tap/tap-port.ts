@@ -46,7 +46,7 @@ export interface TapPortOptions {
 export type TapEvent =
   /** The interface has gone, and the port closes. `reason` is the errno's name; `EBADFD`: the interface was deleted. */
   | { type: 'gone'; name: string; reason: string }
-  /** All leases on packets from the host are held, and none was released for a while. `holders` counts them by name of the holder. */
+  /** All leases on packets from the host are held, and none was released for a while. `holders` counts them by holder's name. */
   | { type: 'stalled'; packets: number; holders: Readonly<Record<string, number>> }
   /** The last event. */
   | { type: 'closed'; name: string }
