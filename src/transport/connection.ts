@@ -1,6 +1,6 @@
 // One Unix socket as a stream of whole messages with their fds. Never blocks, never waits for a peer longer than the
 // deadlines, and never lets one peer have more than its share of a turn: sockets are watched level-triggered, so what
-// is left comes back in the next. Does not keep the process alive (src/addon/wakeup.ts: hold). Knows no request.
+// is left comes back in the next. Does not keep the process alive (src/addon/wakeup.ts: refLoop). Knows no request.
 
 import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../addon/native.js'
 import { PEER_GONE, type Watch, type WatchMode, watch } from '../addon/wakeup.js'
