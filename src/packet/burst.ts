@@ -141,7 +141,7 @@ export class HeldBurst extends BurstView {
     emptied = burst => {
       const core = burst.#home
       if (core === null)
-        throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'this burst can not be refilled', {
+        throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'this burst cannot be refilled', {
           fix: 'make it with queue.createBurst()',
         })
       if (core.length > 0) burst.release()

@@ -82,7 +82,7 @@ class DetachedSlots implements SlotMemory {
     return this.view.byteLength
   }
 
-  /** Made when the first packet is read: a burst that is only kept does not need it. */
+  /** Made when the first packet is read: a burst whose packets are never read does not need it. */
   get bytes(): Buffer {
     this.#bytes ??= Buffer.from(this.view.buffer as ArrayBuffer, this.view.byteOffset, this.total)
     return this.#bytes

@@ -96,7 +96,7 @@ export class WritablePacket extends Packet {
   // `count` is the change of length; it must be a number of bytes.
   #resize(offset: number, length: number, count: number): void {
     if ((count | 0) !== count || count < 0 || !slotsOf(this).resize(slotOf(this), offset, length))
-      throw new RangeError(`a packet of ${this.length} bytes can not become one of ${length} in its slot`)
+      throw new RangeError(`a packet of ${this.length} bytes cannot become one of ${length} in its slot`)
   }
 
   // Offsets in the header count from the start of the frame, which has moved by `by` bytes.

@@ -59,7 +59,7 @@ export class TapDevice {
     let mask = 0n
     for (const feature of features) mask |= bitOf(feature)?.mask ?? 0n
     const error = this.#addon.tapOffloads(this.handle, mask)
-    if (error < 0 && this.#running) throw failed(`the offloads of ${this.name} can not be set`, error)
+    if (error < 0 && this.#running) throw failed(`the offloads of ${this.name} cannot be set`, error)
   }
 
   close(): void {
@@ -77,15 +77,15 @@ function open(
   if (fd >= 0 && (mtu !== 0 || persist || up))
     throw new VhostError(
       'ERR_VHOST_INVALID_ARGUMENT',
-      'an inherited interface is set up by whoever made it',
+      'mtu, persist and up do not apply to an inherited interface',
       {
-        fix: 'leave mtu, persist and up to the process that passes the fd',
+        fix: 'set them in the process that passes the fd',
       },
     )
   const handle = addon.tapOpen(name, fd)
   if (handle < 0 && fd >= 0)
     throw failed(
-      `fd ${fd} can not be used`,
+      `fd ${fd} cannot be used`,
       handle,
       'pass one that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR',
     )
@@ -95,7 +95,7 @@ function open(
   const made = addon.tapName(handle)
   addon.tapClose(handle)
   throw failed(
-    `the interface ${made} can not be set up`,
+    `the interface ${made} cannot be set up`,
     error,
     error === EINVAL ? `an MTU of ${mtu} is out of its range` : undefined,
   )
@@ -121,5 +121,5 @@ function check(name: string, fd: number, mtu: number): void {
       fix: 'use up to 15 letters and digits, or none, for the kernel to choose',
     })
   if (!Number.isInteger(fd)) throw new TypeError('an fd must be a number')
-  if (!Number.isInteger(mtu) || mtu < 0 || mtu > 65535) throw new RangeError(`an MTU can not be ${mtu}`)
+  if (!Number.isInteger(mtu) || mtu < 0 || mtu > 65535) throw new RangeError(`an MTU cannot be ${mtu}`)
 }
