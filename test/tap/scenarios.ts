@@ -282,7 +282,7 @@ export const scenarios: Record<string, () => Promise<void> | void> = {
     )
     assert.match(
       thrown(() => new TapPort('x', { mtu: 1e6 })),
-      /RangeError|an MTU can not be/,
+      /RangeError|an MTU cannot be/,
     )
     assert.match(
       thrown(() => new TapPort('', { fd: openSync('/dev/null', 'r+') })),
