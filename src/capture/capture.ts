@@ -1,9 +1,9 @@
 // The operator `capture`: what it does is in its comment, how in writer.ts.
 import type { Writable } from 'node:stream'
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { VhostError } from '../errors.js'
-import { failWith, firstOf, Output, operator, stopAt } from '../operators/shared/operator.js'
-import { Burst, type BurstCore, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import { OperatorSubscriber, operator } from '../operators/shared/operator.js'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
 import { DIRECTIONS } from './chunk.js'
@@ -58,26 +58,17 @@ export function capture<T extends Burst | Packet = Burst>(
   const { name, direction = 'inbound', snaplen = Infinity, filter } = options
   const writer = to instanceof PcapngWriter ? to : new PcapngWriter(to, options)
   const port = { to: writer.interfaceOf(name, snaplen), flags: DIRECTIONS[direction] }
-  return operator<T, T>(
-    destination =>
-      new CaptureSubscriber(
-        destination as Subscriber<Burst | Packet>,
-        writer,
-        port,
-        filter,
-      ) as Subscriber<unknown>,
-  )
+  return operator(out => new CaptureSubscriber(out, writer, port, filter))
 }
 
-class CaptureSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
+class CaptureSubscriber extends OperatorSubscriber {
   readonly #one = new Uint32Array(1)
   /** Slots that passed the filter; taken out while in use. */
   #passed: Uint32Array | null = null
   readonly #verdicts: Verdicts
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly writer: PcapngWriter,
     readonly port: CapturePort,
     readonly filter: PacketPredicate | undefined,
@@ -87,16 +78,12 @@ class CaptureSubscriber extends Subscriber<Burst | Packet> {
     this.add(writer.use())
   }
 
-  protected override _next(item: Burst | Packet): void {
-    const fits = item instanceof Burst ? this.#burst(coreOf(item)) : this.#packet(item)
-    if (fits) this.out.next(item)
-  }
-
-  // These two say whether it is to be handed on.
-
-  #burst(input: BurstCore): boolean {
-    if (this.filter === undefined) return this.#write(input, input.ids, input.length, input.length)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { out, filter } = this
+    if (filter === undefined) {
+      if (this.#write(input, input.ids, input.length, input.length)) out.next(burst)
+      return
+    }
     const verdicts = this.#verdicts.of(input)
     let passed = this.#passed
     this.#passed = null
@@ -109,33 +96,32 @@ class CaptureSubscriber extends Subscriber<Burst | Packet> {
           passed[count++] = input.ids[at]
     } catch (error) {
       this.#write(input, passed, count, at)
-      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
-      return false
+      this.fail(error, input, at)
+      return
     }
-    // An unsubscription from inside `filter`: nothing of the burst was handed on or written yet.
     if (out.closed) {
-      stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
-      return false
+      this.stop(input, at)
+      return
     }
     const fits = this.#write(input, passed, count, input.length)
     this.#passed = passed
-    return fits
+    if (fits) out.next(burst)
   }
 
-  #packet(packet: Packet): boolean {
+  protected onPacket(packet: Packet): void {
     let count = 1
     try {
       if (this.filter !== undefined && !this.filter(packet)) count = 0
     } catch (error) {
-      packetFaults.count++
-      this.out.error(error)
-      return false
+      this.failPacket(error)
+      return
     }
-    if (this.out.closed) return false
+    if (this.out.closed) return
     this.#one[0] = slotOf(packet)
-    return this.#write({ slots: slotsOf(packet) }, this.#one, count, 1)
+    if (this.#write({ slots: slotsOf(packet) }, this.#one, count, 1)) this.out.next(packet)
   }
 
+  // False: there is no room, and the subscription has failed.
   #write({ slots }: Pick<BurstCore, 'slots'>, ids: Uint32Array, count: number, received: number): boolean {
     if (this.writer.recorder.put(this.port, slots, ids, count, received)) return true
     this.out.error(

@@ -1,8 +1,8 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf } from '../packet/burst.js'
+import type { OperatorFunction } from 'rxjs'
+import type { Burst, BurstCore } from '../packet/burst.js'
 import { type DetachedBurst, type DetachedPacket, detachSlots } from '../packet/detached.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** What {@link detach} makes of a burst, or of a packet. */
 export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedBurst : DetachedPacket
@@ -26,26 +26,18 @@ export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedBurst
  * guest.fromGuest().pipe(detach(), bufferTime(1000)).subscribe(bursts => save(bursts.flatMap(burst => [...burst])))
  */
 export function detach<T extends Burst | Packet = Burst>(): OperatorFunction<T, Detached<T>> {
-  return operator<T, Detached<T>>(
-    destination =>
-      new DetachSubscriber(destination as Subscriber<DetachedBurst | DetachedPacket>) as Subscriber<unknown>,
-  )
+  return operator(out => new DetachSubscriber(out))
 }
 
-class DetachSubscriber extends Subscriber<Burst | Packet> {
+class DetachSubscriber extends OperatorSubscriber<DetachedBurst | DetachedPacket> {
   readonly #one = new Uint32Array(1)
 
-  constructor(readonly out: Subscriber<DetachedBurst | DetachedPacket>) {
-    super(out)
+  protected onBurst(_: Burst, { slots, ids, length }: BurstCore): void {
+    this.out.next(detachSlots(slots, ids, length))
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) {
-      const { slots, ids, length } = coreOf(item)
-      this.out.next(detachSlots(slots, ids, length))
-    } else {
-      this.#one[0] = slotOf(item)
-      this.out.next(detachSlots(slotsOf(item), this.#one, 1).packet(0))
-    }
+  protected onPacket(packet: Packet): void {
+    this.#one[0] = slotOf(packet)
+    this.out.next(detachSlots(slotsOf(packet), this.#one, 1).packet(0))
   }
 }

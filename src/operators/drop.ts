@@ -1,7 +1,7 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf } from '../packet/burst.js'
+import type { OperatorFunction, Subscriber } from 'rxjs'
+import type { Burst, BurstCore } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
  * Drops every packet, counts it under `reason`, and emits nothing. The end of a branch that is not wanted.
@@ -21,10 +21,10 @@ import { operator } from './shared/operator.js'
  * merge(ip.pipe(enqueue(other.toGuest())), others.pipe(drop('not-ip'))).subscribe()
  */
 export function drop(reason = 'dropped'): OperatorFunction<Burst | Packet, never> {
-  return operator<Burst | Packet, never>(destination => new DropSubscriber(destination, reason))
+  return operator(out => new DropSubscriber(out, reason))
 }
 
-class DropSubscriber extends Subscriber<Burst | Packet> {
+class DropSubscriber extends OperatorSubscriber<never> {
   constructor(
     out: Subscriber<never>,
     readonly reason: string,
@@ -32,18 +32,17 @@ class DropSubscriber extends Subscriber<Burst | Packet> {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (!(item instanceof Burst)) {
-      slotsOf(item).dropped(slotOf(item), this.reason)
-      return
-    }
-    // Runs of packets of one queue, which usually is the whole burst, are counted at once.
-    const { slots, ids, length } = coreOf(item)
+  // Runs of packets of one queue, usually the whole burst, are counted at once.
+  protected onBurst(_: Burst, { slots, ids, length }: BurstCore): void {
     let begin = 0
     for (let i = 1; i <= length; i++) {
       if (i < length && slots.home(ids[i]) === slots.home(ids[begin])) continue
       slots.dropped(ids[begin], this.reason, i - begin)
       begin = i
     }
+  }
+
+  protected onPacket(packet: Packet): void {
+    slotsOf(packet).dropped(slotOf(packet), this.reason)
   }
 }

@@ -1,8 +1,8 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
+import type { OperatorFunction, Subscriber } from 'rxjs'
 import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import type { Overflow, PacketSink } from '../packet/sink.js'
-import { offer, operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
  * Puts each packet into `sink` and emits nothing. The end of most pipelines.
@@ -26,28 +26,30 @@ export function enqueue(
   sink: PacketSink,
   { overflow = 'block' }: { overflow?: Overflow } = {},
 ): OperatorFunction<Burst | Packet, never> {
-  return operator<Burst | Packet, never>(destination => new EnqueueSubscriber(destination, sink, overflow))
+  return operator(out => new EnqueueSubscriber(out, sink, overflow))
 }
 
-class EnqueueSubscriber extends Subscriber<Burst | Packet> {
+class EnqueueSubscriber extends OperatorSubscriber<never> {
   constructor(
-    readonly out: Subscriber<never>,
+    out: Subscriber<never>,
     readonly sink: PacketSink,
     readonly overflow: Overflow,
   ) {
     super(out)
-    // Of `out`, since it outlives the source.
+    // Ends with `out`, not with this: the sink is in use until it took all, which is later than the source's completion.
     out.add(sink.use())
   }
 
-  protected override _next(item: Burst | Packet): void {
-    offer(this.sink, item, this.overflow, this.out)
+  protected onBurst(burst: Burst): void {
+    this.offer(this.sink, burst, this.overflow)
   }
 
-  protected override _complete(): void {
-    // Not super: the result completes once the sink took all. The source is let go now: a `take` before us has done so.
+  protected onPacket(packet: Packet): void {
+    this.offer(this.sink, packet, this.overflow)
+  }
+
+  protected override onComplete(): void {
     const { out } = this
     out.add(this.sink.whenDrained(() => out.complete()))
-    this.unsubscribe()
   }
 }

@@ -1,8 +1,8 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
-import { failWith, Output, operator, stopAt } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
  * Lets through the packets for which `predicate` says so.
@@ -30,72 +30,57 @@ import { failWith, Output, operator, stopAt } from './shared/operator.js'
 export function filterPackets<T extends Burst | Packet = Burst>(
   predicate: PacketPredicate,
 ): MonoTypeOperatorFunction<T> {
-  return operator<T, T>(
-    destination =>
-      new FilterSubscriber(destination as Subscriber<Burst | Packet>, predicate) as Subscriber<unknown>,
-  )
+  return operator(out => new FilterSubscriber(out, predicate))
 }
 
-class FilterSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
+class FilterSubscriber extends OperatorSubscriber {
   readonly #verdicts: Verdicts
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly predicate: PacketPredicate,
   ) {
     super(out)
     this.#verdicts = new Verdicts(predicate)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
-    const core = this.#output.take(input)
+  protected onBurst(burst: Burst, input: BurstCore): void {
+    const core = this.take(input)
     const { out, predicate } = this
     const { ids, length } = input
     const { packets } = input.slots
     const to = core.ids
     const verdicts = this.#verdicts.of(input)
     let at = 0
-    let kept = 0
+    let passed = 0
     try {
       if (verdicts === null) {
         for (; at < length && !out.closed; at++) {
           const slot = ids[at]
-          // packetAt() knows what to do where the slot has none, as in strict mode.
-          if (predicate(packets[slot] ?? packetAt(input, at))) to[kept++] = slot
+          // Inlined packetAt(), which makes the packet where the slot has none, as in strict mode.
+          if (predicate(packets[slot] ?? packetAt(input, at))) to[passed++] = slot
         }
       } else {
-        for (; at < length; at++) if (verdicts[at] === 1) to[kept++] = ids[at]
+        for (; at < length; at++) if (verdicts[at] === 1) to[passed++] = ids[at]
       }
     } catch (error) {
-      core.length = kept
-      failWith(error, input, at, core, this.#output, out)
+      core.length = passed
+      this.fail(error, input, at, core)
       return
     }
-    core.length = kept
-    if (out.closed) stopAt(input, at - 1, core, this.#output)
-    else if (kept === length) {
-      // All of them: the borrow itself goes on, and no second handle is needed.
-      this.#output.keep(core)
-      out.next(burst)
-    } else this.#output.emit(core, out)
+    core.length = passed
+    if (out.closed) this.stop(input, at, core)
+    else this.pass(core, burst, input)
   }
 
-  #packet(packet: Packet): void {
-    let pass: boolean
+  protected onPacket(packet: Packet): void {
+    let passes: boolean
     try {
-      pass = this.predicate(packet)
+      passes = this.predicate(packet)
     } catch (error) {
-      packetFaults.count++
-      this.out.error(error)
+      this.failPacket(error)
       return
     }
-    if (pass) this.out.next(packet)
+    if (passes) this.out.next(packet)
   }
 }

@@ -1,9 +1,9 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetAt } from '../packet/burst.js'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { compileRules, type FirewallRule } from './firewall/rules.js'
 import { Firewall, type FirewallOptions } from './firewall/state.js'
-import { Output, operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** Of one pipeline. */
 export interface FirewallOperatorOptions {
@@ -56,51 +56,36 @@ export function firewall<T extends Burst | Packet = Burst>(
   const shared = rules instanceof Firewall ? rules : undefined
   // Wrong rules throw here, and not with the first subscription.
   if (!(rules instanceof Firewall)) compileRules(rules)
-  return operator<T, T>(
-    destination =>
-      new FirewallSubscriber(
-        destination as Subscriber<Burst | Packet>,
-        shared ?? new Firewall(rules as readonly FirewallRule[], options),
-        from,
-      ) as Subscriber<unknown>,
+  return operator(
+    out =>
+      new FirewallSubscriber(out, shared ?? new Firewall(rules as readonly FirewallRule[], options), from),
   )
 }
 
-class FirewallSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
-
+class FirewallSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly wall: Firewall,
     readonly from: string,
   ) {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    this.wall.tick()
-    if (item instanceof Burst) this.#burst(item, coreOf(item))
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst, input: BurstCore): void {
-    const core = this.#output.take(input)
+  protected onBurst(burst: Burst, input: BurstCore): void {
+    const { wall, from } = this
+    const core = this.take(input)
     const { ids, length, slots } = input
+    wall.tick()
     for (let i = 0; i < length; i++) {
-      const reason = this.wall.judge(packetAt(input, i), this.from)
+      const reason = wall.judge(packetAt(input, i), from)
       if (reason === undefined) core.ids[core.length++] = ids[i]
       else slots.dropped(ids[i], reason)
     }
-    if (core.length < length) {
-      this.#output.emit(core, this.out)
-      return
-    }
-    // All of them: the borrow itself goes on, and no second handle is needed.
-    this.#output.keep(core)
-    this.out.next(burst)
+    this.pass(core, burst, input)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
+    this.wall.tick()
     const reason = this.wall.judge(packet, this.from)
     if (reason === undefined) this.out.next(packet)
     else slotsOf(packet).dropped(slotOf(packet), reason)

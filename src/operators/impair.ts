@@ -1,13 +1,13 @@
-import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, Subscriber } from 'rxjs'
+import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, type Subscriber } from 'rxjs'
 import { completeChecksum } from '../headers/checksum.js'
-import { Burst, coreOf } from '../packet/burst.js'
+import type { Burst, BurstCore } from '../packet/burst.js'
 import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet/packet.js'
 import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
 import type { WritablePacket } from '../packet/writable.js'
 import { DelayLine } from './shaping/delay-line.js'
 import { Path, type PathOptions } from './shaping/impairments.js'
 import { anySeed } from './shaping/random.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How bad the path is, and how it is simulated. */
 export interface ImpairOptions extends PathOptions {
@@ -49,17 +49,10 @@ export function impair<T extends Burst | Packet = Burst>(
   const path = (): Path => new Path(options, seed)
   // Complains here, and not when it is subscribed.
   path()
-  return operator<T, T>(
-    destination =>
-      new ImpairSubscriber(
-        destination as Subscriber<Burst | Packet>,
-        path(),
-        scheduler,
-      ) as Subscriber<unknown>,
-  )
+  return operator(out => new ImpairSubscriber(out, path(), scheduler))
 }
 
-class ImpairSubscriber extends Subscriber<Burst | Packet> {
+class ImpairSubscriber extends OperatorSubscriber {
   readonly #line: DelayLine
   readonly #now = new Float64Array(1)
   readonly #flipBit = (packet: WritablePacket): void => {
@@ -70,7 +63,7 @@ class ImpairSubscriber extends Subscriber<Burst | Packet> {
   }
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly path: Path,
     scheduler: SchedulerLike,
   ) {
@@ -78,18 +71,19 @@ class ImpairSubscriber extends Subscriber<Burst | Packet> {
     this.#line = new DelayLine(out, scheduler, 'impair()')
   }
 
-  protected override _next(item: Burst | Packet): void {
+  protected onBurst(_: Burst, { slots, ids, length }: BurstCore): void {
     this.#now[0] = this.#line.now()
-    if (item instanceof Burst) {
-      const { slots, ids, length } = coreOf(item)
-      for (let i = 0; i < length; i++) this.#send(slots, ids[i], false)
-    } else this.#send(slotsOf(item), slotOf(item), true)
+    for (let i = 0; i < length; i++) this.#send(slots, ids[i], false)
     this.#line.flush()
   }
 
-  protected override _complete(): void {
-    // Not super: the result completes once all are out. The source is let go now: a `take` before us has done so.
-    this.unsubscribe()
+  protected onPacket(packet: Packet): void {
+    this.#now[0] = this.#line.now()
+    this.#send(slotsOf(packet), slotOf(packet), true)
+    this.#line.flush()
+  }
+
+  protected override onComplete(): void {
     this.#line.complete()
   }
 

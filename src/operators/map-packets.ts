@@ -1,17 +1,9 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetFaults } from '../packet/burst.js'
-import {
-  borrowPacket,
-  endPacket,
-  NO_SLOT,
-  type Packet,
-  type Slots,
-  slotOf,
-  slotsOf,
-} from '../packet/packet.js'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import type { Burst, BurstCore } from '../packet/burst.js'
+import { NO_SLOT, type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
 import type { WritablePacket } from '../packet/writable.js'
-import { failWith, firstOf, Output, operator, stopAt } from './shared/operator.js'
+import { lendPacket, OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How `mapPackets` goes about it. */
 export interface MapPacketsOptions {
@@ -50,35 +42,24 @@ export function mapPackets<T extends Burst | Packet = Burst>(
   write: (packet: WritablePacket) => void,
   { inPlace = false }: MapPacketsOptions = {},
 ): MonoTypeOperatorFunction<T> {
-  return operator<T, T>(destination => {
-    const out = destination as Subscriber<Burst | Packet>
-    const made = inPlace ? new InPlaceSubscriber(out, write) : new MapSubscriber(out, write)
-    return made as Subscriber<unknown>
-  })
+  return operator(out => (inPlace ? new InPlaceSubscriber(out, write) : new MapSubscriber(out, write)))
 }
 
-class MapSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
-
+class MapSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly write: (packet: WritablePacket) => void,
   ) {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(coreOf(item))
-    else this.#packet(slotsOf(item), slotOf(item))
-  }
-
-  #burst(input: BurstCore): void {
-    const core = this.#output.take(input)
+  protected onBurst(_: Burst, input: BurstCore): void {
+    const core = this.take(input)
     if (core.copied === null || core.copied.length < core.ids.length)
       core.copied = new Uint32Array(core.ids.length)
     const { out, write } = this
     const { slots } = input
-    // Emitting empties the core. Its list of copies stays as it is until they are given back.
+    // Emitting sets the core's length to 0, and leaves its ids as they are until the copies are released.
     const made = this.#copy(input, core)
     const list = writablesOf(slots)
     let at = 0
@@ -87,16 +68,34 @@ class MapSubscriber extends Subscriber<Burst | Packet> {
       core.length = at
     } catch (error) {
       core.length = at
-      failWith(error, input, input.ids.indexOf(core.copied[at]), core, this.#output, out)
+      this.fail(error, input, input.ids.indexOf(core.copied[at]), core)
       slots.releaseAll(core.ids, 0, made)
       return
     }
     try {
-      if (out.closed) stopAt(input, at - 1, core, this.#output)
-      else this.#output.emit(core, out)
+      if (out.closed) this.stop(input, at, core)
+      else this.emit(core)
     } finally {
       slots.releaseAll(core.ids, 0, made)
     }
+  }
+
+  protected onPacket(packet: Packet): void {
+    const slots = slotsOf(packet)
+    const slot = slotOf(packet)
+    const clone = cloneSlot(slots, slot)
+    if (clone === NO_SLOT) {
+      slots.dropped(slot, 'no-slot')
+      return
+    }
+    try {
+      writeIn(slots, writablesOf(slots), clone, this.write)
+    } catch (error) {
+      slots.release(clone)
+      this.failPacket(error)
+      return
+    }
+    lendPacket(slots, clone, this.out)
   }
 
   // Copies all packets first, so that the addresses of a burst are near each other; those without a slot are dropped.
@@ -114,48 +113,17 @@ class MapSubscriber extends Subscriber<Burst | Packet> {
     }
     return made
   }
-
-  #packet(slots: Slots, slot: number): void {
-    const clone = cloneSlot(slots, slot)
-    if (clone === NO_SLOT) {
-      slots.dropped(slot, 'no-slot')
-      return
-    }
-    try {
-      writeIn(slots, writablesOf(slots), clone, this.write)
-    } catch (error) {
-      packetFaults.count++
-      slots.release(clone)
-      this.out.error(error)
-      return
-    }
-    const packet = borrowPacket(slots, clone)
-    try {
-      this.out.next(packet)
-    } finally {
-      if (slots.strict) endPacket(packet)
-      slots.release(clone)
-    }
-  }
 }
 
-class InPlaceSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
-
+class InPlaceSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly write: (packet: WritablePacket) => void,
   ) {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { out, write } = this
     const { slots } = input
     const list = writablesOf(slots)
@@ -163,20 +131,19 @@ class InPlaceSubscriber extends Subscriber<Burst | Packet> {
     try {
       for (; at < input.length && !out.closed; at++) writeIn(slots, list, input.ids[at], write)
     } catch (error) {
-      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
+      this.fail(error, input, at)
       return
     }
-    if (out.closed) stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
+    if (out.closed) this.stop(input, at)
     else out.next(burst)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     const slots = slotsOf(packet)
     try {
       writeIn(slots, writablesOf(slots), slotOf(packet), this.write)
     } catch (error) {
-      packetFaults.count++
-      this.out.error(error)
+      this.failPacket(error)
       return
     }
     this.out.next(packet)

@@ -4,13 +4,13 @@ import {
   type MonoTypeOperatorFunction,
   type Observer,
   type SchedulerLike,
-  Subscriber,
+  type Subscriber,
 } from 'rxjs'
 import type { FlowKeyOptions } from '../headers/index.js'
-import { Burst, coreOf, packetAt } from '../packet/burst.js'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import { FlowMeter, type FlowRecord, type FlowReport } from './measure-flows/meter.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** When reports come, and when records of flows end. */
 export interface MeasureFlowsOptions extends FlowKeyOptions {
@@ -69,12 +69,12 @@ export function measureFlows<T extends Burst | Packet = Burst>(
   for (const [name, ms] of Object.entries({ interval, idleTimeout, activeTimeout }))
     if (!(ms > 0)) throw new RangeError(`${name} is more than 0 milliseconds, not ${ms}`)
   const told = typeof observer === 'function' ? { next: observer } : observer
-  return operator<T, T>(destination => {
+  return operator(out => {
     const meter = new FlowMeter({ directed: true, ...options }, maxFlows)
-    const subscriber = new MeasureFlowsSubscriber(destination as never, meter, told, scheduler)
+    const subscriber = new MeasureFlowsSubscriber(out, meter, told, scheduler)
     const tell = (): void => subscriber.tell(() => meter.report(idleTimeout, activeTimeout))
     subscriber.add(every(interval, scheduler).subscribe(tell))
-    return subscriber as Subscriber<unknown>
+    return subscriber
   })
 }
 
@@ -85,9 +85,9 @@ export const topFlows = <F extends FlowRecord>(
   by: 'bytes' | 'packets' = 'bytes',
 ): F[] => [...flows].sort((a, b) => b[by] - a[by]).slice(0, count)
 
-class MeasureFlowsSubscriber extends Subscriber<Burst | Packet> {
+class MeasureFlowsSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly meter: FlowMeter,
     readonly observer: Partial<Observer<FlowReport>>,
     readonly scheduler: SchedulerLike,
@@ -104,25 +104,28 @@ class MeasureFlowsSubscriber extends Subscriber<Burst | Packet> {
     }
   }
 
-  protected override _next(item: Burst | Packet): void {
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { meter } = this
     meter.tick(this.scheduler.now())
-    if (item instanceof Burst) {
-      const core = coreOf(item)
-      for (let i = 0; i < core.length; i++) meter.count(packetAt(core, i))
-    } else meter.count(item)
-    this.out.next(item)
+    for (let i = 0; i < input.length; i++) meter.count(packetAt(input, i))
+    this.out.next(burst)
   }
 
-  protected override _error(error: unknown): void {
+  protected onPacket(packet: Packet): void {
+    this.meter.tick(this.scheduler.now())
+    this.meter.count(packet)
+    this.out.next(packet)
+  }
+
+  protected override onError(error: unknown): void {
     this.tell(() => this.meter.end())
     this.observer.error?.(error)
-    super._error(error)
+    this.out.error(error)
   }
 
-  protected override _complete(): void {
+  protected override onComplete(): void {
     this.tell(() => this.meter.end())
     this.observer.complete?.()
-    super._complete()
+    this.out.complete()
   }
 }

@@ -1,7 +1,7 @@
-import { type MonoTypeOperatorFunction, type Observer, Subscriber } from 'rxjs'
-import { Burst } from '../packet/burst.js'
+import type { MonoTypeOperatorFunction, Observer, Subscriber } from 'rxjs'
+import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** What passed with one `next`, and so far in this subscription. */
 export interface Measurement {
@@ -56,20 +56,17 @@ export function measure<T extends Burst | Packet = Burst>(
   { now = () => performance.now() }: MeasureOptions = {},
 ): MonoTypeOperatorFunction<T> {
   const told = typeof observer === 'function' ? { next: observer } : observer
-  return operator<T, T>(
-    destination =>
-      new MeasureSubscriber(destination as Subscriber<Burst | Packet>, told, now) as Subscriber<unknown>,
-  )
+  return operator(out => new MeasureSubscriber(out, told, now))
 }
 
-class MeasureSubscriber extends Subscriber<Burst | Packet> {
+class MeasureSubscriber extends OperatorSubscriber {
   readonly #began: number
   #packets = 0
   #bytes = 0
   #busy = 0
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly observer: Partial<Observer<Measurement>>,
     readonly now: () => number,
   ) {
@@ -77,10 +74,25 @@ class MeasureSubscriber extends Subscriber<Burst | Packet> {
     this.#began = now()
   }
 
-  protected override _next(item: Burst | Packet): void {
-    const isBurst = item instanceof Burst
-    const packets = isBurst ? item.length : 1
-    const bytes = isBurst ? item.bytes : item.length
+  protected onBurst(burst: Burst): void {
+    this.#pass(burst, burst.length, burst.bytes)
+  }
+
+  protected onPacket(packet: Packet): void {
+    this.#pass(packet, 1, packet.length)
+  }
+
+  protected override onError(error: unknown): void {
+    this.observer.error?.(error)
+    this.out.error(error)
+  }
+
+  protected override onComplete(): void {
+    this.observer.complete?.()
+    this.out.complete()
+  }
+
+  #pass(item: Burst | Packet, packets: number, bytes: number): void {
     const before = this.now()
     this.out.next(item)
     const after = this.now()
@@ -100,15 +112,5 @@ class MeasureSubscriber extends Subscriber<Burst | Packet> {
     } catch (error) {
       this.out.error(error)
     }
-  }
-
-  protected override _error(error: unknown): void {
-    this.observer.error?.(error)
-    super._error(error)
-  }
-
-  protected override _complete(): void {
-    this.observer.complete?.()
-    super._complete()
   }
 }

@@ -1,8 +1,8 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import type { Overflow, PacketSink } from '../packet/sink.js'
-import { offer, operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
  * Gives each packet to `sink` as well, and hands everything on as it came.
@@ -23,15 +23,12 @@ export function mirror<T extends Burst | Packet = Burst>(
   sink: PacketSink,
   { overflow = 'drop-newest' }: { overflow?: Overflow } = {},
 ): MonoTypeOperatorFunction<T> {
-  return operator<T, T>(
-    destination =>
-      new MirrorSubscriber(destination as Subscriber<Burst | Packet>, sink, overflow) as Subscriber<unknown>,
-  )
+  return operator(out => new MirrorSubscriber(out, sink, overflow))
 }
 
-class MirrorSubscriber extends Subscriber<Burst | Packet> {
+class MirrorSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly sink: PacketSink,
     readonly overflow: Overflow,
   ) {
@@ -39,7 +36,11 @@ class MirrorSubscriber extends Subscriber<Burst | Packet> {
     this.add(sink.use())
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (offer(this.sink, item, this.overflow, this.out)) this.out.next(item)
+  protected onBurst(burst: Burst): void {
+    if (this.offer(this.sink, burst, this.overflow)) this.out.next(burst)
+  }
+
+  protected onPacket(packet: Packet): void {
+    if (this.offer(this.sink, packet, this.overflow)) this.out.next(packet)
   }
 }

@@ -1,9 +1,8 @@
-import { Observable, Subscriber } from 'rxjs'
+import { Observable, type Subscriber } from 'rxjs'
 import {
-  Burst,
+  type Burst,
   type BurstCore,
   borrow,
-  coreOf,
   cutBefore,
   endBorrow,
   failAt,
@@ -14,7 +13,7 @@ import {
 } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
-import { Output } from './shared/operator.js'
+import { Output, PacketSubscriber } from './shared/operator.js'
 
 /**
  * Splits a stream of packets in two: those for which `predicate` says so, and the others.
@@ -67,7 +66,7 @@ export function partitionPackets<T extends Burst | Packet>(
 type Targets = readonly Subscriber<Burst | Packet>[]
 
 // Like a Subject on either side; the lists are replaced, never altered, since `next` may subscribe and unsubscribe.
-class PartitionSubscriber extends Subscriber<Burst | Packet> {
+class PartitionSubscriber extends PacketSubscriber {
   readonly #sides: [Targets, Targets] = [[], []]
   readonly #outputs = [new Output(), new Output()]
   readonly #verdicts: Verdicts
@@ -86,17 +85,12 @@ class PartitionSubscriber extends Subscriber<Burst | Packet> {
     if (this.#sides[0].length + this.#sides[1].length === 0) this.unsubscribe()
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(coreOf(item))
-    else this.#packet(item)
-  }
-
-  protected override _error(error: unknown): void {
+  protected onError(error: unknown): void {
     const targets = this.#end()
     for (const target of targets) target.error(error)
   }
 
-  protected override _complete(): void {
+  protected onComplete(): void {
     const targets = this.#end()
     for (const target of targets) target.complete()
   }
@@ -108,7 +102,7 @@ class PartitionSubscriber extends Subscriber<Burst | Packet> {
     return targets
   }
 
-  #burst(input: BurstCore): void {
+  protected onBurst(_: Burst, input: BurstCore): void {
     const [yes, no] = [this.#outputs[0].take(input), this.#outputs[1].take(input)]
     const { ids, length } = input
     const verdicts = this.#verdicts.of(input)
@@ -159,7 +153,7 @@ class PartitionSubscriber extends Subscriber<Burst | Packet> {
     }
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     let which: 0 | 1
     try {
       which = this.predicate(packet) ? 0 : 1

@@ -1,10 +1,10 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, cutBefore, failAt, packetFaults } from '../packet/burst.js'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, cutBefore, failAt } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { isLater, type Job, type Later, settle, type Verdict } from './process-packets/job.js'
 import { Jobs } from './process-packets/jobs.js'
 import { type Failure, PendingWork } from './process-packets/pending.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How many packets `processPackets` has in work, and in which order they go on. */
 export interface ProcessPacketsOptions {
@@ -43,13 +43,10 @@ export function processPackets<T extends Burst | Packet = Burst>(
   { concurrency = 64, ordered = true }: ProcessPacketsOptions = {},
 ): MonoTypeOperatorFunction<T> {
   if (!(concurrency >= 1)) throw new RangeError(`concurrency ${concurrency} lets no packet through`)
-  return operator<T, T>(destination => {
-    const out = destination as Subscriber<Burst | Packet>
-    return new ProcessSubscriber(out, work, concurrency, ordered) as Subscriber<unknown>
-  })
+  return operator(out => new ProcessSubscriber(out, work, concurrency, ordered))
 }
 
-class ProcessSubscriber extends Subscriber<Burst | Packet> {
+class ProcessSubscriber extends OperatorSubscriber {
   readonly #pending: PendingWork
   readonly #jobs: Jobs
   readonly #abort = new AbortController()
@@ -62,7 +59,7 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
   }
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly work: (packet: Packet, signal: AbortSignal) => Verdict | Later,
     readonly concurrency: number,
     readonly ordered: boolean,
@@ -77,19 +74,14 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     })
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(coreOf(item))
-    else this.#packet(item)
-  }
-
-  protected override _complete(): void {
-    // Not super: the result completes once all are done. The source is let go now: a `take` before us has done so.
+  protected override onComplete(): void {
     this.#completed = true
+    // Before this emits: work and what follows find the source unsubscribed.
     this.unsubscribe()
     this.#flush()
   }
 
-  #burst(input: BurstCore): void {
+  protected onBurst(_: Burst, input: BurstCore): void {
     let failure: Failure
     let first: Job | null = null
     let at = 0
@@ -114,15 +106,14 @@ class ProcessSubscriber extends Subscriber<Burst | Packet> {
     }
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     const failure = this.#start(this.#jobs.admit(slotsOf(packet), slotOf(packet), null))
     if (failure === undefined) {
       this.#flush()
       return
     }
     this.#emit()
-    packetFaults.count++
-    this.out.error(failure.error)
+    this.failPacket(failure.error)
   }
 
   // Starts what may be started. If the work on `own`, which has just come, throws: its job is gone, and not counted yet.

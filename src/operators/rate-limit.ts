@@ -1,10 +1,10 @@
-import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, Subscriber } from 'rxjs'
-import { Burst, coreOf, cutBefore } from '../packet/burst.js'
+import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, type Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, cutBefore } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { clockOf } from './shaping/clock.js'
 import { DelayLine } from './shaping/delay-line.js'
 import { type Depth, type RateOptions, TokenBucket } from './shaping/token-bucket.js'
-import { firstOf, Output, operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** What goes at once after a pause, unless told otherwise: in shape enough for a late timer, in police for a burst. */
 const DEPTH_MS = { shape: 10, police: 100 }
@@ -67,22 +67,18 @@ export function rateLimit<T extends Burst | Packet = Burst>(
   const bucket = (): TokenBucket => new TokenBucket(options, depth)
   // Complains here, and not when it is subscribed.
   bucket()
-  return operator<T, T>(destination => {
-    const out = destination as Subscriber<Burst | Packet>
-    const made =
-      mode === 'police'
-        ? new PoliceSubscriber(out, bucket(), clockOf(scheduler), reason)
-        : new ShapeSubscriber(out, bucket(), scheduler)
-    return made as Subscriber<unknown>
-  })
+  return operator(out =>
+    mode === 'police'
+      ? new PoliceSubscriber(out, bucket(), clockOf(scheduler), reason)
+      : new ShapeSubscriber(out, bucket(), scheduler),
+  )
 }
 
-class ShapeSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
+class ShapeSubscriber extends OperatorSubscriber {
   readonly #line: DelayLine
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly bucket: TokenBucket,
     scheduler: SchedulerLike,
   ) {
@@ -90,19 +86,11 @@ class ShapeSubscriber extends Subscriber<Burst | Packet> {
     this.#line = new DelayLine(out, scheduler, 'rateLimit()')
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  protected override _complete(): void {
-    // Not super: the result completes once all are out. The source is let go now: a `take` before us has done so.
-    this.unsubscribe()
+  protected override onComplete(): void {
     this.#line.complete()
   }
 
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { bucket, out } = this
     const { slots, ids, length } = input
     const line = this.#line
@@ -119,7 +107,7 @@ class ShapeSubscriber extends Subscriber<Burst | Packet> {
         return
       }
       const first = due[0]
-      if (at > 0) this.#output.emit(firstOf(input, at, this.#output), out)
+      if (at > 0) this.emit(this.firstOf(input, at))
       if (out.closed) {
         cutBefore(input, at)
         return
@@ -137,7 +125,7 @@ class ShapeSubscriber extends Subscriber<Burst | Packet> {
     line.arm(now)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     const [slots, slot] = [slotsOf(packet), slotOf(packet)]
     const line = this.#line
     const { due } = line
@@ -154,12 +142,11 @@ class ShapeSubscriber extends Subscriber<Burst | Packet> {
   }
 }
 
-class PoliceSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
+class PoliceSubscriber extends OperatorSubscriber {
   readonly #at = new Float64Array(1)
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly bucket: TokenBucket,
     readonly now: () => number,
     readonly reason: string,
@@ -167,29 +154,23 @@ class PoliceSubscriber extends Subscriber<Burst | Packet> {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    this.#at[0] = this.now()
-    if (item instanceof Burst) this.#burst(item)
-    else {
-      const [slots, slot] = [slotsOf(item), slotOf(item)]
-      if (this.bucket.admit(slots, slot, this.#at)) this.out.next(item)
-      else slots.dropped(slot, this.reason)
-    }
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { slots, ids, length } = input
-    const core = this.#output.take(input)
-    let kept = 0
+    const core = this.take(input)
+    this.#at[0] = this.now()
+    let admitted = 0
     for (let i = 0; i < length; i++) {
-      if (this.bucket.admit(slots, ids[i], this.#at)) core.ids[kept++] = ids[i]
+      if (this.bucket.admit(slots, ids[i], this.#at)) core.ids[admitted++] = ids[i]
       else slots.dropped(ids[i], this.reason)
     }
-    core.length = kept
-    if (kept === length) {
-      this.#output.keep(core)
-      this.out.next(burst)
-    } else this.#output.emit(core, this.out)
+    core.length = admitted
+    this.pass(core, burst, input)
+  }
+
+  protected onPacket(packet: Packet): void {
+    const [slots, slot] = [slotsOf(packet), slotOf(packet)]
+    this.#at[0] = this.now()
+    if (this.bucket.admit(slots, slot, this.#at)) this.out.next(packet)
+    else slots.dropped(slot, this.reason)
   }
 }

@@ -2,12 +2,12 @@ import {
   asyncScheduler,
   type OperatorFunction,
   type SchedulerLike,
-  Subscriber,
+  type Subscriber,
   type Subscription,
 } from 'rxjs'
-import { Burst, BurstCore, borrow, coreOf, cutBefore, endBorrow } from '../packet/burst.js'
+import { type Burst, BurstCore, borrow, cutBefore, endBorrow } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
-import { countLost, operator } from './shared/operator.js'
+import { countLost, OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How long `rebatch` waits. */
 export interface RebatchOptions {
@@ -43,20 +43,18 @@ export function rebatch(
   { maxWait, scheduler = asyncScheduler }: RebatchOptions = {},
 ): OperatorFunction<Burst | Packet, Burst> {
   if (!(Number.isInteger(size) && size > 0)) throw new RangeError(`a burst can not have ${size} packets`)
-  return operator<Burst | Packet, Burst>(
-    destination => new RebatchSubscriber(destination, size, maxWait, scheduler),
-  )
+  return operator(out => new RebatchSubscriber(out, size, maxWait, scheduler))
 }
 
-class RebatchSubscriber extends Subscriber<Burst | Packet> {
-  /** What waits; taken out while it is emitted. */
+class RebatchSubscriber extends OperatorSubscriber<Burst> {
+  /** The packets that wait; taken out while they are emitted. */
   #waiting: BurstCore | null = null
   #spare: BurstCore | null = null
   #timer: Subscription | null = null
   readonly #one = new Uint32Array(1)
 
   constructor(
-    readonly out: Subscriber<Burst>,
+    out: Subscriber<Burst>,
     readonly size: number,
     readonly maxWait: number | undefined,
     readonly scheduler: SchedulerLike,
@@ -65,16 +63,9 @@ class RebatchSubscriber extends Subscriber<Burst | Packet> {
     this.add(() => this.#drop())
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (!(item instanceof Burst)) {
-      const slots = slotsOf(item)
-      this.#one[0] = slotOf(item)
-      this.#gather(this.#coreFor(slots), this.#one, 0, 1)
-      return
-    }
-    const input = coreOf(item)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     if (this.#waiting === null && input.length === this.size) {
-      this.out.next(item)
+      this.out.next(burst)
       return
     }
     for (let at = 0; at < input.length; ) {
@@ -85,14 +76,19 @@ class RebatchSubscriber extends Subscriber<Burst | Packet> {
     }
   }
 
-  protected override _error(error: unknown): void {
-    this.#flush()
-    super._error(error)
+  protected onPacket(packet: Packet): void {
+    this.#one[0] = slotOf(packet)
+    this.#gather(this.#coreFor(slotsOf(packet)), this.#one, 0, 1)
   }
 
-  protected override _complete(): void {
+  protected override onError(error: unknown): void {
     this.#flush()
-    super._complete()
+    this.out.error(error)
+  }
+
+  protected override onComplete(): void {
+    this.#flush()
+    this.out.complete()
   }
 
   #coreFor(slots: BurstCore['slots']): BurstCore {
@@ -110,7 +106,7 @@ class RebatchSubscriber extends Subscriber<Burst | Packet> {
     return core
   }
 
-  // Takes leases on as many as fit, and emits a full burst. Where to go on.
+  // Takes leases on as many packets as fit, and emits a full burst. Returns where to go on.
   #gather(core: BurstCore, ids: Uint32Array, from: number, to: number): number {
     const end = Math.min(to, from + this.size - core.length)
     for (let i = from; i < end; i++) {

@@ -1,4 +1,4 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
+import type { OperatorFunction, Subscriber } from 'rxjs'
 import { type Burst, borrow, coreOf, endBorrow, HeldBurst, isOpen } from '../packet/burst.js'
 import {
   borrowPacket,
@@ -9,7 +9,7 @@ import {
   slotOf,
   slotsOf,
 } from '../packet/packet.js'
-import { countLost, operator } from './shared/operator.js'
+import { countLost, operator, SourceSubscriber } from './shared/operator.js'
 
 /** The borrowed form of a lease. */
 export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? Burst : Packet
@@ -28,19 +28,27 @@ export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? B
  * `retain()` where predicates may throw.
  */
 export function release<T extends HeldBurst | HeldPacket = HeldBurst>(): OperatorFunction<T, Borrowed<T>> {
-  return operator<T, Borrowed<T>>(
-    destination => new ReleaseSubscriber(destination as Subscriber<Burst | Packet>) as Subscriber<unknown>,
-  )
+  return operator(out => new ReleaseSubscriber(out))
 }
 
-class ReleaseSubscriber extends Subscriber<HeldBurst | HeldPacket> {
+class ReleaseSubscriber extends SourceSubscriber<HeldBurst | HeldPacket> {
   constructor(readonly out: Subscriber<Burst | Packet>) {
-    super(out)
+    super()
+    out.add(this)
   }
 
-  protected override _next(held: HeldBurst | HeldPacket): void {
+  next(held: HeldBurst | HeldPacket): void {
+    if (this.stopped) return
     if (held instanceof HeldBurst) this.#burst(held)
     else this.#packet(held)
+  }
+
+  protected onError(error: unknown): void {
+    this.out.error(error)
+  }
+
+  protected onComplete(): void {
+    this.out.complete()
   }
 
   #burst(held: HeldBurst): void {

@@ -1,7 +1,7 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type HeldBurst, ownBurst } from '../packet/burst.js'
+import { type OperatorFunction, type Subscriber, Subscription } from 'rxjs'
+import { type Burst, type HeldBurst, ownBurst } from '../packet/burst.js'
 import { type HeldPacket, ownPacket, type Packet } from '../packet/packet.js'
-import { operator } from './shared/operator.js'
+import { OperatorSubscriber, operator, SourceSubscriber } from './shared/operator.js'
 
 /** The held form of a borrow. */
 export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldPacket
@@ -29,18 +29,15 @@ export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldP
  * @param name Shows in `stalled` events, in debug mode.
  */
 export function retain<T extends Burst | Packet = Burst>(name = 'retain()'): OperatorFunction<T, Held<T>> {
-  return operator<T, Held<T>>(
-    destination =>
-      new RetainSubscriber(destination as Subscriber<HeldBurst | HeldPacket>, name) as Subscriber<unknown>,
-  )
+  return operator(out => new RetainSubscriber(out, name))
 }
 
-class RetainSubscriber extends Subscriber<Burst | Packet> {
+class RetainSubscriber extends OperatorSubscriber<HeldBurst | HeldPacket> {
   readonly #open = new Set<HeldBurst | HeldPacket>()
   #completed = false
 
   constructor(
-    readonly out: Subscriber<HeldBurst | HeldPacket>,
+    out: Subscriber<HeldBurst | HeldPacket>,
     readonly name: string,
   ) {
     super(out)
@@ -49,23 +46,32 @@ class RetainSubscriber extends Subscriber<Burst | Packet> {
     })
   }
 
-  /** One of ours was released. */
+  /** A lease that this operator emitted was released. */
   released(lease: HeldBurst | HeldPacket): void {
     this.#open.delete(lease)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    const held = item.retain(this.name)
-    if (item instanceof Burst) ownBurst(held as HeldBurst, this as never)
-    else ownPacket(held as HeldPacket, this as never)
-    this.#open.add(held)
-    this.out.next(held)
+  protected onBurst(burst: Burst): void {
+    const held = burst.retain(this.name)
+    ownBurst(held, this)
+    this.#emit(held)
   }
 
-  protected override _complete(): void {
+  protected onPacket(packet: Packet): void {
+    const held = packet.retain(this.name)
+    ownPacket(held, this)
+    this.#emit(held)
+  }
+
+  protected override onComplete(): void {
     this.#completed = true
-    if (this.#open.size > 0) lastOf(this.out as Subscriber<never>).add(() => this.#releaseAll())
-    super._complete()
+    if (this.#open.size > 0) lastOf(this.out).add(() => this.#releaseAll())
+    this.out.complete()
+  }
+
+  #emit(held: HeldBurst | HeldPacket): void {
+    this.#open.add(held)
+    this.out.next(held)
   }
 
   #releaseAll(): void {
@@ -73,9 +79,10 @@ class RetainSubscriber extends Subscriber<Burst | Packet> {
   }
 }
 
-// The subscriber at the end of the pipeline. rxjs 7 has no public way down; without one, what is open after completion
-// is its holders' own affair.
-function lastOf(subscriber: Subscriber<never>): Subscriber<never> {
-  const { destination } = subscriber as unknown as { destination?: unknown }
-  return destination instanceof Subscriber ? lastOf(destination as Subscriber<never>) : subscriber
+// The subscriber at the end of the pipeline. rxjs 7 has no public way there: without the private one, leases that are open
+// after completion are left to their holders.
+function lastOf(subscriber: Subscription): Subscription {
+  const { destination, out } = subscriber as { destination?: unknown; out?: unknown }
+  const next = subscriber instanceof SourceSubscriber ? out : destination
+  return next instanceof Subscription ? lastOf(next) : subscriber
 }

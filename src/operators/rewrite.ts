@@ -1,12 +1,12 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { HeaderReader } from '../headers/reader.js'
 import { HeaderWriter } from '../headers/writer.js'
-import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import { NO_SLOT, type Packet, type Slots, slotOf, slotsOf } from '../packet/packet.js'
 import { cloneSlot, writablesOf, writeIn } from '../packet/rewriting.js'
 import type { WritablePacket } from '../packet/writable.js'
 import { RewritePlan, type RewriteSpec } from './rewrite/plan.js'
-import { failWith, lendPacket, Output, operator, stopAt } from './shared/operator.js'
+import { lendPacket, OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How packets are rewritten, beside what. */
 export interface RewriteOptions {
@@ -53,14 +53,7 @@ export function rewrite<T extends Burst | Packet = Burst>(
 ): MonoTypeOperatorFunction<T> {
   const fixed = typeof spec === 'function' ? null : new RewritePlan(spec)
   const planOf = typeof spec === 'function' ? (packet: Packet) => planFor(spec(packet)) : () => fixed
-  return operator<T, T>(
-    destination =>
-      new RewriteSubscriber(
-        destination as Subscriber<Burst | Packet>,
-        planOf,
-        inPlace,
-      ) as Subscriber<unknown>,
-  )
+  return operator(out => new RewriteSubscriber(out, planOf, inPlace))
 }
 
 // By the object, which lives as long as its flow.
@@ -76,32 +69,25 @@ function planFor(spec: RewriteSpec | undefined): RewritePlan | null {
   return plan
 }
 
-class RewriteSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
+class RewriteSubscriber extends OperatorSubscriber {
   readonly #reader = new HeaderReader()
   readonly #writer = new HeaderWriter()
   #plan: RewritePlan | null = null
   readonly #write = (packet: WritablePacket): void => this.#plan?.write(packet, this.#writer)
 
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly planOf: (packet: Packet) => RewritePlan | null,
     readonly inPlace: boolean,
   ) {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
-    const core = this.#output.take(input)
+  protected onBurst(burst: Burst, input: BurstCore): void {
+    const core = this.take(input)
     const { out, inPlace } = this
     const { slots, ids, length } = input
-    // Of which packet each is what became of it.
+    // The packet that each result was made from.
     const from = core.copied !== null && core.copied.length >= length ? core.copied : new Uint32Array(length)
     core.copied = from
     let at = 0
@@ -119,25 +105,22 @@ class RewriteSubscriber extends Subscriber<Burst | Packet> {
     }
     core.length = made
     try {
-      if (failure !== undefined) failWith(failure.error, input, at, core, this.#output, out)
-      else if (out.closed) stopAt(input, at - 1, core, this.#output)
-      else if (inPlace && made === length) {
-        this.#output.keep(core)
-        out.next(burst)
-      } else this.#output.emit(core, out)
+      if (failure !== undefined) this.fail(failure.error, input, at, core)
+      else if (out.closed) this.stop(input, at, core)
+      else if (inPlace) this.pass(core, burst, input)
+      else this.emit(core)
     } finally {
       if (!inPlace) slots.releaseAll(core.ids, 0, made)
     }
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     const slots = slotsOf(packet)
     let slot: number
     try {
       slot = this.#rewrite(slots, slotOf(packet), packet)
     } catch (error) {
-      packetFaults.count++
-      this.out.error(error)
+      this.failPacket(error)
       return
     }
     if (slot === NO_SLOT) return
@@ -145,7 +128,7 @@ class RewriteSubscriber extends Subscriber<Burst | Packet> {
     else lendPacket(slots, slot, this.out)
   }
 
-  // The slot of what becomes of the packet, with a lease unless it is in place; NO_SLOT: it was dropped.
+  // The slot of the result, with a lease of ours unless it was rewritten in place. NO_SLOT: the packet was dropped.
   #rewrite(slots: Slots, slot: number, packet: Packet): number {
     const plan = this.planOf(packet)
     const { inPlace } = this

@@ -1,9 +1,9 @@
-import { type OperatorFunction, Subscriber } from 'rxjs'
-import { Burst, type BurstCore, coreOf, packetAt } from '../packet/burst.js'
+import type { OperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import type { Overflow, PacketSink } from '../packet/sink.js'
 import type { ForwardingTable, SwitchPort } from './route/forwarding-table.js'
-import { offer, operator } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 import { type PartGiver, Parts } from './shared/parts.js'
 
 /** Of one port. */
@@ -54,16 +54,14 @@ export function route(
   sink: PacketSink,
   { overflow = 'drop-newest' }: RouteOptions = {},
 ): OperatorFunction<Burst | Packet, never> {
-  return operator<Burst | Packet, never>(
-    destination => new RouteSubscriber(destination, table, table.join(sink, overflow)),
-  )
+  return operator(out => new RouteSubscriber(out, table, table.join(sink, overflow)))
 }
 
-class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<SwitchPort> {
+class RouteSubscriber extends OperatorSubscriber<never> implements PartGiver<SwitchPort> {
   #parts: Parts<SwitchPort> | null = null
 
   constructor(
-    readonly out: Subscriber<never>,
+    out: Subscriber<never>,
     readonly table: ForwardingTable,
     readonly port: SwitchPort,
   ) {
@@ -76,17 +74,11 @@ class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<Sw
   }
 
   give({ sink, overflow }: SwitchPort, item: Burst | Packet): void {
-    offer(sink, item, overflow, this.out)
+    this.offer(sink, item, overflow)
   }
 
-  protected override _next(item: Burst | Packet): void {
+  protected onBurst(burst: Burst, input: BurstCore): void {
     this.table.tick()
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
     const parts = this.#parts ?? new Parts<SwitchPort>()
     this.#parts = null
     for (let i = 0; i < input.length; i++) this.#one(packetAt(input, i), parts, input, i)
@@ -108,7 +100,8 @@ class RouteSubscriber extends Subscriber<Burst | Packet> implements PartGiver<Sw
     else for (const port of this.table.ports) if (port !== this.port) parts.add(port, input, index)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
+    this.table.tick()
     const vlan = this.#vlanOf(packet)
     const refusal = this.#refusal(packet, vlan)
     if (refusal !== undefined) {

@@ -1,7 +1,7 @@
-import { type MonoTypeOperatorFunction, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt, packetFaults } from '../packet/burst.js'
+import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
-import { failWith, firstOf, Output, operator, stopAt } from './shared/operator.js'
+import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
  * Calls `look` with each packet and hands everything on as it came.
@@ -22,47 +22,35 @@ import { failWith, firstOf, Output, operator, stopAt } from './shared/operator.j
 export function tapPackets<T extends Burst | Packet = Burst>(
   look: (packet: Packet) => void,
 ): MonoTypeOperatorFunction<T> {
-  return operator<T, T>(
-    destination => new TapSubscriber(destination as Subscriber<Burst | Packet>, look) as Subscriber<unknown>,
-  )
+  return operator(out => new TapSubscriber(out, look))
 }
 
-class TapSubscriber extends Subscriber<Burst | Packet> {
-  readonly #output = new Output()
-
+class TapSubscriber extends OperatorSubscriber {
   constructor(
-    readonly out: Subscriber<Burst | Packet>,
+    out: Subscriber<Burst | Packet>,
     readonly look: (packet: Packet) => void,
   ) {
     super(out)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const { out, look } = this
     let at = 0
     try {
       for (; at < input.length && !out.closed; at++) look(packetAt(input, at))
     } catch (error) {
-      failWith(error, input, at, firstOf(input, at, this.#output), this.#output, out)
+      this.fail(error, input, at)
       return
     }
-    // An unsubscription from inside `look`: nothing of the burst was handed on yet.
-    if (out.closed) stopAt(input, at - 1, firstOf(input, at, this.#output), this.#output)
+    if (out.closed) this.stop(input, at)
     else out.next(burst)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
     try {
       this.look(packet)
     } catch (error) {
-      packetFaults.count++
-      this.out.error(error)
+      this.failPacket(error)
       return
     }
     this.out.next(packet)

@@ -1,26 +1,34 @@
-// One group of groupByFlow: an Observable of a flow's packets, like a Subject to those who are subscribed to it.
+// One group of groupByFlow: an Observable of a flow's packets. Like a Subject, it multicasts to its subscribers.
 import { Observable, type Subscriber } from 'rxjs'
 import type { FlowKey } from '../../headers/index.js'
 import { Burst, coreOf } from '../../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../../packet/packet.js'
 import { dropCut, NO_PART, type PartTarget } from '../shared/parts.js'
-import type { GroupSubscriber } from './subscriber.js'
 
 type Item = Burst | Packet
 type Target = Subscriber<Item>
 
+/** The subscription that a group belongs to. */
+export interface GroupOwner {
+  readonly closed: boolean
+  /** Someone subscribed to a group. */
+  joined(): void
+  /** A subscription, of the result or of a group, has ended. */
+  left(): void
+}
+
 export class Group extends Observable<Item> implements PartTarget {
   part = NO_PART
-  /** Emitted to the subscriber of the result. */
+  /** It was emitted to the subscriber of the result. */
   announced = false
-  /** Has no place in the table any more. */
+  /** It is no longer in the table. */
   evicted = false
   #ended: { error?: unknown } | null = null
   // Replaced, never altered, since `next` may subscribe and unsubscribe.
   #targets: readonly Target[] = []
 
   constructor(
-    readonly owner: GroupSubscriber,
+    readonly owner: GroupOwner,
     readonly key: FlowKey,
   ) {
     super(target => this.#join(target))
@@ -65,7 +73,7 @@ export class Group extends Observable<Item> implements PartTarget {
   }
 }
 
-// Packets that nobody wants.
+// For a group without a subscriber.
 function dropUnwanted(item: Item): void {
   if (!(item instanceof Burst)) {
     slotsOf(item).dropped(slotOf(item), 'unsubscribed')

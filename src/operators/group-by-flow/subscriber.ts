@@ -1,17 +1,16 @@
-// The subscription of groupByFlow: a table of flows, a group for each. A burst is split first, which calls nobody; then
-// new groups are emitted, parts given, and groups that had to go complete, each in its turn. In between anyone may
-// unsubscribe, or send another burst round.
-import { type SchedulerLike, Subscriber, type Subscription } from 'rxjs'
+// The subscription of groupByFlow: a table of flows, with a group for each. It splits a burst first, which calls no user
+// code; then it emits the new groups, gives each its part, and completes the groups that were evicted. Each of these calls
+// may unsubscribe, or make the source emit another burst.
+import type { SchedulerLike, Subscriber, Subscription } from 'rxjs'
 import { type FlowKeyOptions, FlowKeyReader, KEY_WORDS } from '../../headers/index.js'
-import { Burst, type BurstCore, coreOf, packetAt } from '../../packet/burst.js'
+import { type Burst, type BurstCore, packetAt } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
 import { LruTable, NONE } from '../shared/lru-table.js'
+import { PacketSubscriber } from '../shared/operator.js'
 import { type PartGiver, Parts } from '../shared/parts.js'
-import { Group } from './group.js'
+import { Group, type GroupOwner } from './group.js'
 
-type Item = Burst | Packet
-
-export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group> {
+export class GroupSubscriber extends PacketSubscriber implements PartGiver<Group>, GroupOwner {
   readonly #key: FlowKeyReader
   readonly #table: LruTable
   /** By entry of the table. */
@@ -19,11 +18,11 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
   readonly #out: Subscriber<Group>
   readonly #idle: number
   readonly #scheduler: SchedulerLike
-  /** Subscriptions of the result, one at most, and of groups. */
+  /** Subscriptions of the result (one at most) and of groups. */
   #users = 1
   #timer: Subscription | null = null
   #parts: Parts<Group> | null = null
-  /** Groups that lost their place to the burst in hand. */
+  /** Groups that the burst in hand pushed out of the table. */
   #evicted: Group[] = []
 
   constructor(
@@ -42,12 +41,10 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
     this.add(() => this.#timer?.unsubscribe())
   }
 
-  /** Someone subscribed to a group. */
   joined(): void {
     this.#users++
   }
 
-  /** A subscription, of the result or of a group, has ended. */
   left(): void {
     if (--this.#users === 0) this.unsubscribe()
   }
@@ -58,33 +55,28 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
     if (group.evicted) group.complete()
   }
 
-  protected override _next(item: Item): void {
+  protected onBurst(burst: Burst, input: BurstCore): void {
     this.#table.tick(this.#scheduler.now())
-    if (item instanceof Burst) this.#burst(item)
-    else this.#packet(item)
-    this.#watch()
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
     const parts = this.#parts ?? new Parts<Group>()
     this.#parts = null
     this.#split(input, parts)
     const evicted = this.#evicted
     if (evicted.length > 0) {
       this.#evicted = []
-      // Those with packets in this burst complete behind these.
+      // A group that has packets in this burst completes after it got them.
       for (const group of evicted) if (group.part < 0) group.complete()
     }
     parts.give(this, burst)
     this.#parts = parts
+    this.#watch()
   }
 
   #split(input: BurstCore, parts: Parts<Group>): void {
     for (let i = 0; i < input.length; i++) parts.add(this.#groupOf(packetAt(input, i)), input, i)
   }
 
-  #packet(packet: Packet): void {
+  protected onPacket(packet: Packet): void {
+    this.#table.tick(this.#scheduler.now())
     const group = this.#groupOf(packet)
     const [evicted] = this.#evicted
     if (evicted !== undefined) {
@@ -94,6 +86,7 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
     if (this.closed) return
     this.#announce(group)
     group.next(packet)
+    this.#watch()
   }
 
   #announce(group: Group): void {
@@ -125,7 +118,7 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
     return group
   }
 
-  // A timer for the group that will be idle first, and none while there is no group.
+  // Sets a timer for the group that will be idle first, if there is a group.
   #watch(): void {
     const oldest = this.#table.oldest()
     if (this.#timer !== null || this.closed || oldest === NONE || this.#idle === Infinity) return
@@ -143,13 +136,13 @@ export class GroupSubscriber extends Subscriber<Item> implements PartGiver<Group
     this.#watch()
   }
 
-  protected override _error(error: unknown): void {
+  protected onError(error: unknown): void {
     const groups = this.#end()
     for (const group of groups) group.error(error)
     this.#out.error(error)
   }
 
-  protected override _complete(): void {
+  protected onComplete(): void {
     const groups = this.#end()
     for (const group of groups) group.complete()
     this.#out.complete()

@@ -1,6 +1,7 @@
 // Work of processPackets that takes its time: promises and Observables, and what they say at last. It knows no order and no
 // bursts. For a promise nothing is made but what `then` itself makes.
-import { isObservable, type Observable, Subscriber, type Subscription } from 'rxjs'
+import { isObservable, type Observable, type Subscription } from 'rxjs'
+import { SourceSubscriber } from '../shared/operator.js'
 import { type Job, type Judge, type Later, settle, type Verdict } from './job.js'
 
 /** What work threw. */
@@ -72,7 +73,7 @@ export class PendingWork implements Judge {
 }
 
 // The first that an Observable emits is the verdict.
-class VerdictSubscriber extends Subscriber<Verdict> {
+class VerdictSubscriber extends SourceSubscriber<Verdict> {
   /** One that has its verdict at once is part of the burst in hand. */
   atOnce = true
   failure: Failure
@@ -87,13 +88,13 @@ class VerdictSubscriber extends Subscriber<Verdict> {
     this.#job = job
   }
 
-  protected override _next(verdict: Verdict): void {
-    this.#end(false, verdict)
+  next(verdict: Verdict): void {
+    if (!this.stopped) this.#end(false, verdict)
   }
-  protected override _error(error: unknown): void {
+  protected onError(error: unknown): void {
     this.#end(true, error)
   }
-  protected override _complete(): void {
+  protected onComplete(): void {
     this.#end(false, undefined)
   }
 

@@ -1,50 +1,189 @@
-// What the operators share: making one out of a Subscriber, and stopping half-way through a burst. rxjs 7 keeps its
-// own `operate` to itself; a Subscriber given to subscribe() is used as it is, so a pipeline costs one object a step.
-import { Observable, type Subscriber } from 'rxjs'
+// The base of the operators. It joins source and destination, tells bursts from single packets, ends a burst half-way where
+// a subscription ends in it, and reports what a user's function threw; an operator adds what it does with a burst and with a
+// packet. State is per subscription.
+//
+// rxjs 7 deprecates the constructor of `Subscriber` and does not export its own base of operators. `subscribe()` also uses
+// an object as it is when that is a Subscription and an Observer: a step of a pipeline costs one object, and one call.
+import { Observable, type Observer, type OperatorFunction, type Subscriber, Subscription } from 'rxjs'
 import { VhostError } from '../../errors.js'
 import {
-  type Burst,
+  Burst,
   type BurstCore,
   borrow,
   coreFrom,
+  coreOf,
   cutBefore,
   endBorrow,
   failAt,
+  packetFaults,
 } from '../../packet/burst.js'
 import { borrowPacket, endPacket, type Packet, type Slots } from '../../packet/packet.js'
 import type { Overflow, PacketSink } from '../../packet/sink.js'
 
-/** An operator that puts what `connect` makes between its source and its subscriber. State is per subscription. */
+/** An operator which subscribes its source with what `connect` makes for each subscriber of the result. */
 export function operator<In, Out>(
-  connect: (destination: Subscriber<Out>) => Subscriber<In>,
-): (source: Observable<In>) => Observable<Out> {
-  return source => new Observable<Out>(destination => source.subscribe(connect(destination)))
+  connect: (out: Subscriber<never>) => SourceSubscriber<never>,
+): OperatorFunction<In, Out> {
+  return source =>
+    new Observable<Out>(out => source.subscribe(connect(out as Subscriber<never>) as SourceSubscriber<In>))
 }
 
-/** Offers `item` to `sink`. False: the sink threw, or has no room and was asked to be strict, and `out` was told. */
-export function offer(
-  sink: PacketSink,
-  item: Burst | Packet,
-  overflow: Overflow,
-  out: Subscriber<unknown>,
-): boolean {
-  let fits: boolean
-  try {
-    fits = sink.accept(item, overflow)
-  } catch (error) {
-    out.error(error)
-    return false
+/** What a source is subscribed with: after `error`, `complete` or `unsubscribe` it takes nothing more. */
+export abstract class SourceSubscriber<In> extends Subscription implements Observer<In> {
+  protected stopped = false
+
+  /** Checks `stopped` first. */
+  abstract next(item: In): void
+  protected abstract onError(error: unknown): void
+  protected abstract onComplete(): void
+
+  error(error: unknown): void {
+    if (this.stopped) return
+    this.stopped = true
+    try {
+      this.onError(error)
+    } finally {
+      this.unsubscribe()
+    }
   }
-  if (!fits)
-    out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
-  return fits
+
+  complete(): void {
+    if (this.stopped) return
+    this.stopped = true
+    try {
+      this.onComplete()
+    } finally {
+      this.unsubscribe()
+    }
+  }
+
+  override unsubscribe(): void {
+    this.stopped = true
+    super.unsubscribe()
+  }
 }
 
-/** The output of an operator that makes bursts out of bursts: one core per subscription, taken out while in use. */
+/** Takes bursts and single packets. The loop over a burst is the subclass's own, so that V8 inlines what it calls. */
+export abstract class PacketSubscriber extends SourceSubscriber<Burst | Packet> {
+  next(item: Burst | Packet): void {
+    if (this.stopped) return
+    if (item instanceof Burst) this.onBurst(item, coreOf(item))
+    else this.onPacket(item)
+  }
+
+  /** `input` is what `burst` is a handle of. */
+  protected abstract onBurst(burst: Burst, input: BurstCore): void
+  protected abstract onPacket(packet: Packet): void
+}
+
+/**
+ * Takes bursts and single packets, and emits to one destination, `out`. It ends when `out` does; errors and completion pass
+ * to `out` unless a subclass has its own `onError` or `onComplete`.
+ */
+export abstract class OperatorSubscriber<Out = Burst | Packet> extends PacketSubscriber {
+  readonly #output = new Output()
+
+  constructor(readonly out: Subscriber<Out>) {
+    super()
+    out.add(this)
+  }
+
+  protected onError(error: unknown): void {
+    this.out.error(error)
+  }
+
+  protected onComplete(): void {
+    this.out.complete()
+  }
+
+  /** An empty core for what is made of `input`. Hand it to one of the methods below, which take it back. */
+  protected take(input: BurstCore): BurstCore {
+    return this.#output.take(input)
+  }
+
+  /** Emits the packets in `core`, if there are any. */
+  protected emit(this: OperatorSubscriber, core: BurstCore): void {
+    this.#output.emit(core, this.out)
+  }
+
+  /** Emits the packets in `core`, some of those of `burst`. Where they are all of them, `burst` itself goes on. */
+  protected pass(this: OperatorSubscriber, core: BurstCore, burst: Burst, input: BurstCore): void {
+    if (core.length < input.length) {
+      this.emit(core)
+      return
+    }
+    this.#output.keep(core)
+    this.out.next(burst)
+  }
+
+  /** The first `count` packets of `input`, for operators that emit a burst only after they have looked at all of it. */
+  protected firstOf(input: BurstCore, count: number): BurstCore {
+    const core = this.take(input)
+    for (let i = 0; i < count; i++) core.ids[i] = input.ids[i]
+    core.length = count
+    return core
+  }
+
+  /**
+   * A user's function threw at packet `at` of `input`. What was made of the packets before it, `core`, is emitted; the packet
+   * is dropped; the subscription fails, and the queue has the rest for the next one, so that `retry()` goes on there.
+   */
+  protected fail(
+    this: OperatorSubscriber,
+    error: unknown,
+    input: BurstCore,
+    at: number,
+    core = this.firstOf(input, at),
+  ): void {
+    if (this.out.closed) {
+      this.stop(input, at, core)
+      return
+    }
+    this.emit(core)
+    if (this.out.closed) {
+      // The subscription ended at one of the packets before: this one goes to the next subscription, and throws there.
+      cutBefore(input, at)
+      return
+    }
+    failAt(input, at)
+    this.out.error(error)
+  }
+
+  /**
+   * The subscription ended inside a user's function, before packet `at` of `input` was looked at. Nothing of the burst was
+   * emitted: all that is in `core`, and what follows, goes to the next subscription.
+   */
+  protected stop(input: BurstCore, at: number, core = this.firstOf(input, at)): void {
+    cutBefore(input, core.length > 0 ? input.ids.indexOf((core.copied ?? core.ids)[0]) : at)
+    this.#output.keep(core)
+  }
+
+  /** A user's function threw at a single packet, which is dropped; the subscription fails. */
+  protected failPacket(error: unknown): void {
+    packetFaults.count++
+    this.out.error(error)
+  }
+
+  /** Offers `item` to `sink`. False: the subscription has failed, since the sink threw, or is full and `strict`. */
+  protected offer(sink: PacketSink, item: Burst | Packet, overflow: Overflow): boolean {
+    let fits: boolean
+    try {
+      fits = sink.accept(item, overflow)
+    } catch (error) {
+      this.out.error(error)
+      return false
+    }
+    if (!fits)
+      this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+    return fits
+  }
+}
+
+/** Makes bursts out of bursts: one core per subscription. It is taken out while in use, since `next` may be re-entered. */
 export class Output {
   #spare: BurstCore | null = null
 
-  /** An empty core for what is made of `input`. Put it back with emit(). */
+  /** An empty core for what is made of `input`. Put it back with emit() or keep(). */
   take(input: BurstCore): BurstCore {
     const spare = this.#spare
     this.#spare = null
@@ -71,48 +210,8 @@ export class Output {
 }
 
 /**
- * A user's function threw at packet `at` of `input`. What was made of those before it, `core`, is delivered; the packet
- * is lost; the subscription fails, and the queue keeps the rest for the next one, so that `retry()` goes on there.
- */
-export function failWith(
-  error: unknown,
-  input: BurstCore,
-  at: number,
-  core: BurstCore,
-  output: Output,
-  destination: Subscriber<Burst>,
-): void {
-  if (destination.closed) {
-    stopAt(input, at - 1, core, output)
-    return
-  }
-  output.emit(core, destination)
-  if (destination.closed) {
-    // Downstream ended at one of those before: the packet was given to nobody yet, and will throw in the next pipeline.
-    cutBefore(input, at)
-    return
-  }
-  failAt(input, at)
-  destination.error(error)
-}
-
-/** The subscription ended inside a user's function: what was not yet handed on goes to the next one. */
-export function stopAt(input: BurstCore, at: number, core: BurstCore, output: Output): void {
-  cutBefore(input, core.length > 0 ? input.ids.indexOf((core.copied ?? core.ids)[0]) : at + 1)
-  output.keep(core)
-}
-
-/** The first `count` packets of `input`, for those that handed nothing on yet. */
-export function firstOf(input: BurstCore, count: number, output: Output): BurstCore {
-  const core = output.take(input)
-  for (let i = 0; i < count; i++) core.ids[i] = input.ids[i]
-  core.length = count
-  return core
-}
-
-/**
- * What an operator kept was emitted as a burst of its own, which no queue goes on with: what was marked as failed or not
- * given is lost, and counted.
+ * After packets that an operator held were emitted as a burst. No queue has the rest of such a burst for the next
+ * subscription, so packets that it marked as failed or as not given are dropped here, and counted.
  */
 export function countLost(core: BurstCore, ended: boolean): void {
   const { slots, ids, cut, failed, length } = core
@@ -123,7 +222,7 @@ export function countLost(core: BurstCore, ended: boolean): void {
   core.skipped.length = 0
 }
 
-/** Emits a packet that an operator kept, and gives its lease back. */
+/** Emits a packet that an operator held, and releases it. */
 export function lendPacket(slots: Slots, slot: number, out: Subscriber<Packet>): void {
   const packet = borrowPacket(slots, slot)
   try {
@@ -134,7 +233,7 @@ export function lendPacket(slots: Slots, slot: number, out: Subscriber<Packet>):
   }
 }
 
-/** Emits packets that an operator kept as a burst of their own, and gives their leases back. */
+/** Emits packets that an operator held as one burst, and releases them. */
 export function lendBurst(core: BurstCore, out: Subscriber<Burst>): void {
   const burst = borrow(core)
   core.cut = -1

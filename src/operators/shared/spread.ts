@@ -1,10 +1,10 @@
 // Spreads packets over sinks: what roundRobin and hashTo have in common. Each sink has its own overflow policy, and one
 // without a running ring is passed over. Which sink a packet goes to is up to `pick`. Ends as enqueue does.
-import { type Observable, Subscriber } from 'rxjs'
-import { Burst, coreOf, packetAt } from '../../packet/burst.js'
+import type { OperatorFunction, Subscriber } from 'rxjs'
+import { type Burst, type BurstCore, packetAt } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
 import type { Overflow, PacketSink } from '../../packet/sink.js'
-import { offer, operator } from './operator.js'
+import { OperatorSubscriber, operator } from './operator.js'
 import { NO_PART, type PartGiver, Parts, type PartTarget } from './parts.js'
 
 /** A sink, or one with an overflow policy of its own. */
@@ -32,41 +32,35 @@ export function spread(
   sinks: readonly SpreadSink[],
   overflow: Overflow,
   pick: () => Pick,
-): (source: Observable<Burst | Packet>) => Observable<never> {
+): OperatorFunction<Burst | Packet, never> {
   if (sinks.length === 0) throw new RangeError('there are no sinks to spread packets over')
-  return operator<Burst | Packet, never>(destination => {
+  return operator(out => {
     const outlets = sinks.map(one => ({
       ...('accept' in one ? { sink: one, overflow } : { sink: one.sink, overflow: one.overflow ?? overflow }),
       part: NO_PART,
     }))
-    return new SpreadSubscriber(destination, outlets, pick())
+    return new SpreadSubscriber(out, outlets, pick())
   })
 }
 
-class SpreadSubscriber extends Subscriber<Burst | Packet> implements PartGiver<Outlet> {
+class SpreadSubscriber extends OperatorSubscriber<never> implements PartGiver<Outlet> {
   #parts: Parts<Outlet> | null = null
 
   constructor(
-    readonly out: Subscriber<never>,
+    out: Subscriber<never>,
     readonly outlets: readonly Outlet[],
     readonly pick: Pick,
   ) {
     super(out)
-    // Of `out`, since it outlives the source.
+    // As in enqueue: the sinks are in use until they took all.
     for (const { sink } of outlets) out.add(sink.use())
   }
 
   give({ sink, overflow }: Outlet, item: Burst | Packet): void {
-    offer(sink, item, overflow, this.out)
+    this.offer(sink, item, overflow)
   }
 
-  protected override _next(item: Burst | Packet): void {
-    if (item instanceof Burst) this.#burst(item)
-    else this.give(this.outlets[this.pick(item, this.outlets)], item)
-  }
-
-  #burst(burst: Burst): void {
-    const input = coreOf(burst)
+  protected onBurst(burst: Burst, input: BurstCore): void {
     const parts = this.#parts ?? new Parts<Outlet>()
     this.#parts = null
     const { outlets, pick } = this
@@ -75,8 +69,11 @@ class SpreadSubscriber extends Subscriber<Burst | Packet> implements PartGiver<O
     this.#parts = parts
   }
 
-  protected override _complete(): void {
-    // As enqueue: the result completes once all sinks took all.
+  protected onPacket(packet: Packet): void {
+    this.give(this.outlets[this.pick(packet, this.outlets)], packet)
+  }
+
+  protected override onComplete(): void {
     const { out, outlets } = this
     let left = outlets.length
     for (const { sink } of outlets)
@@ -85,6 +82,5 @@ class SpreadSubscriber extends Subscriber<Burst | Packet> implements PartGiver<O
           if (--left === 0) out.complete()
         }),
       )
-    this.unsubscribe()
   }
 }
