@@ -13,11 +13,10 @@ export type { GreHeader, VxlanHeader } from './tunnels.js'
 export type { WritableArpHeader, WritableEthernetHeader, WritableVlanHeader } from './writable-ethernet.js'
 export type { WritableIpv4Header, WritableIpv6Header } from './writable-ip.js'
 export type {
-  WritableGreHeader,
   WritableIcmpHeader,
   WritableIcmpv6Header,
   WritableTcpHeader,
   WritableUdpHeader,
-  WritableVxlanHeader,
 } from './writable-transport.js'
+export type { WritableGreHeader, WritableVxlanHeader } from './writable-tunnels.js'
 export { HeaderWriter } from './writer.js'

@@ -6,8 +6,8 @@
 // The rule: a header is there if it lies whole within what contains it, and if its own lengths do too. So what a header
 // says about its payload needs no second check. Anything else is absent, as a receiver would not take it either.
 import { type PacketView, slotsOf, startOf } from '../packet/view.js'
-import { EtherType, VXLAN_PORT } from './numbers.js'
-import { walkUpperLayer } from './upper-layer.js'
+import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
+import { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
 
 /** The offset of a header that is not there: with any field's offset added it is outside of every packet. */
 export const ABSENT = -0x100000
@@ -18,6 +18,11 @@ const MAX_TAGS = 2
 export const NOTHING = -1
 /** A frame begins with an Ethernet header, not with one that an EtherType names. */
 export const FRAME = -2
+
+/** GRE's bits 1, 4 and 5, and its version: what has one of them is to be discarded (RFC 2784 §2.2, 2890 §2). */
+const GRE_REFUSED = 0x4c07
+/** VXLAN's I flag: set where the identifier is valid (RFC 7348 §5). */
+const VALID_IDENTIFIER = 0x08
 
 const UNKNOWN = 0
 const LINK = 1
@@ -187,3 +192,75 @@ export class Layout {
 
 const isTag = (type: number): boolean =>
   type === EtherType.VLAN || type === EtherType.SERVICE_VLAN || type === EtherType.OLD_SERVICE_VLAN
+
+// Behind IP: over IPv6's extension headers to the header that they carry.
+function walkUpperLayer(layout: Layout): void {
+  if (layout.ip6 >= 0) walkExtensions(layout)
+  const { view, at } = layout
+  const room = layout.end - at
+  const from = layout.start + at
+  switch (layout.protocol) {
+    case IpProtocol.TCP:
+      if (room >= 20) {
+        const header = (view.getUint8(from + 12) >>> 2) & 0x3c
+        if (header >= 20 && header <= room) layout.tcp = at
+      }
+      break
+    case IpProtocol.UDP:
+      if (room >= 8) walkUdp(layout, room)
+      break
+    case IpProtocol.ICMP:
+      if (room >= 8 && layout.ip4 >= 0) layout.icmp = at
+      break
+    case IpProtocol.ICMPV6:
+      if (room >= 8 && layout.ip6 >= 0) layout.icmp6 = at
+      break
+    case IpProtocol.GRE:
+      if (room >= 4) {
+        const flags = view.getUint16(from)
+        if ((flags & GRE_REFUSED) === 0 && greLength(flags) <= room) layout.gre = at
+      }
+      break
+  }
+}
+
+function walkUdp(layout: Layout, room: number): void {
+  const { view, at } = layout
+  const from = layout.start + at
+  const length = view.getUint16(from + 4)
+  // The first fragment has the length of the whole datagram.
+  if (length < 8 || (length > room && !layout.fragmented)) return
+  layout.udp = at
+  if (length < room) layout.end = at + length
+  if (view.getUint16(from + 2) === layout.vxlanPort && layout.end - at >= 16)
+    if (view.getUint8(from + 8) & VALID_IDENTIFIER) layout.vxlan = at + 8
+}
+
+function walkExtensions(layout: Layout): void {
+  const { view, start, end } = layout
+  let { at, protocol } = layout
+  for (let count = 0; protocol !== NOTHING; count++) {
+    const length = extensionLength(protocol, end - at >= 2 ? view.getUint8(start + at + 1) : 0)
+    if (length === 0) break
+    // RFC 8200 has no extension header shorter than 8.
+    if (count === MAX_EXTENSIONS || end - at < 8 || length > end - at) {
+      protocol = NOTHING
+      break
+    }
+    const next = view.getUint8(start + at)
+    if (protocol === IpProtocol.FRAGMENT) {
+      layout.fragment = at
+      const word = view.getUint16(start + at + 2)
+      layout.fragmented = (word & 0xfff9) !== 0
+      // Behind the header of a later fragment come bytes from the middle of something.
+      protocol = word >>> 3 === 0 ? next : NOTHING
+    } else protocol = next
+    at += length
+  }
+  layout.protocol = protocol
+  layout.at = at
+}
+
+/** By its flags: checksum, key, sequence number; each is a word more. @internal */
+export const greLength = (flags: number): number =>
+  4 + ((flags >>> 13) & 4) + ((flags >>> 11) & 4) + ((flags >>> 10) & 4)

@@ -1,6 +1,6 @@
 // VXLAN (RFC 7348) and GRE (RFC 2784, 2890). What is inside is the reader's `inner`.
 import { type ChecksumStatus, NOWHERE, statusOf } from './checksum.js'
-import { greLength } from './upper-layer.js'
+import { greLength } from './layout.js'
 import { HeaderView } from './view.js'
 
 /** A VXLAN header, 8 bytes, whose identifier is marked as valid. */

@@ -1,7 +1,6 @@
-// The views of a writer from the transport on: TCP, UDP, ICMP, ICMPv6, VXLAN, GRE. A number is cut to the width of its
-// field. All checksums follow, also those around a tunnel.
+// The writer's views of TCP, UDP, ICMP and ICMPv6. A number is cut to the width of its field. A write also updates all
+// checksums that cover it, those around a tunnel included.
 import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
-import { GreHeader, VxlanHeader } from './tunnels.js'
 import type { WritableLayout } from './writable-layout.js'
 
 /** A TCP header, to read and to write. */
@@ -156,41 +155,5 @@ export class WritableIcmpv6Header extends Icmpv6Header {
   }
   override set sequenceNumber(value: number) {
     this.layout.upperWord(this.layout.icmp6 + 6, value)
-  }
-}
-
-/** A VXLAN header, to read and to write. */
-export class WritableVxlanHeader extends VxlanHeader {
-  /** @internal */
-  declare readonly layout: WritableLayout
-
-  override get networkIdentifier(): number {
-    return super.networkIdentifier
-  }
-  override set networkIdentifier(value: number) {
-    const { layout } = this
-    layout.upperWord(layout.vxlan + 4, value >>> 8)
-    layout.upperWord(layout.vxlan + 6, value << 8, 0xff00)
-  }
-}
-
-/** A GRE header, to read and to write. A field that it has not can't be set: a `TypeError`. */
-export class WritableGreHeader extends GreHeader {
-  /** @internal */
-  declare readonly layout: WritableLayout
-
-  override get key(): number | undefined {
-    return super.key
-  }
-  override set key(value: number) {
-    if (!this.keyPresent) throw new TypeError('a GRE header without a key')
-    this.layout.upperLong(this.layout.gre + (this.checksumPresent ? 8 : 4), value)
-  }
-  override get sequenceNumber(): number | undefined {
-    return super.sequenceNumber
-  }
-  override set sequenceNumber(value: number) {
-    if (!this.sequenceNumberPresent) throw new TypeError('a GRE header without a sequence number')
-    this.layout.upperLong(this.payloadOffset - 4, value)
   }
 }

@@ -6,13 +6,12 @@ import { WritableArpHeader, WritableEthernetHeader, WritableVlanHeader } from '.
 import { WritableIpv4Header, WritableIpv6Header } from './writable-ip.js'
 import { WritableLayout } from './writable-layout.js'
 import {
-  WritableGreHeader,
   WritableIcmpHeader,
   WritableIcmpv6Header,
   WritableTcpHeader,
   WritableUdpHeader,
-  WritableVxlanHeader,
 } from './writable-transport.js'
+import { WritableGreHeader, WritableVxlanHeader } from './writable-tunnels.js'
 
 function writableViews(layout: WritableLayout) {
   return {

@@ -1,9 +1,9 @@
 import { asyncScheduler, type MonoTypeOperatorFunction, type SchedulerLike, type Subscriber } from 'rxjs'
 import { type Burst, type BurstCore, cutBefore } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { type Depth, type RateOptions, TokenBucket } from './rate-limit/token-bucket.js'
 import { clockOf } from './shaping/clock.js'
 import { DelayLine } from './shaping/delay-line.js'
-import { type Depth, type RateOptions, TokenBucket } from './shaping/token-bucket.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /** What goes at once after a pause, unless told otherwise: in shape enough for a late timer, in police for a burst. */

@@ -2,8 +2,8 @@
 // ITU-T I.371, also known as GCRA). So nothing needs to be filled up, and a packet's time is known when it arrives. Below
 // rateLimit. It knows no timer.
 import type { Slots } from '../../packet/packet.js'
-import { ROUNDING_MS } from './clock.js'
-import { framesOf, wireBytes } from './wire-length.js'
+import { ROUNDING_MS } from '../shaping/clock.js'
+import { framesOf, wireBytes } from '../shaping/wire-length.js'
 
 /** What a limit counts, of each packet. */
 export interface RateOptions {

@@ -2,8 +2,8 @@
 // impair.ts, which does it. Each kind of chance draws from a stream of its own: with the same seed the same packets are
 // lost whether or not there is jitter. It knows the length of a packet, and no lease.
 import type { Slots } from '../../packet/packet.js'
-import { Random, thresholdOf } from './random.js'
-import { framesOf, wireBytes } from './wire-length.js'
+import { Random, thresholdOf } from '../shaping/random.js'
+import { framesOf, wireBytes } from '../shaping/wire-length.js'
 
 /**
  * Loss in bursts, by the model of Gilbert and Elliott: the path is good or bad, and changes over with each packet by these
