@@ -4,11 +4,11 @@ import { type DetachedBurst, type DetachedPacket, detachSlots } from '../packet/
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** What {@link detach} makes of a burst, or of a packet. */
+/** What {@link detach} emits for a burst, or for a packet. */
 export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedBurst : DetachedPacket
 
 /**
- * Copies each packet out of the pool, to keep it for as long as you like.
+ * Copies each packet out of the pool: the copies are yours for as long as you like.
  *
  * ```
  * source:   --(1 2 3)--------(4)--|
@@ -16,11 +16,11 @@ export type Detached<T extends Burst | Packet> = T extends Burst ? DetachedBurst
  * result:   --(1 2 3)--------(4)--|     bursts of your own
  * ```
  *
- * A burst becomes one piece of memory, a {@link DetachedBurst}; packets are objects once you ask it for them. One that you keep
- * keeps its burst's memory.
+ * A burst is copied into one piece of memory, a {@link DetachedBurst}, which makes its packet objects when you ask for
+ * them. As long as one of these is referenced, the memory of its burst is, too.
  *
- * **Leases.** Takes none: the credit returns at once, so nothing slows the guest. What follows may pile up without
- * bound; before something slow use `retain()` and `release()`, which are the bounded form.
+ * **Leases.** Takes none: the credit returns at once, so nothing slows the guest. Copies may pile up without bound before
+ * something slow; `retain()` and `release()` are the bounded form.
  *
  * @example
  * guest.fromGuest().pipe(detach(), bufferTime(1000)).subscribe(bursts => save(bursts.flatMap(burst => [...burst])))

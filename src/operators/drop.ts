@@ -12,7 +12,7 @@ import { OperatorSubscriber, operator } from './shared/operator.js'
  * result:   ----------------------|
  * ```
  *
- * **Leases.** Takes none: the packets go back with their burst. They are counted in `stats.drops` of the queue that each
+ * **Leases.** Takes none: the packets are released with their burst. Each is counted in `stats.drops` of the queue that it
  * came from.
  *
  * @param reason Shows in `stats.drops`. Default `dropped`.

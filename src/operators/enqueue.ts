@@ -11,16 +11,16 @@ import { OperatorSubscriber, operator } from './shared/operator.js'
  * source:   --(1 2 3)--------(4)--|
  *           enqueue(sink)
  * sink:     --(1 2 3)--------(4)
- * result:   ------------------------|      once the sink took all
+ * result:   ------------------------|      once all are in the ring
  * ```
  *
- * A ring that is full for the moment keeps what did not fit, in order, and so stalls the source (`overflow: 'block'`);
- * a ring that does not run drops, as `not-ready`, `no-device` or `gone`. What the sink accepted survives an
- * unsubscription.
+ * While a ring is full, its sink queues the packets that did not fit, in order, and so stalls the source
+ * (`overflow: 'block'`). A sink whose ring does not run drops, as `not-ready`, `no-device` or `gone`. Packets that the sink
+ * accepted stay in it after an unsubscription.
  *
- * **Leases.** The sink takes one on each packet that it keeps, until the guest has room.
+ * **Leases.** The sink takes one on each packet that it queues, until the guest has room.
  *
- * @return Completes when the source has completed and the sink took all that it accepted.
+ * @return Completes when the source has completed and all packets that the sink accepted are in the ring.
  */
 export function enqueue(
   sink: PacketSink,
@@ -36,7 +36,7 @@ class EnqueueSubscriber extends OperatorSubscriber<never> {
     readonly overflow: Overflow,
   ) {
     super(out)
-    // Ends with `out`, not with this: the sink is in use until it took all, which is later than the source's completion.
+    // Added to `out`, not to this: the sink is in use until all packets are in the ring, after the source has completed.
     out.add(sink.use())
   }
 

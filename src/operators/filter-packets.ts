@@ -5,7 +5,7 @@ import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
- * Lets through the packets for which `predicate` says so.
+ * Emits the packets for which `predicate` returns true.
  *
  * <span class="informal">Like rxjs `filter`, but for the packets inside bursts.</span>
  *
@@ -15,15 +15,16 @@ import { OperatorSubscriber, operator } from './shared/operator.js'
  * result:   --(2 4)-------------------(6)--|
  * ```
  *
- * An empty burst is not emitted. Its input is not altered: another branch of a `merge` sees all packets.
+ * A burst without such a packet is not emitted. The source's burst is not altered: another branch of a `merge` sees all
+ * packets.
  *
- * **Leases.** Takes none. What it leaves out stays borrowed with its burst and goes back when that ends.
+ * **Leases.** Takes none. The other packets stay borrowed with the source's burst, and are released with it.
  *
- * A predicate that throws costs one packet, dropped and counted as `pipeline-error`. Those before it are emitted, then
- * the subscription fails; with `retry()` it goes on with the packet behind.
+ * If the predicate throws, that packet is dropped and counted as `pipeline-error`, the packets before it are emitted, and the
+ * subscription fails; with `retry()` it goes on with the next packet.
  *
  * @param predicate Called with each packet, which it borrows for the call; or a filter expression, `bpf('udp port 53')` of
- * `rx-vhost/bpf`, which judges a burst at once.
+ * `rx-vhost/bpf`, which judges a burst in one call.
  * @example
  * guest.fromGuest().pipe(filterPackets(p => p.uint16(12) !== 0x86dd), enqueue(other.toGuest()))   // no IPv6
  */

@@ -5,14 +5,14 @@ import { compileRules, type FirewallRule } from './firewall/rules.js'
 import { Firewall, type FirewallOptions } from './firewall/state.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** Of one pipeline. */
+/** Options of one pipeline. */
 export interface FirewallOperatorOptions {
   /** Where this pipeline's packets come from, for rules with `from`. Default the empty name. */
   from?: string
 }
 
 /**
- * Lets through what its rules accept, and what belongs to a connection that they let begin.
+ * Emits the packets that its rules accept, and those of connections that the rules have let begin.
  *
  * ```
  * source:   --(syn80 syn22)----(udp53)--|
@@ -20,21 +20,22 @@ export interface FirewallOperatorOptions {
  * result:   --(syn80)-------------------|
  * ```
  *
- * The first rule that applies to a packet decides; `policy` (default `drop`) where none does. Rules ask for addresses by
+ * The first rule that matches a packet decides; where none does, `policy` (default `drop`). Rules match addresses by
  * prefix, ports by range, protocol, VLAN, EtherType and the pipeline (`from`), and count packets and bytes.
  *
- * **State.** What a rule accepted begins a connection, whose packets then pass in both directions without the rules, as do
- * ICMP errors about it: give the same `Firewall` to the pipelines of both directions. A TCP segment passes when it is its
- * turn: the first must be a SYN. Connections end by idle time-outs, which are longer once established, and a flood of SYNs
- * can push out nothing that is established. `stateful: false` leaves all to the rules.
+ * **State.** A packet that a rule accepted begins a connection. The connection's packets then pass in both directions
+ * without the rules, as do ICMP errors about it: give the same `Firewall` to the pipelines of both directions. A TCP segment
+ * passes when the state of its connection allows it: the first must be a SYN. Connections end by idle time-outs, which are
+ * longer once established. A flood of SYNs evicts no established connection. With `stateful: false` the rules judge
+ * every packet.
  *
- * **Evasions.** Packets whose headers are cut off, lie, go on behind a second tag or do not end are dropped whatever the
- * rules say. Of a datagram in pieces the first is judged by its ports, later ones follow it; those that come before it, or
- * would overwrite it, are dropped, unless a rule that asks for no ports accepts them. Where a packet may be what a dropping
- * rule asks for, and hides it, it is dropped. What is inside of tunnels is not looked at. ARP and IPv6's neighbour
- * discovery need rules, too.
+ * **Evasions.** Whatever the rules say, a packet is dropped if its headers are cut off, contradict each other, have more
+ * than two tags, or do not end. The first fragment of a datagram is judged by its ports, and later fragments follow its
+ * verdict. A later fragment that comes before the first, or would overwrite it, is dropped unless a rule without ports
+ * accepts it. A packet that hides a field is dropped if a dropping rule might match that field. Headers inside tunnels are
+ * not examined. ARP and IPv6 neighbour discovery need rules of their own.
  *
- * **Leases.** Takes none. What it drops is counted at the queue it came from, by `FirewallReason`, and in
+ * **Leases.** Takes none. Packets that it drops are counted at the queue that they came from, by `FirewallReason`, and in
  * `firewall.stats`.
  *
  * @param rules Rules for this pipeline alone, with a state for each subscription, or a `Firewall` that several share.
@@ -54,7 +55,7 @@ export function firewall<T extends Burst | Packet = Burst>(
   { from = '', ...options }: FirewallOperatorOptions & FirewallOptions = {},
 ): MonoTypeOperatorFunction<T> {
   const shared = rules instanceof Firewall ? rules : undefined
-  // Wrong rules throw here, and not with the first subscription.
+  // Wrong rules throw here, not at the first subscription.
   if (!(rules instanceof Firewall)) compileRules(rules)
   return operator(
     out =>

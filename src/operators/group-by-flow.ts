@@ -10,21 +10,21 @@ import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import { GroupSubscriber } from './group-by-flow/subscriber.js'
 
-/** How flows are told apart, how many there may be, and for how long. */
+/** What a flow is, and how many there may be for how long. */
 export interface GroupByFlowOptions extends FlowKeyOptions {
-  /** Flows known at one time. Default 4,096; each takes some 100 bytes from the start. */
+  /** Flows known at one time. Default 4,096; each takes some 100 bytes, allocated at the start. */
   maxFlows?: number
   /** Milliseconds without a packet after which a flow's group completes. Default 60,000; `Infinity` for never. */
   idle?: number
-  /** Keeps the time. Default rxjs's `asyncScheduler`. */
+  /** The clock and the timers. Default rxjs's `asyncScheduler`. */
   scheduler?: SchedulerLike
 }
 
-/** The packets of one flow; `key` says which, as its first packet went. */
+/** The packets of one flow. `key` is the flow, in the direction of its first packet. */
 export type FlowGroup<T extends Burst | Packet = Burst> = GroupedObservable<FlowKey, T>
 
 /**
- * Gives the packets of each flow an Observable of their own.
+ * Emits an Observable for each flow, with the packets of that flow.
  *
  * <span class="informal">Like rxjs `groupBy` by the 5-tuple, but for the packets inside bursts, and bounded.</span>
  *
@@ -32,25 +32,25 @@ export type FlowGroup<T extends Burst | Packet = Burst> = GroupedObservable<Flow
  * source:   --(a1 b1 a2)----(b2)-----------|
  *           groupByFlow({ idle: … })
  * result:   --(A B)------------------------|
- *   A:        (a1 a2)----------|               idle for too long
+ *   A:        (a1 a2)----------|               no packet for `idle`
  *   B:        (b1)----------(b2)-----------|
  * ```
  *
- * Both directions are one flow (`directed: true` makes them two); `FlowKeyReader` of `rx-vhost/headers` says which packet
- * belongs to which. A group is emitted with its first packet: subscribe at once, or miss it. Of a burst each flow gets its
- * packets as one burst, in order; a burst of one flow passes as it is.
+ * Both directions are one flow (`directed: true` makes them two); `FlowKeyReader` of `rx-vhost/headers` says which flow
+ * a packet belongs to. A group is emitted right before its first packet: subscribe at once to get that packet. A group gets
+ * its packets of a burst as one burst, in order; a burst of a single flow is emitted as it is.
  *
- * There are at most `maxFlows` groups: one more, and the group that had no packet for the longest time completes, as do
- * those that are idle. A flow that goes on after that begins a new group. A guest that makes up flows so shortens the lives
- * of quiet ones, and no more.
+ * There are at most `maxFlows` groups. A new flow beyond that completes the group that had no packet for the longest time;
+ * idle groups complete, too. If such a flow goes on, it begins a new group. So a guest that makes up flows can only end the
+ * groups of quiet flows early.
  *
- * **Leases.** Takes none: groups borrow from the burst. Packets of a group that nobody is subscribed to are dropped,
- * counted as `unsubscribed`.
+ * **Leases.** Takes none: groups borrow from the burst. Packets of a group without a subscriber are dropped, and counted as
+ * `unsubscribed`.
  *
- * Groups complete and fail with the source. As with `groupBy`, the source stays subscribed while someone is subscribed to
- * the result or to any group; new flows are dropped as `unsubscribed` once nobody is to the result.
+ * Groups complete and fail with the source. As with `groupBy`, the source stays subscribed while the result or any group
+ * has a subscriber. Once the result has none, packets of new flows are dropped as `unsubscribed`.
  *
- * Throws a `RangeError` for a number of flows or a time that is none.
+ * Throws a `RangeError` for a `maxFlows` or an `idle` that is not positive.
  *
  * @example
  * guest.fromGuest().pipe(groupByFlow(), mergeMap(flow => flow.pipe(count(), map(bursts => `${flow.key}: ${bursts}`))))

@@ -9,15 +9,15 @@ import { DelayLine } from './shaping/delay-line.js'
 import { anySeed } from './shaping/random.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** How bad the path is, and how it is simulated. */
+/** How bad the path is, and the clock. */
 export interface ImpairOptions extends PathOptions {
-  /** Keeps the time. Default rxjs's `asyncScheduler`, read by the monotonic clock. */
+  /** The timers and the clock. Default rxjs's `asyncScheduler`, with the monotonic clock. */
   scheduler?: SchedulerLike
 }
 
 /**
- * A bad path, for tests: delays, loses, doubles, reorders and corrupts packets, by chance but the same for the same seed.
- * netem, as an operator.
+ * Simulates a bad path, for tests, as Linux's netem does: delays, loses, duplicates, reorders and corrupts packets at
+ * random; the same seed gives the same result.
  *
  * ```
  * source:   --(1 2 3)------------(4)--|
@@ -25,20 +25,22 @@ export interface ImpairOptions extends PathOptions {
  * result:   -----(1 3)--------------(4|)      2 is counted as impair-loss
  * ```
  *
- * In this order each packet is lost or not, doubled or not; then each of these is corrupted or not, is sent over a path of
- * `bitsPerSecond`, and gets its delay. With jitter packets overtake each other, unless `keepOrder`. Times are whole
- * milliseconds, rounded up. Where a guest left a checksum to be done, it is done before a bit is changed, so that the
- * receiver can tell; of packets with segmentation offload it can't be, and their corruption may go unnoticed.
+ * For each packet the operator decides in this order: whether it is lost, whether it is duplicated, then for each of the
+ * two whether it is corrupted, when a path of `bitsPerSecond` has sent it, and its delay. With jitter packets overtake each
+ * other, unless `keepOrder` is set. Times are whole milliseconds, rounded up. If the guest left a checksum to be computed,
+ * it is computed before a bit is changed, so that the receiver detects the corruption. It can't be computed for packets
+ * with segmentation offload, whose corruption may go undetected.
  *
- * **Leases.** Takes one on each packet that is on the way, none is copied but a doubled or corrupted one. So at most the
+ * **Leases.** Takes one on each packet that is on the way; it copies only duplicated and corrupted packets. So at most the
  * queue's credit is on the way, and a guest that sends more is slowed down to credit ÷ delay: 1,024 packets in 100 ms are
- * 10,000 a second. Say `highWaterMark` to the driver for more (and `configurePool`), or `limit` to drop instead. When the
- * source completes, what is on the way still comes out; after an error or an unsubscription it is counted as `unsubscribed`.
- * If something downstream throws half-way through a burst, the rest of that is lost: filter before.
+ * 10,000 a second. Give the driver a larger `highWaterMark` for more (and `configurePool`), or set `limit` to drop instead.
+ * When the source completes, packets on the way are still emitted; after an error or an unsubscription they are dropped, and
+ * counted as `unsubscribed`. If an operator downstream throws half-way through a burst, the rest of the burst is lost:
+ * filter before.
  *
- * Drops are counted at the queue as `impair-loss` and `impair-limit`; as `no-slot` those that could not be copied.
+ * Drops are counted at the queue as `impair-loss` and `impair-limit`, and as `no-slot` if the pool has no slot for a copy.
  *
- * @param options Throws a `RangeError` for what is no probability or time, and for `reorder` without a delay.
+ * @param options Throws a `RangeError` for a value that is no probability or time, and for `reorder` without a delay.
  * @example
  * guest.fromGuest().pipe(impair({ delay: 40, jitter: 5, loss: 0.01, seed: 7 }), enqueue(other.toGuest()))
  */
@@ -47,7 +49,7 @@ export function impair<T extends Burst | Packet = Burst>(
 ): MonoTypeOperatorFunction<T> {
   const { seed = anySeed(), scheduler = asyncScheduler } = options
   const path = (): Path => new Path(options, seed)
-  // Complains here, and not when it is subscribed.
+  // Wrong options throw here, not at the first subscription.
   path()
   return operator(out => new ImpairSubscriber(out, path(), scheduler))
 }
@@ -96,7 +98,7 @@ class ImpairSubscriber extends OperatorSubscriber {
     const twice = path.doubles()
     this.#hold(slots, slot, single)
     if (!twice) return
-    // A slot of its own: each of the two may be rewritten behind here.
+    // A slot of its own: an operator downstream may rewrite each of the two.
     const second = cloneSlot(slots, slot)
     if (second === NO_SLOT) return
     this.#hold(slots, second, single)

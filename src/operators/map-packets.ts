@@ -8,7 +8,7 @@ import { lendPacket, OperatorSubscriber, operator } from './shared/operator.js'
 /** How `mapPackets` goes about it. */
 export interface MapPacketsOptions {
   /**
-   * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no
+   * Rewrites the packets themselves, not copies. By this option you promise that nothing else sees the burst: no `share()`, no
    * `mirror`, no second subscriber of the queue, no lease taken before.
    */
   inPlace?: boolean
@@ -25,14 +25,15 @@ export interface MapPacketsOptions {
  * result:   --(10 20 30)-----(40)--|
  * ```
  *
- * **Leases.** Makes a copy of each packet, which is paid by the queue that the packet came from and goes back when the
- * `next` that it was emitted to returns, unless someone retains it. The packet itself stays as it was, and goes back with
- * its burst. With `inPlace` there is no copy and no lease. A pool without a slot for the copy costs the packet, counted
- * as `no-slot` at its queue: a burst in hand can't wait. So the queue may have a burst more under lease than its credit.
+ * **Leases.** Makes a copy of each packet. The copy is charged to the queue that the packet came from, and released when
+ * the `next` that emits it returns, unless it was retained. The packet itself stays as it was, and is released with its
+ * burst. With `inPlace` there is no copy and no lease. Where the pool has no slot for a copy, the packet is dropped and
+ * counted as `no-slot` at its queue: a burst that is being emitted can't wait. So a queue may have one burst more under
+ * lease than its credit.
  *
- * If `write` throws, that packet is dropped and counted as `pipeline-error`, those before it are emitted, then the
- * subscription fails; with `retry()` it goes on with the packet behind. After an unsubscription from inside `write` the
- * whole burst goes to the next subscription: what was rewritten in place then is so again.
+ * If `write` throws, that packet is dropped and counted as `pipeline-error`, the packets before it are emitted, and the
+ * subscription fails; with `retry()` it goes on with the next packet. After an unsubscription from inside `write` the
+ * whole burst goes to the next subscription: packets that were rewritten in place are then rewritten again.
  *
  * @param write Called with each packet, which it may change until it returns.
  * @example
@@ -98,7 +99,8 @@ class MapSubscriber extends OperatorSubscriber {
     lendPacket(slots, clone, this.out)
   }
 
-  // Copies all packets first, so that the addresses of a burst are near each other; those without a slot are dropped.
+  // Copies all packets before the first is rewritten, so that their slots are near each other. Returns how many were
+  // copied: a packet for whose copy there is no slot is dropped.
   #copy(input: BurstCore, core: BurstCore): number {
     const copied = core.copied as Uint32Array
     let made = 0

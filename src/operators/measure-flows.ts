@@ -12,22 +12,22 @@ import type { Packet } from '../packet/packet.js'
 import { FlowMeter, type FlowRecord, type FlowReport } from './measure-flows/meter.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** When reports come, and when records of flows end. */
+/** How often `measureFlows` reports, and when it ends the record of a flow. */
 export interface MeasureFlowsOptions extends FlowKeyOptions {
   /** Milliseconds between reports. Default 1,000. */
   interval?: number
   /** Milliseconds without a packet after which a flow has ended. Default 15,000. */
   idleTimeout?: number
-  /** Milliseconds after which a flow that goes on is told of as ended and counted anew. Default 1,800,000. */
+  /** Milliseconds after which the record of a flow that goes on ends, and a new one begins. Default 1,800,000. */
   activeTimeout?: number
   /** Flows known at one time. Default 4,096; each takes some 100 bytes from the start. */
   maxFlows?: number
-  /** Keeps the time. Default rxjs's `asyncScheduler`. */
+  /** The clock and the timers. Default rxjs's `asyncScheduler`. */
   scheduler?: SchedulerLike
 }
 
 /**
- * Tells `observer` every so often what passed of each flow; hands everything on as it came.
+ * Reports to `observer`, at an interval, the packets and bytes of each flow. Emits everything as it came.
  *
  * ```
  * source:   --(a1 b1 a2)-----(b2)----------|
@@ -36,17 +36,18 @@ export interface MeasureFlowsOptions extends FlowKeyOptions {
  * result:   --(a1 b1 a2)-----(b2)----------|
  * ```
  *
- * A report has the flows that go on, with packets, bytes, times and TCP's control bits, and those that ended since the last
- * one, as NetFlow and IPFIX export them: quiet for `idleTimeout`, older than `activeTimeout` (and counted from zero again),
- * pushed out by new ones while there were `maxFlows`, or at the end of the source. Each packet is so in one ended record, if
- * the stream completes. An observer, such as a Subject, is told of the source's end too.
+ * A report has the flows that go on, with packets, bytes, times and TCP's control bits, and the records that ended since
+ * the last report, as NetFlow and IPFIX export them. A record ends when its flow had no packet for `idleTimeout`, when it is
+ * older than `activeTimeout` (a new record then begins at zero), when a new flow evicts it from a full table, or with the
+ * source. So each packet is in exactly one ended record, if the stream completes. An observer, such as a Subject, also gets
+ * the source's completion or error.
  *
- * Each direction is a flow, as in NetFlow; `directed: false` makes one of both. `FlowKeyReader` of `rx-vhost/headers` says
- * which packet belongs to which. Counted from zero in each subscription.
+ * Each direction is a flow, as in NetFlow; with `directed: false` both are one. `FlowKeyReader` of `rx-vhost/headers` says
+ * which flow a packet belongs to. Each subscription counts from zero.
  *
  * **Leases.** Takes none.
  *
- * If `observer` throws, the subscription fails. A time that is none throws a `RangeError`.
+ * If `observer` throws, the subscription fails. Throws a `RangeError` for a time that is not positive.
  *
  * @param observer Called for each report, between bursts.
  * @example

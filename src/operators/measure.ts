@@ -3,33 +3,33 @@ import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** What passed with one `next`, and so far in this subscription. */
+/** What one `next` had, and the subscription so far. */
 export interface Measurement {
-  /** Of this `next`. */
+  /** Packets of this `next`. */
   readonly packets: number
   /** Bytes of those packets, without virtio-net headers. */
   readonly bytes: number
-  /** Milliseconds that what follows took for it, inside its `next`. */
+  /** Milliseconds that the operators downstream took, inside this `next`. */
   readonly busy: number
-  /** Since the subscription, these included. */
+  /** Packets since the subscription, these included. */
   readonly totalPackets: number
-  /** Since the subscription. */
+  /** Bytes since the subscription. */
   readonly totalBytes: number
-  /** Milliseconds since the subscription that what follows took. */
+  /** Milliseconds that the operators downstream took since the subscription. */
   readonly totalBusy: number
   /** Milliseconds from the subscription until now. */
   readonly elapsed: number
 }
 
-/** What `measure` takes the time from. */
+/** The clock of `measure`. */
 export interface MeasureOptions {
-  /** Milliseconds that only rise; for tests. */
+  /** A clock that never goes back, in milliseconds; for tests. */
   now?: () => number
 }
 
 /**
- * Tells `observer` of each burst how many packets and bytes it had and how long what follows took for it; hands
- * everything on as it came.
+ * Tells `observer` how many packets and bytes each burst had, and how long the operators downstream took for it. Emits
+ * everything as it came.
  *
  * ```
  * source:   --(1 2 3)--------(4)--|
@@ -38,14 +38,14 @@ export interface MeasureOptions {
  * result:   --(1 2 3)--------(4)--|
  * ```
  *
- * An observer, such as a Subject, is told of the source's end too. Counted from zero in each subscription. Of single
- * packets each is a measurement: that costs two looks at the clock a packet.
+ * An observer, such as a Subject, also gets the source's completion or error. Each subscription counts from zero. Each
+ * single packet is a measurement of its own, which costs two readings of the clock.
  *
  * **Leases.** Takes none.
  *
- * If `observer` throws, the subscription fails; the burst was handed on by then.
+ * If `observer` throws, the subscription fails; the burst was emitted before.
  *
- * @param observer Called after each burst was handed on.
+ * @param observer Called after each burst was emitted.
  * @example
  * const rate = new Subject<Measurement>()
  * rate.pipe(sampleTime(1000)).subscribe(m => console.log(m.totalPackets / m.elapsed, 'packets a ms'))

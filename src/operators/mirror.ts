@@ -5,7 +5,7 @@ import type { Overflow, PacketSink } from '../packet/sink.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
- * Gives each packet to `sink` as well, and hands everything on as it came.
+ * Puts each packet into `sink`, and emits everything as it came.
  *
  * ```
  * source:   --(1 2 3)--------(4)--|
@@ -14,10 +14,11 @@ import { OperatorSubscriber, operator } from './shared/operator.js'
  * result:   --(1 2 3)--------(4)--|
  * ```
  *
- * What the sink's ring has no room for is kept, up to a bound, and then dropped as `overflow` says: by default
- * `drop-newest`, so that a slow monitor never slows the path. With `block` the path waits for the monitor.
+ * The sink queues packets for which its ring has no room, up to a bound; beyond it packets are dropped as `overflow` says:
+ * by default `drop-newest`, so that a slow monitor never slows the path. With `block` the path waits for the monitor.
  *
- * **Leases.** The sink takes one on each packet that it keeps; unless it blocks, the sink pays for it, not the source.
+ * **Leases.** The sink takes one on each packet that it queues. With `block` it is charged to the source, otherwise to
+ * the sink.
  */
 export function mirror<T extends Burst | Packet = Burst>(
   sink: PacketSink,

@@ -28,14 +28,14 @@ import { Output, PacketSubscriber } from './shared/operator.js'
  * others:    --(1 3)---------(5 7)----------|
  * ```
  *
- * The first subscription to either side subscribes the source, the last one that leaves unsubscribes it, and `merge` of
- * both sides sees every packet, since a queue starts in a later turn. Of a burst the matching packets go first. Packets
- * of a side that nobody is subscribed to are dropped, counted as `unsubscribed`.
+ * The first subscription to either side subscribes to the source; when the last one ends, the source is unsubscribed. A
+ * `merge` of both sides sees every packet, since a queue starts in a later turn. The matching packets of a burst are
+ * emitted first. Packets of a side without a subscriber are dropped, and counted as `unsubscribed`.
  *
  * **Leases.** Takes none: both sides borrow from the same burst.
  *
- * A predicate that throws costs one packet, dropped and counted as `pipeline-error`. Those before it are emitted, then
- * both sides fail; a `retry()` behind their `merge` goes on with the packet behind.
+ * If the predicate throws, that packet is dropped and counted as `pipeline-error`, the packets before it are emitted, and
+ * both sides fail; a `retry()` after their `merge` goes on with the next packet.
  *
  * @param predicate Called with each packet, which it borrows for the call; or a filter of `rx-vhost/bpf`.
  * @return The matching packets, and the others.
@@ -65,7 +65,8 @@ export function partitionPackets<T extends Burst | Packet>(
 
 type Targets = readonly Subscriber<Burst | Packet>[]
 
-// Like a Subject on either side; the lists are replaced, never altered, since `next` may subscribe and unsubscribe.
+// Each side multicasts, like a Subject. Its list of targets is replaced, never altered, since `next` may subscribe and
+// unsubscribe while it is being read.
 class PartitionSubscriber extends PacketSubscriber {
   readonly #sides: [Targets, Targets] = [[], []]
   readonly #outputs = [new Output(), new Output()]
@@ -95,7 +96,7 @@ class PartitionSubscriber extends PacketSubscriber {
     for (const target of targets) target.complete()
   }
 
-  // Whoever subscribes from now on starts anew.
+  // A later subscription of either side subscribes the source again.
   #end(): Targets {
     const targets = [...this.#sides[0], ...this.#sides[1]]
     this.unsubscribe()
@@ -108,24 +109,24 @@ class PartitionSubscriber extends PacketSubscriber {
     const verdicts = this.#verdicts.of(input)
     let at = 0
     let failure: { error: unknown } | undefined
-    let kept = 0
-    let left = 0
+    let matching = 0
+    let other = 0
     try {
       for (; at < length && !this.closed; at++) {
         if (verdicts === null ? this.predicate(packetAt(input, at)) : verdicts[at] === 1)
-          yes.ids[kept++] = ids[at]
-        else no.ids[left++] = ids[at]
+          yes.ids[matching++] = ids[at]
+        else no.ids[other++] = ids[at]
       }
     } catch (error) {
       failure = { error }
     }
-    yes.length = kept
-    no.length = left
-    // Ended inside the predicate: nothing of the burst was handed on.
+    yes.length = matching
+    no.length = other
+    // The subscription ended inside the predicate: no packet of the burst was emitted.
     if (this.closed) cutBefore(input, 0)
     else {
       this.#emit(0, yes)
-      if (this.closed) for (let i = 0; i < left; i++) skip(no, i)
+      if (this.closed) for (let i = 0; i < other; i++) skip(no, i)
       else {
         this.#emit(1, no)
         if (this.closed) skipRest(no, input, at)
@@ -133,8 +134,8 @@ class PartitionSubscriber extends PacketSubscriber {
       if (this.closed && at < length) cutBefore(input, at)
       else if (failure !== undefined) failAt(input, at)
     }
-    this.#outputs[0].keep(yes)
-    this.#outputs[1].keep(no)
+    this.#outputs[0].putBack(yes)
+    this.#outputs[1].putBack(no)
     if (failure !== undefined) this.error(failure.error)
   }
 

@@ -6,25 +6,25 @@ import { clockOf } from './shaping/clock.js'
 import { DelayLine } from './shaping/delay-line.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** What goes at once after a pause, unless told otherwise: in shape enough for a late timer, in police for a burst. */
+/** Default depth of the bucket: for `shape` as much as a late timer needs, for `police` as much as a burst needs. */
 const DEPTH_MS = { shape: 10, police: 100 }
 
-/** The rates, and what becomes of what exceeds them. */
+/** The rates, and what happens to packets that exceed them. */
 export interface RateLimitOptions extends RateOptions {
-  /** What exceeds the rate waits (`shape`, default) or is dropped (`police`). */
+  /** Packets that exceed the rate wait (`shape`, default) or are dropped (`police`). */
   mode?: 'shape' | 'police'
-  /** Packets that may go at once after a pause. Default: those of 10 ms at the rate, in `police` of 100 ms. */
+  /** Packets that may pass at once after a pause. Default: those of 10 ms at the rate, with `police` of 100 ms. */
   burstPackets?: number
   /** Bytes likewise. */
   burstBytes?: number
-  /** Under which `police` counts its drops. Default `rate-limit`. */
+  /** The reason under which `police` counts its drops. Default `rate-limit`. */
   reason?: string
-  /** Keeps the time. Default rxjs's `asyncScheduler`, read by the monotonic clock. */
+  /** The timers and the clock. Default rxjs's `asyncScheduler`, with the monotonic clock. */
   scheduler?: SchedulerLike
 }
 
 /**
- * Lets no more through than so many packets, or bits, or both, a second: a token bucket.
+ * Limits the packets, the bits, or both, that pass in a second, by a token bucket.
  *
  * ```
  * source:   --(1 2 3 4)------(5)--|
@@ -34,19 +34,20 @@ export interface RateLimitOptions extends RateOptions {
  * result:   --(1 2)----------(5)--|      3 and 4 are counted as rate-limit
  * ```
  *
- * `shape` keeps what must wait, in order, and loses nothing: what it emits has the rate that was asked for, however late
- * the timers are, since each packet's time is told when it comes. There is one timer, of a millisecond or more, not one a
- * packet. `police` drops it, needs no timer, and has the rate only if its bursts are large enough for the source's pauses.
+ * `shape` delays packets, in order, and drops none. Its output has the given rate however late the timers are, since the
+ * time of each packet is computed when it arrives. There is one timer, of a millisecond or more, not one for each packet.
+ * `police` drops packets and needs no timer; it reaches the rate only if its bucket is deep enough for the source's pauses.
  *
  * Bits are those of the frame, without preamble, check sequence and gap; `overhead: 24` adds these. A packet with
- * segmentation offload counts as the frames that it becomes, headers and overhead of each. One that costs more than a full
- * bucket holds goes when that is full, and those behind it wait the longer.
+ * segmentation offload counts as the frames that it becomes, with headers and overhead of each. A packet that costs more
+ * than a full bucket holds passes when the bucket is full, and the packets after it wait until its cost is paid.
  *
- * **Leases.** `shape` takes one on each packet that waits. So it keeps at most the queue's credit (1,024 packets unless
- * `highWaterMark` says otherwise), then the queue stops, and the guest is slowed to the rate: no buffer, no loss. At 1,000
- * packets a second that is a second of delay: a small `highWaterMark` makes a short queue. When the source completes, what
- * waits still comes out; after an error or an unsubscription it is counted as `unsubscribed`. If something downstream throws
- * half-way through a burst that had waited, the rest of that burst is lost: filter before. `police` takes no lease.
+ * **Leases.** `shape` takes one on each packet that waits. So at most the queue's credit waits (1,024 packets unless
+ * `highWaterMark` says otherwise); then the queue stops, and the guest is slowed to the rate, without loss. At 1,000 packets
+ * a second that is a second of delay: a small `highWaterMark` makes a short queue. When the source completes, packets that
+ * wait are still emitted; after an error or an unsubscription they are dropped, and counted as `unsubscribed`. If an operator
+ * downstream throws half-way through a burst that had waited, the rest of the burst is lost: filter before. `police` takes
+ * no lease.
  *
  * @param options Throws a `TypeError` without a rate, a `RangeError` for one that is not positive.
  * @example
@@ -65,7 +66,7 @@ export function rateLimit<T extends Burst | Packet = Burst>(
   if (!Object.hasOwn(DEPTH_MS, mode)) throw new RangeError(`a mode is shape or police, not ${mode}`)
   const depth: Depth = { ms: DEPTH_MS[mode], packets: burstPackets, bytes: burstBytes }
   const bucket = (): TokenBucket => new TokenBucket(options, depth)
-  // Complains here, and not when it is subscribed.
+  // Wrong options throw here, not at the first subscription.
   bucket()
   return operator(out =>
     mode === 'police'

@@ -11,9 +11,9 @@ import { countLost, OperatorSubscriber, operator } from './shared/operator.js'
 
 /** How long `rebatch` waits. */
 export interface RebatchOptions {
-  /** Milliseconds after which a burst that is not full yet is emitted. Without it, waits for ever. */
+  /** Milliseconds after which a burst that is not full is emitted. Without it, a burst waits until it is full. */
   maxWait?: number
-  /** Keeps the time. Default rxjs's `asyncScheduler`. */
+  /** The clock and the timers. Default rxjs's `asyncScheduler`. */
   scheduler?: SchedulerLike
 }
 
@@ -28,13 +28,12 @@ export interface RebatchOptions {
  * result:   ----------(1 2 3)--(4 5 6)--(7|)
  * ```
  *
- * What is left is emitted when the source completes or fails, or, with `maxWait`, that long after its first packet came.
- * A burst that already has `size` packets passes as it is.
+ * Packets that are left are emitted when the source completes or fails, or, with `maxWait`, that long after the first of
+ * them came. A burst that already has `size` packets is emitted as it is.
  *
- * **Leases.** Takes one on each packet that waits for others, until the `next` of the burst that it became part of
- * returns. So `size` must be less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An
- * unsubscription drops what waits, counted as `unsubscribed`. If something downstream throws half-way through a burst,
- * the rest of that is lost: filter before.
+ * **Leases.** Takes one on each packet that waits for others, until the `next` that emits it returns. So `size` must be less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An
+ * unsubscription drops the packets that wait, counted as `unsubscribed`. If an operator downstream throws half-way through
+ * a burst, the rest of the burst is lost: filter before.
  *
  * @param size Packets of a burst.
  */

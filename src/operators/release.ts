@@ -23,9 +23,9 @@ export type Borrowed<T extends HeldBurst | HeldPacket> = T extends HeldBurst ? B
  * result:   ----a---b---c--|
  * ```
  *
- * **Leases.** Releases each exactly once; what it emits is valid for its `next`, as if it came from the queue. If
- * something downstream throws half-way through a burst, the rest of it is lost, counted as `unsubscribed`: filter before
- * `retain()` where predicates may throw.
+ * **Leases.** Releases each lease exactly once. What it emits is valid until that `next` returns, as if it came from the
+ * queue. If an operator downstream throws half-way through a burst, the rest of the burst is dropped, and counted as
+ * `unsubscribed`: filter before `retain()` where predicates may throw.
  */
 export function release<T extends HeldBurst | HeldPacket = HeldBurst>(): OperatorFunction<T, Borrowed<T>> {
   return operator(out => new ReleaseSubscriber(out))

@@ -7,8 +7,8 @@ import { OperatorSubscriber, operator, SourceSubscriber } from './shared/operato
 export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldPacket
 
 /**
- * Takes a lease on each burst or packet, so that what follows may be asynchronous. Followed, sooner or later, by
- * `release()`, the operator or the method.
+ * Takes a lease on each burst or packet, so that the next operators may be asynchronous. `release()`, the operator or the
+ * method, must follow.
  *
  * ```
  * source:   --a---b---c--|
@@ -22,9 +22,10 @@ export type Held<T extends Burst | Packet> = T extends Burst ? HeldBurst : HeldP
  * Stands *before* `concatMap`, `mergeMap` or `bufferCount`, never in their project function, which runs too late, and
  * *after* `share()`.
  *
- * **Leases.** One for each that it emits, owned by whoever got it. When the subscription ends, it releases those that
- * are still open: a `concatMap` buffer can't leak. When only its source completes, that waits until the subscription
- * at the end of the pipeline has ended, since `delay` still holds some. To keep one for longer, `retain()` it yourself.
+ * **Leases.** One for each burst or packet that it emits, owned by the receiver. When the subscription ends, it releases
+ * those that are still open, so a `concatMap` buffer can't leak. When only its source completes, it does so once the
+ * subscription at the end of the pipeline has ended, since `delay` may hold some until then. To hold a packet for longer,
+ * call `retain()` on it.
  *
  * @param name Shows in `stalled` events, in debug mode.
  */

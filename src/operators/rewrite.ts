@@ -8,7 +8,7 @@ import type { WritablePacket } from '../packet/writable.js'
 import { RewritePlan, type RewriteSpec } from './rewrite/plan.js'
 import { lendPacket, OperatorSubscriber, operator } from './shared/operator.js'
 
-/** How packets are rewritten, beside what. */
+/** How `rewrite` works. */
 export interface RewriteOptions {
   /**
    * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no

@@ -6,39 +6,39 @@ import type { ForwardingTable, SwitchPort } from './route/forwarding-table.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 import { type PartGiver, Parts } from './shared/parts.js'
 
-/** Of one port. */
+/** Options of one port. */
 export interface RouteOptions {
-  /** What happens to packets that this port's guest has no room for, wherever they come from. Default `drop-newest`. */
+  /** What happens to packets for which this port's guest has no room. Default `drop-newest`. */
   overflow?: Overflow
 }
 
-/** What a frame can be that goes to no port; the reason of its drop. */
+/** Why a frame is dropped. */
 type Refusal = 'malformed' | 'link-local' | 'spoofed'
 
 /**
- * A port of a learning switch: packets of the guest behind `sink` go to the ports of the same `table`, by their
- * destination address. Emits nothing.
+ * A port of a learning switch: packets of the guest behind `sink` go to the other ports of `table`, by their destination
+ * address. Emits nothing.
  *
  * ```
  * source:  --(to b)------(to all)---(to b)--|
  *          route(table, a)
  * b:       --(to b)------(to all)---(to b)
- * c:       --(to b)------(to all)                 b had sent something by then, and is known
+ * c:       --(to b)------(to all)                 the table has learned b's address before
  * result:  ---------------------------------|
  * ```
  *
- * An address is learned from what it sends, for each VLAN on its own (a tag's identifier; 0 without one), moves with its
- * station, and is forgotten after `age`. A frame to an address that is not known, or to several, goes to every port but its
- * own; one to an address on its own port goes nowhere. `table.addStatic()` holds an address at its port.
+ * The table learns the source address of each frame, separately for each VLAN (a tag's identifier; 0 without one). An
+ * address moves with its station, and is forgotten after `age`. A frame to an unknown address, or to a group, goes to every
+ * port but its own; a frame to an address on its own port goes nowhere. `table.addStatic()` binds an address to its port.
  *
- * The sink is a port from subscription to its end, when its addresses are forgotten. What a guest has no room for is
- * kept, up to a bound, and dropped beyond (`overflow`), so that one that takes nothing stalls no other; with `block` it
- * stalls all that send to it.
+ * The sink is a port while the result is subscribed; then the table forgets its addresses. Packets for which a guest has
+ * no room are queued, up to a bound, and dropped beyond it (`overflow`), so that a guest that takes nothing stalls no other.
+ * With `block` it stalls every guest that sends to it.
  *
- * Dropped, counted at the queue that they came from: `malformed` (no Ethernet header), `link-local` (what IEEE 802.1Q keeps
- * from being forwarded, 01:80:c2:00:00:00 to 0f), `spoofed` (the source is a static address of another port).
+ * Dropped, and counted at the queue that they came from: `malformed` (no Ethernet header), `link-local` (addresses that
+ * IEEE 802.1Q does not forward, 01:80:c2:00:00:00 to 0f), `spoofed` (the source is a static address of another port).
  *
- * **Leases.** The sinks take one on each packet that they keep; a flooded packet is in one slot.
+ * **Leases.** The sinks take one on each packet that they queue. A flooded packet is in one slot only.
  *
  * A sink that throws, or has no room and is `strict`, fails the subscription of the packet's source.
  *
@@ -86,7 +86,7 @@ class RouteSubscriber extends OperatorSubscriber<never> implements PartGiver<Swi
     this.#parts = parts
   }
 
-  // Learns where the packet came from, and adds it to the parts of those to whom it goes.
+  // Learns the packet's source address, and adds the packet to the parts of the ports that it goes to.
   #one(packet: Packet, parts: Parts<SwitchPort>, input: BurstCore, index: number): void {
     const vlan = this.#vlanOf(packet)
     const refusal = this.#refusal(packet, vlan)
@@ -120,7 +120,7 @@ class RouteSubscriber extends OperatorSubscriber<never> implements PartGiver<Swi
     if (packet.uint16(0) === 0x0180 && packet.uint16(2) === 0xc200 && packet.uint16(4) < 0x10)
       return 'link-local'
     const high = packet.uint16(6)
-    // A group has no port (IEEE 802.1Q §8.7), and nobody has the address of zeros.
+    // A group address (IEEE 802.1Q §8.7) and the address of zeros belong to no station.
     const low = wordAt(packet, 8)
     if ((high & 0x100) !== 0 || (high === 0 && low === 0)) return undefined
     return this.table.learn(high, low, vlan, this.port) ? undefined : 'spoofed'
@@ -138,5 +138,5 @@ class RouteSubscriber extends OperatorSubscriber<never> implements PartGiver<Swi
   }
 }
 
-/** 32 bits with their sign: beyond 2^31 a number would be an object where V8 does not inline its getter. */
+/** As a signed number of 32 bits: V8 may allocate an object for a number above 2^31. */
 const wordAt = (packet: Packet, at: number): number => (packet.uint16(at) << 16) | packet.uint16(at + 2)

@@ -5,21 +5,21 @@ import type { Packet } from '../packet/packet.js'
 import { filterPackets } from './filter-packets.js'
 import { anySeed, Random, thresholdOf } from './shaping/random.js'
 
-/** Which packets are let through. */
+/** Which packets `sample` emits. */
 export interface SampleOptions {
-  /** 1 of so many passes. */
+  /** 1 packet, or flow, in so many is emitted. */
   every: number
   /**
-   * `count` (default): the first, and then each `every`th. `random`: each by chance. `flow`: all packets of one flow of so
-   * many, in both directions.
+   * `count` (default): the first packet, and then each `every`th. `random`: each packet with a probability of 1 / `every`.
+   * `flow`: all packets of 1 flow in `every`, in both directions.
    */
   by?: 'count' | 'random' | 'flow'
-  /** Of `random` and `flow`: the same seed takes the same. Default: another one each time it is called. */
+  /** For `random` and `flow`: the same seed takes the same sample. Default: a random one for each call. */
   seed?: number
 }
 
 /**
- * Lets through 1 packet in `every`, or all packets of 1 flow in `every`. rxjs's operator of this name is about time.
+ * Emits 1 packet in `every`, or all packets of 1 flow in `every`. The operator of rxjs with this name samples by time.
  *
  * ```
  * source:   --(1 2 3 4)-----(5 6)-----(7)--|
@@ -27,13 +27,13 @@ export interface SampleOptions {
  * result:   --(1 4)-------------------(7)--|
  * ```
  *
- * By count it takes the same packets of a source that repeats itself: by chance it does not. A flow is that of
- * `FlowKeyReader`: addresses, protocol, ports and VLAN; what is not IP goes by its Ethernet addresses. A seed is for runs
- * that can be repeated: who knows it can keep a flow out of the sample.
+ * A sample by count can follow a pattern in the source, a random one does not. A flow is that of `FlowKeyReader`:
+ * addresses, protocol, ports and VLAN; Ethernet addresses for packets that are not IP. A seed makes runs repeatable; a guest
+ * that knows it can keep a flow out of the sample.
  *
- * **Leases.** Takes none. What it leaves out goes back with its burst, and is not counted as dropped.
+ * **Leases.** Takes none. The other packets are released with their burst, and not counted as dropped.
  *
- * @param options A number is `every`. Throws a `RangeError` for less than 1, and by count for what is no integer.
+ * @param options A number is `every`. Throws a `RangeError` for less than 1, and by count for a number that is no integer.
  * @example
  * const some = sample({ every: 1000, by: 'flow' })
  * guest.fromGuest().pipe(some, capture('flows.pcapng')).subscribe()

@@ -4,7 +4,7 @@ import type { Packet } from '../packet/packet.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
 /**
- * Calls `look` with each packet and hands everything on as it came.
+ * Calls `look` with each packet, and emits everything as it came.
  *
  * <span class="informal">Like rxjs `tap`, but for the packets inside bursts.</span>
  *
@@ -16,8 +16,8 @@ import { OperatorSubscriber, operator } from './shared/operator.js'
  *
  * **Leases.** Takes none; `look` borrows the packet for the call.
  *
- * If `look` throws, that packet is dropped and counted as `pipeline-error`, those before it are emitted, then the
- * subscription fails; with `retry()` it goes on with the packet behind.
+ * If `look` throws, that packet is dropped and counted as `pipeline-error`, the packets before it are emitted, and the
+ * subscription fails; with `retry()` it goes on with the next packet.
  */
 export function tapPackets<T extends Burst | Packet = Burst>(
   look: (packet: Packet) => void,

@@ -1,11 +1,10 @@
-// The connections that a firewall has let begin: what belongs to one passes without its rules. A TCP connection is
-// established by its three segments (RFC 9293 §3.5), others by a packet in each direction.
+// The connections that a firewall has let begin; their packets pass without the rules. A TCP connection is established by
+// its three segments (RFC 9293 §3.5), another one by a packet in each direction.
 //
-// When the table is full, the order of who goes is: what has expired, connections that are closing, those without an
-//   answer. An established one never goes for a new one. So a flood of SYNs pushes out SYNs, and no more; a table full of
-//   established connections takes no new one.
-// Forged resets. A reset is believed, that is to say the connection may go, only if its sequence number is where the other
-//   end has acknowledged up to, or in the window behind (RFC 5961 §3). It passes in any case: its receiver will judge it.
+// A full table makes room in this order: expired connections, closing ones, unanswered ones. It never evicts an established
+//   connection for a new one. So a flood of SYNs evicts only SYNs; a table full of established connections takes no new one.
+// Forged resets. A reset marks its connection as closing only if its sequence number is the one that the other end has
+//   acknowledged up to, or in the window after it (RFC 5961 §3). The reset itself passes in any case: its receiver judges it.
 import { type FlowKeyReader, KEY_WORDS, TcpFlag } from '../../headers/index.js'
 import { NOTHING } from '../../headers/layout.js'
 import { LruTable, NONE } from '../shared/lru-table.js'
@@ -16,39 +15,39 @@ export const KNOWN = 1
 export const INVALID = 2
 export type Standing = typeof NEW | typeof KNOWN | typeof INVALID
 
-/** After which time without a packet a firewall forgets a connection. */
+/** After how many milliseconds without a packet a firewall forgets a connection. */
 export interface ConnectionTimeouts {
   /** Milliseconds without an answer to the first packet. Default 30,000. */
   unanswered?: number
-  /** Of TCP, from the end of both sides, or a reset. Default 240,000 (RFC 5382 §5). */
+  /** TCP, after both ends have sent FIN, or one a reset. Default 240,000 (RFC 5382 §5). */
   closing?: number
-  /** Of UDP, ICMP and all but TCP, without a packet. Default 300,000 (RFC 4787 §4.3). */
+  /** UDP, ICMP and all protocols but TCP, after an answer. Default 300,000 (RFC 4787 §4.3). */
   answered?: number
-  /** Of TCP, without a segment. Default 7,440,000, two hours and four minutes (RFC 5382 §5). */
+  /** TCP, once established. Default 7,440,000, two hours and four minutes (RFC 5382 §5). */
   established?: number
 }
 
-// Lists of the table, in the order in which room is made.
+// The lists of the table, in the order in which it makes room.
 const CLOSING = 0
 const UNANSWERED = 1
 const ANSWERED = 2
 const ESTABLISHED = 3
 
-// Of an entry.
+// Flags of an entry.
 /** Its first packet was `reversed`. */
 const FROM_REVERSED = 1
 const SYN_ACK = 2
 const FIN_FIRST = 4
 const FIN_OTHER = 8
 
-/** RFC 9293: a window without scaling. */
+/** The largest window without scaling (RFC 9293). */
 const WINDOW = 0xffff
 
 export class Connections {
   readonly #table: LruTable
   readonly #timeouts: readonly number[]
   readonly #flags: Uint8Array
-  /** The last acknowledgement of the end that began, and of the other. */
+  /** Two for each entry: the last acknowledgement of the end that began, and that of the other. */
   readonly #acknowledged: Int32Array
   #evicted = 0
 
@@ -64,7 +63,7 @@ export class Connections {
     this.#table.tick(now)
   }
 
-  /** Connections known, how many of them were answered, and how many had to go before their time. */
+  /** Connections known, how many of them are answered, and how many were evicted before they expired. */
   get counts(): { known: number; established: number; evicted: number } {
     const established = this.#table.count(ANSWERED) + this.#table.count(ESTABLISHED)
     return { known: this.#table.size, established, evicted: this.#evicted }
@@ -75,7 +74,7 @@ export class Connections {
     return this.#find(key) !== NONE
   }
 
-  /** What a packet is, and what becomes of its connection by it. `flags`: TCP's, or NOTHING. */
+  /** What a packet is to its connection, whose state it updates. `flags`: TCP's, or NOTHING. */
   look(key: FlowKeyReader, flags: number): Standing {
     const entry = this.#find(key)
     if (entry === NONE) return NEW
@@ -86,7 +85,7 @@ export class Connections {
     return KNOWN
   }
 
-  /** A rule accepted its first packet. False: the table is full of established connections. */
+  /** Begins a connection, whose first packet a rule accepted. False: the table is full of established connections. */
   open(key: FlowKeyReader): boolean {
     if (this.#table.size === this.#table.capacity && !this.#makeRoom()) return false
     const entry = this.#table.add(key.words, key.hash, UNANSWERED)
@@ -116,7 +115,7 @@ export class Connections {
     return KNOWN
   }
 
-  // The first segment: again, or of the next connection between the same ends, which is for the rules.
+  // A SYN: sent again, or that of the next connection between the same ends, which the rules judge.
   #syn(entry: number, list: number, first: boolean): Standing {
     if (list === CLOSING) {
       this.#table.remove(entry)
@@ -127,7 +126,7 @@ export class Connections {
     return KNOWN
   }
 
-  // May this segment follow the first one? The answer, then the acknowledgement of it, or a refusal.
+  // May this segment follow the first one? It is the answer, or then its acknowledgement, or a reset.
   #opens(entry: number, flags: number, first: boolean): boolean {
     const answered = (this.#flags[entry] & SYN_ACK) !== 0
     if (flags & TcpFlag.RST) return true
@@ -162,7 +161,7 @@ export class Connections {
   }
 }
 
-// Numbers of 32 bits with their sign: those of TCP wrap around.
+// As signed numbers of 32 bits: TCP's numbers wrap around.
 function sequence({ reader }: FlowKeyReader): number {
   const { view, start, tcp } = reader.layout
   return view.getInt32(start + tcp + 4)

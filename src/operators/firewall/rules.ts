@@ -1,39 +1,39 @@
-// The rules of a firewall: as users write them, and compiled to what a packet is compared with. A comparison has three
-// outcomes, since of some packets not all is known: a piece of a datagram has no ports. An accepting rule needs a yes, a
-// dropping one does with a maybe; so no packet gets through by hiding what a rule asks for.
+// The rules of a firewall: as users write them, and compiled for comparison with a packet. A comparison has three outcomes,
+// since some packets do not show every field: a later fragment has no ports. An accepting rule needs YES, a dropping rule
+// also takes MAYBE; so no packet passes by hiding a field that a rule matches.
 import { isIPv6 } from 'node:net'
 import { IpProtocol, ipv4Address, ipv6Address } from '../../headers/index.js'
 import type { Subject } from './subject.js'
 
 type OneOrMore<T> = T | readonly T[]
-/** `10.0.0.0/8`, `2001:db8::/32`, or an address alone. */
+/** `10.0.0.0/8`, `2001:db8::/32`, or a single address. */
 export type Prefix = string
 /** `80`, or a range `'1024-65535'`. */
 export type Ports = number | string
 /** Protocols that a rule may name. */
 export type ProtocolName = 'tcp' | 'udp' | 'icmp' | 'icmpv6' | 'sctp' | 'gre'
 
-/** A rule applies to packets for which all that it says is so; each part may be one or a list of which one must be. */
+/** A rule matches a packet if each of its parts does; of a part that is a list, one value must match. */
 export interface FirewallRule {
-  /** `count` counts, and goes on with the next rule. */
+  /** `count` only counts; the next rules decide. */
   action: 'accept' | 'drop' | 'count'
-  /** Shows in statistics. Default `rule 1` and so on. */
+  /** The name in statistics. Default `rule 1` and so on. */
   name?: string
-  /** Where the packet comes from: what `firewall(…, { from })` says. */
+  /** The pipeline that the packet comes from, as in `firewall(…, { from })`. */
   from?: OneOrMore<string>
-  /** Addresses that it comes from. */
+  /** Source addresses. */
   source?: OneOrMore<Prefix>
-  /** Addresses that it goes to. */
+  /** Destination addresses. */
   destination?: OneOrMore<Prefix>
   /** By name, or by number as `IpProtocol`. */
   protocol?: OneOrMore<ProtocolName | number>
-  /** Of TCP, UDP, SCTP, DCCP and UDP-Lite. */
+  /** Source ports of TCP, UDP, SCTP, DCCP and UDP-Lite. */
   sourcePort?: OneOrMore<Ports>
-  /** Of the same. */
+  /** Destination ports of the same protocols. */
   destinationPort?: OneOrMore<Ports>
-  /** The outer tag; 0 for none. */
+  /** Identifier of the outer VLAN tag; 0 for a packet without one. */
   vlan?: OneOrMore<number>
-  /** Behind all tags, as `EtherType`: what `ARP` needs. */
+  /** The type after all tags, as `EtherType`: `EtherType.ARP` for instance. */
   etherType?: OneOrMore<number>
 }
 
@@ -84,7 +84,7 @@ export class CompiledRule {
     this.#etherTypes = listOf(rule.etherType)
   }
 
-  /** Is the packet one of those? */
+  /** Does the rule match the packet? MAYBE: not all fields that it needs are in this packet. */
   match(packet: Subject, from: string): Match {
     if (this.#from !== null && !this.#from.includes(from)) return NO
     if (this.#vlans !== null && !this.#vlans.includes(packet.vlan)) return NO
@@ -106,7 +106,7 @@ export class CompiledRule {
   }
 }
 
-/** Throws a `TypeError` where one is none. @internal */
+/** Throws a `TypeError` for a rule that is not valid. @internal */
 export const compileRules = (rules: readonly FirewallRule[]): readonly CompiledRule[] =>
   rules.map((rule, i) => new CompiledRule(rule, i + 1))
 
@@ -137,7 +137,7 @@ function protocolOf(protocol: ProtocolName | number): number {
   return number
 }
 
-/** Of IPv4 one word and of IPv6 four, in the order of an address, with the bits that count. */
+/** One word for IPv4, four for IPv6, in the order of an address, each with a mask of the bits that are compared. */
 interface Network {
   readonly v6: boolean
   readonly words: Int32Array

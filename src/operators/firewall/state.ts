@@ -1,5 +1,5 @@
-// The firewall that `firewall` asks about each packet: rules, connections and what was counted. One may stand in several
-// pipelines, so that what a guest asks for in one comes back by another.
+// The state of the operator `firewall`: rules, connections, fragments and counters. Several pipelines can share one, so that
+// an answer passes in the other direction.
 import { FlowKeyReader } from '../../headers/index.js'
 import { NOTHING } from '../../headers/layout.js'
 import type { Packet } from '../../packet/packet.js'
@@ -8,24 +8,24 @@ import { Fragments } from './fragments.js'
 import { type CompiledRule, compileRules, type FirewallRule, NO, YES } from './rules.js'
 import { Subject } from './subject.js'
 
-/** What a `Firewall` does where no rule decides, and how much it remembers. */
+/** What a `Firewall` does where no rule decides, and how many connections it knows for how long. */
 export interface FirewallOptions {
-  /** What becomes of packets that no rule decides on. Default `drop`. */
+  /** The verdict on packets that no rule decides on. Default `drop`. */
   policy?: 'accept' | 'drop'
-  /** Do packets of a connection that rules let begin pass, in both directions? Default true. */
+  /** Whether packets of a connection that rules let begin pass, in both directions. Default true. */
   stateful?: boolean
   /** Connections at one time. Default 16,384; each takes some 90 bytes from the start. */
   maxConnections?: number
-  /** How long connections are remembered. */
+  /** When connections expire. */
   timeouts?: ConnectionTimeouts
-  /** Milliseconds that only rise; for tests. */
+  /** A clock that never goes back, in milliseconds; for tests. */
   now?: () => number
 }
 
 /**
- * Why a firewall drops: `firewall-rule`, `firewall-policy`, `firewall-malformed` (headers that are cut off or lie),
- * `firewall-invalid` (a TCP segment that is of no connection, or not its turn), `firewall-fragment` (a piece of a datagram
- * whose first piece was not accepted before) and `firewall-full` (no room for a new connection).
+ * Why a firewall drops: `firewall-rule`, `firewall-policy`, `firewall-malformed` (headers that are cut off or
+ * contradict each other), `firewall-invalid` (a TCP segment without a connection, or not allowed in its state),
+ * `firewall-fragment` (a later fragment whose first one was not accepted before) and `firewall-full` (no room for a new connection).
  */
 export type FirewallReason =
   | 'firewall-rule'
@@ -35,22 +35,22 @@ export type FirewallReason =
   | 'firewall-fragment'
   | 'firewall-full'
 
-/** What a `Firewall` has counted. */
+/** The counters of a `Firewall`. */
 export interface FirewallStats {
   /** Packets that passed. */
   readonly accepted: number
-  /** Those of them that belonged to a connection. */
+  /** Accepted packets that belonged to a connection. */
   readonly established: number
-  /** Packets that did not, by reason. */
+  /** Packets that were dropped, by reason. */
   readonly dropped: Readonly<Record<string, number>>
-  /** How often each rule applied. */
+  /** Packets and bytes that each rule matched. */
   readonly rules: readonly {
     readonly name: string
     readonly action: FirewallRule['action']
     readonly packets: number
     readonly bytes: number
   }[]
-  /** Connections known, how many of them were answered, and how many had to go before their time. */
+  /** Connections known, how many of them are answered, and how many were evicted before they expired. */
   readonly connections: { readonly known: number; readonly established: number; readonly evicted: number }
 }
 
@@ -83,14 +83,14 @@ export class Firewall {
     this.#connections = stateful ? new Connections(maxConnections, timeouts) : null
   }
 
-  /** Looks at the clock: once a burst. @internal */
+  /** Reads the clock: once a burst. @internal */
   tick(): void {
     const now = this.#now()
     this.#connections?.tick(now)
     this.#fragments.tick(now)
   }
 
-  /** Why the packet is dropped, or `undefined`: it passes. Counts it. @internal */
+  /** Counts the packet, and returns why it is dropped; `undefined`: it passes. @internal */
   judge(packet: Packet, from: string): FirewallReason | undefined {
     const reason = this.#judge(packet, from)
     if (reason === undefined) this.#accepted++
@@ -98,7 +98,7 @@ export class Firewall {
     return reason
   }
 
-  /** What was counted since it was made. */
+  /** Counted since the firewall was made. */
   get stats(): FirewallStats {
     return {
       accepted: this.#accepted,
@@ -113,9 +113,9 @@ export class Firewall {
     const key = this.#key.of(packet)
     const subject = this.#packet
     if (subject.isMalformed) return 'firewall-malformed'
-    if (subject.isLaterPiece) return this.#laterPiece(packet, from)
+    if (subject.isLaterFragment) return this.#laterFragment(packet, from)
     const reason = this.#whole(packet, from)
-    if (reason === undefined && subject.isFirstPiece) this.#fragments.accepted(key)
+    if (reason === undefined && subject.isFirstFragment) this.#fragments.accepted(key)
     return reason
   }
 
@@ -131,7 +131,7 @@ export class Firewall {
         this.#established++
         return undefined
       }
-      // Not even a rule that accepts it makes a connection of it.
+      // No rule can accept it: such a segment begins no connection.
       if (standing === INVALID || (flags !== NOTHING && !isFirstSegment(flags))) return 'firewall-invalid'
     }
     const refused = this.#byRules(packet, from)
@@ -139,7 +139,7 @@ export class Firewall {
     return connections.open(this.#key) ? undefined : 'firewall-full'
   }
 
-  // An ICMP error about a packet of a connection: such as that it was too big for the way.
+  // Is it an ICMP error about a packet of a connection? For example, that the packet was too big for a link.
   #isAboutConnection(packet: Packet): boolean {
     const key = this.#key
     const { icmp, icmp6 } = key.reader.layout
@@ -149,7 +149,7 @@ export class Firewall {
     return found
   }
 
-  #laterPiece(packet: Packet, from: string): FirewallReason | undefined {
+  #laterFragment(packet: Packet, from: string): FirewallReason | undefined {
     if (this.#fragments.continues(this.#key)) return undefined
     const refused = this.#byRules(packet, from)
     return refused === 'firewall-policy' ? 'firewall-fragment' : refused
@@ -160,7 +160,7 @@ export class Firewall {
     for (let i = 0; i < rules.length; i++) {
       const rule = rules[i]
       const match = rule.match(this.#packet, from)
-      // Who drops need not be sure, who accepts must be.
+      // A dropping rule also takes MAYBE.
       if (match === NO || (rule.action !== 'drop' && match !== YES)) continue
       rule.packets++
       rule.bytes += packet.length

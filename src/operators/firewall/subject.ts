@@ -1,7 +1,6 @@
-// A packet as a firewall sees it: a cursor that says what its rules ask for, what can't be known, and whether its headers
-// lie. By the walk of src/headers: what is cut off or does not fit is absent, and a packet whose headers should be there
-// and are not is malformed. It knows no rules.
-
+// A packet as a firewall sees it: a cursor with the fields that rules match, which of them the packet does not show, and
+// whether its headers are malformed. src/headers treats a header that is cut off or does not fit as absent; a packet that
+// should have that header is malformed.
 import { extensionLength } from '../../headers/extensions.js'
 import {
   FAMILY_IPV4,
@@ -28,7 +27,7 @@ export class Subject {
   readonly #layout: Layout
   readonly #words: Int32Array
 
-  /** `key` has to give the first piece of a datagram its ports. */
+  /** `key` must have the option `firstPieceHasPorts`. */
   constructor(key: FlowKeyReader) {
     this.#key = key
     this.#layout = key.reader.layout
@@ -41,7 +40,7 @@ export class Subject {
   get isIpv6(): boolean {
     return this.#words[KEY_KIND] >>> FAMILY_SHIFT === FAMILY_IPV6
   }
-  /** Behind all tags. */
+  /** The type after all tags. */
   get etherType(): number {
     return this.#layout.type
   }
@@ -52,16 +51,16 @@ export class Subject {
   get protocol(): number {
     return this.#layout.ip4 >= 0 || this.#layout.ip6 >= 0 ? this.#words[KEY_KIND] & 0xff : NOTHING
   }
-  /** A later piece of an IPv6 datagram, whose first piece has extension headers before what it carries. */
+  /** A later fragment of an IPv6 datagram whose protocol stands after extension headers, in the first fragment. */
   get protocolUnknown(): boolean {
-    return this.isLaterPiece && this.isIpv6 && extensionLength(this.protocol, 0) > 0
+    return this.isLaterFragment && this.isIpv6 && extensionLength(this.protocol, 0) > 0
   }
   get hasPorts(): boolean {
     return WITH_PORTS.includes(this.protocol) && (this.#words[KEY_KIND] & KEY_HAS_PORTS) !== 0
   }
-  /** It may have ports that are in another piece. */
+  /** It may have ports, in another fragment. */
   get portsUnknown(): boolean {
-    return this.isLaterPiece && (this.protocolUnknown || WITH_PORTS.includes(this.protocol))
+    return this.isLaterFragment && (this.protocolUnknown || WITH_PORTS.includes(this.protocol))
   }
   get sourcePort(): number {
     const ports = this.#words[KEY_PORTS]
@@ -71,23 +70,23 @@ export class Subject {
     const ports = this.#words[KEY_PORTS]
     return this.#key.reversed ? ports >>> 16 : ports & 0xffff
   }
-  /** 32 bits of an address, 0 to 3 from the network's on; IPv4 has only the last. */
+  /** 32 bits of an address, 0 (most significant) to 3; an IPv4 address is word 3. */
   addressWord(source: boolean, index: number): number {
     const first = source !== this.#key.reversed
     if (index === 3) return this.#words[first ? KEY_SOURCE : KEY_DESTINATION]
     return this.#words[(first ? KEY_SOURCE6 : KEY_DESTINATION6) + index]
   }
 
-  /** A piece of a datagram, which is not the first: what it carries has no header. */
-  get isLaterPiece(): boolean {
+  /** A fragment that is not the first: it has no transport header. */
+  get isLaterFragment(): boolean {
     const { ip4, fragment, fragmented, protocol, view, start } = this.#layout
     if (!fragmented) return false
     if (ip4 >= 0) return protocol === NOTHING
     return view.getUint16(start + fragment + 2) >>> 3 !== 0
   }
-  /** The first of several pieces. */
-  get isFirstPiece(): boolean {
-    return this.#layout.fragmented && !this.isLaterPiece
+  /** The first of several fragments. */
+  get isFirstFragment(): boolean {
+    return this.#layout.fragmented && !this.isLaterFragment
   }
 
   /** TCP's control bits, or NOTHING. */
@@ -96,12 +95,12 @@ export class Subject {
     return tcp < 0 ? NOTHING : view.getUint8(start + tcp + 13)
   }
 
-  /** No receiver should take it: a header that should be there is not, or is cut off, or contradicts itself. */
+  /** A header is missing, cut off, or contradicts itself: no receiver should take the packet. */
   get isMalformed(): boolean {
     const { ethernet, ip4, ip6, type } = this.#layout
     if (ethernet < 0 || TAGS.includes(type)) return true
     if (ip4 < 0 && ip6 < 0) return type === EtherType.IPV4 || type === EtherType.IPV6
-    if (this.isLaterPiece) return this.#overwritesTcp()
+    if (this.isLaterFragment) return this.#overwritesTcp()
     return this.#upperIsMalformed()
   }
 
@@ -124,7 +123,7 @@ export class Subject {
     }
   }
 
-  // RFC 3128: put together behind a harmless first piece it has other control bits.
+  // A fragment at offset 8 overwrites the control bits in the first fragment (RFC 3128).
   #overwritesTcp(): boolean {
     const { ip4, view, start } = this.#layout
     return (
@@ -135,7 +134,7 @@ export class Subject {
   }
 }
 
-/** Begins and ends at once, or neither. */
+/** A combination of control bits that no TCP sends. */
 function isNonsense(flags: number): boolean {
   if ((flags & TcpFlag.SYN) !== 0) return (flags & (TcpFlag.FIN | TcpFlag.RST)) !== 0
   return (flags & (TcpFlag.ACK | TcpFlag.RST)) === 0

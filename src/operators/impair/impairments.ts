@@ -1,22 +1,22 @@
-// What happens to packets on a bad path, drawn by chance; after netem, the queueing discipline of Linux (tc-netem(8)). Below
-// impair.ts, which does it. Each kind of chance draws from a stream of its own: with the same seed the same packets are
-// lost whether or not there is jitter. It knows the length of a packet, and no lease.
+// Draws what happens to each packet on a bad path, for impair; the model is netem, a queueing discipline of Linux
+// (tc-netem(8)). Each kind of impairment draws from a stream of its own: with the same seed the same packets are lost
+// whether or not there is jitter.
 import type { Slots } from '../../packet/packet.js'
 import { Random, thresholdOf } from '../shaping/random.js'
 import { framesOf, wireBytes } from '../shaping/wire-length.js'
 
 /**
- * Loss in bursts, by the model of Gilbert and Elliott: the path is good or bad, and changes over with each packet by these
- * probabilities. In the long run `toBad / (toBad + toGood)` of its time it is bad, for `1 / toGood` packets at a time.
+ * Loss in bursts, by the model of Gilbert and Elliott: the path is in a good or a bad state, and may change its state before
+ * each packet. In the long run it is bad for `toBad / (toBad + toGood)` of the packets, `1 / toGood` of them in a row.
  */
 export interface BurstLoss {
   /** Probability that a good path becomes bad. */
   toBad: number
   /** Probability that a bad path becomes good. */
   toGood: number
-  /** Probability of loss while it is bad. Default 1. */
+  /** Probability of loss while the path is bad. Default 1. */
   whileBad?: number
-  /** Probability of loss while it is good. Default 0. */
+  /** Probability of loss while the path is good. Default 0. */
   whileGood?: number
 }
 
@@ -46,10 +46,10 @@ class Loss {
   }
 }
 
-/** How the jitter spreads around the delay. */
+/** The distribution of the jitter around the delay. */
 export type Distribution = 'uniform' | 'normal' | 'pareto'
 
-/** Standard deviations from the mean, beyond which there is nothing: as far as netem's tables reach. */
+/** The largest distance from the mean, in standard deviations: that of netem's tables. */
 const FARTHEST = 4
 /** Pareto with this shape has a variance; its mean and deviation for a scale of 1. */
 const SHAPE = 3
@@ -59,7 +59,7 @@ const PARETO_DEVIATION = Math.sqrt(SHAPE / ((SHAPE - 1) ** 2 * (SHAPE - 2)))
 const bounded = (deviations: number): number => Math.min(FARTHEST, Math.max(-FARTHEST, deviations))
 
 /**
- * Puts what is drawn into `drawn[0]`, since a double as a result would be an object for each packet. Around 0: `uniform`
+ * Each puts a number around 0 into `drawn[0]`, since a double as a result would be an object for each packet: `uniform`
  * from -1 to 1, the others with a standard deviation of 1.
  */
 const distributions: Record<Distribution, (random: Random, drawn: Float64Array) => void> = {
@@ -80,33 +80,33 @@ const SENT = 0
 const LAST = 1
 
 export interface PathOptions {
-  /** The same seed and the same packets make the same losses. Default: another one each time it is called. */
+  /** With the same seed the same packets are lost, and so on. Default: a random one for each call. */
   seed?: number
-  /** Milliseconds that each packet is on its way. Default 0. */
+  /** Milliseconds that each packet is on the way. Default 0. */
   delay?: number
-  /** Milliseconds that the delay varies by, up and down. A delay is never negative. Default 0. */
+  /** Milliseconds by which the delay varies, up and down. A delay is never negative. Default 0. */
   jitter?: number
-  /** How it varies: within `jitter` (`uniform`, default), or with it as the standard deviation. */
+  /** The distribution: within `jitter` (`uniform`, default), or with `jitter` as the standard deviation. */
   distribution?: Distribution
-  /** With jitter, a packet that would come before one that was sent earlier waits for it. Default false, as in netem. */
+  /** With jitter, a packet waits for those that were sent before it. Default false, as in netem. */
   keepOrder?: boolean
   /** Probability from 0 to 1 that a packet is lost, or loss in bursts. */
   loss?: number | BurstLoss
-  /** Probability that a packet comes twice. */
+  /** Probability that a packet is duplicated. */
   duplicate?: number
-  /** Probability that a packet is sent ahead of those on the way, without the delay. Needs one. */
+  /** Probability that a packet has no delay, and so overtakes others. Needs a `delay`. */
   reorder?: number
   /** Probability that one bit of a packet is changed. */
   corrupt?: number
-  /** Bits a second of the path; packets wait for each other. */
+  /** The rate of the path, in bits a second. */
   bitsPerSecond?: number
-  /** Bytes that each frame takes of `bitsPerSecond` beyond its own: 24 on Ethernet. Default 0. */
+  /** Bytes on the wire that each frame takes besides its own: 24 on Ethernet. Default 0. */
   overhead?: number
-  /** Packets on the way at most; those beyond are dropped. Default: no limit but the queue's credit, which drops none. */
+  /** Packets on the way at one time; more are dropped. Default: no limit but the queue's credit, which drops none. */
   limit?: number
 }
 
-/** The path of one subscription: what happens to the next packet. */
+/** The path of one subscription: draws what happens to the next packet. */
 export class Path {
   readonly limit: number
   readonly #loss: Loss
@@ -121,7 +121,7 @@ export class Path {
   readonly #keepOrder: boolean
   readonly #msPerByte: number
   readonly #overhead: number
-  /** When all were sent, and when the last one comes out. In an array, since a double in a field would be an object each. */
+  /** SENT: when all packets before were sent; LAST: when the last of them arrives. A double in a field would be an object. */
   readonly #times = new Float64Array(2)
 
   constructor(options: PathOptions, seed: number) {
@@ -160,12 +160,12 @@ export class Path {
   corrupts(): boolean {
     return this.#corrupt()
   }
-  /** Which of so many is changed. */
+  /** Which of `bits` bits is changed. */
   bitOf(bits: number): number {
     return (this.#bit.next() >>> 0) % bits
   }
 
-  /** When a packet that is sent at `at[0]` comes out, which `at[0]` becomes. */
+  /** Sets `at[0]`, the time at which a packet is sent, to the time at which it arrives. */
   due(slots: Slots, slot: number, at: Float64Array): void {
     const times = this.#times
     if (this.#msPerByte > 0) {

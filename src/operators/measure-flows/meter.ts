@@ -1,43 +1,43 @@
-// Counts packets by flow for measureFlows: columns beside a bounded table. Objects are made by a report and for a flow that
-// ends, never for a packet.
+// Counts packets by flow for measureFlows, in columns beside a bounded table. Objects are allocated by a report and by the
+// end of a record, never by a packet.
 import { FlowKey, type FlowKeyOptions, FlowKeyReader, KEY_WORDS } from '../../headers/index.js'
 import type { Packet } from '../../packet/packet.js'
 import { LruTable, NONE } from '../shared/lru-table.js'
 
-/** What passed of one flow. */
+/** The packets of one flow. */
 export interface FlowRecord {
-  /** As its first packet went. */
+  /** The flow, in the direction of its first packet. */
   readonly key: FlowKey
-  /** Since `first`. */
+  /** Packets since `first`. */
   readonly packets: number
-  /** Of frames, without the virtio-net header. */
+  /** Bytes of those frames, without the virtio-net header. */
   readonly bytes: number
   /** When the first packet came, by the scheduler's clock, in milliseconds. */
   readonly first: number
-  /** When the last one did. */
+  /** When the last packet came. */
   readonly last: number
-  /** All of TCP's control bits that were seen, as `TcpFlag`; 0 for others. */
+  /** All TCP control bits that were seen, as `TcpFlag`; 0 for other protocols. */
   readonly tcpFlags: number
 }
 
-/** Why a record was closed (IPFIX's flowEndReason, RFC 5102 §5.11.3). */
+/** Why a record ended (IPFIX's flowEndReason, RFC 5102 §5.11.3). */
 export type FlowEnd = 'idle' | 'active' | 'evicted' | 'end'
 
-/** A record that will not grow any more. */
+/** A record that has ended. */
 export interface EndedFlow extends FlowRecord {
-  /** Why it was closed. */
+  /** Why it ended. */
   readonly reason: FlowEnd
 }
 
-/** What `measureFlows` tells, every so often. */
+/** A report of `measureFlows`. */
 export interface FlowReport {
-  /** By the scheduler's clock, in milliseconds. */
+  /** When it was made, by the scheduler's clock, in milliseconds. */
   readonly time: number
-  /** Flows that go on, the one that was quiet for longest first. */
+  /** Flows that go on, least recently seen first. */
   readonly flows: readonly FlowRecord[]
-  /** Records that were closed since the last report. */
+  /** Records that ended since the last report, at most `maxFlows`. */
   readonly ended: readonly EndedFlow[]
-  /** Of them, how many more there were than are kept for a report. */
+  /** How many more records ended than `ended` has room for. */
   readonly lost: number
 }
 
@@ -77,7 +77,7 @@ export class FlowMeter {
       this.#reversed[entry] = key.reversed ? 1 : 0
       this.#begin(entry)
     }
-    // Since the last record was closed for its age.
+    // The first packet, or the first one since a record ended for its age.
     if (this.#packets[entry] === 0) this.#first[entry] = table.now
     this.#packets[entry]++
     this.#bytes[entry] += packet.length
@@ -85,7 +85,7 @@ export class FlowMeter {
     if (tcp >= 0) this.#flags[entry] |= view.getUint8(start + tcp + 13)
   }
 
-  /** Closes what was quiet for `idle`, and what is older than `active`; tells of both, and of those that go on. */
+  /** Ends the records that had no packet for `idle`, or are older than `active`, and reports them and the others. */
   report(idle: number, active: number): FlowReport {
     const table = this.#table
     for (let entry = table.expired(idle); entry !== NONE; entry = table.expired(idle))
@@ -95,17 +95,17 @@ export class FlowMeter {
       if (this.#packets[entry] > 0 && table.now - this.#first[entry] >= active) this.#close(entry, 'active')
       if (this.#packets[entry] > 0) flows.push(this.#record(entry))
     }
-    return this.#told(flows)
+    return this.#report(flows)
   }
 
-  /** Closes all. */
+  /** Ends all records. */
   end(): FlowReport {
     for (let entry = this.#table.oldest(); entry !== NONE; entry = this.#table.oldest())
       this.#end(entry, 'end')
-    return this.#told([])
+    return this.#report([])
   }
 
-  #told(flows: FlowRecord[]): FlowReport {
+  #report(flows: FlowRecord[]): FlowReport {
     const report = { time: this.#table.now, flows, ended: this.#ended, lost: this.#lost }
     this.#ended = []
     this.#lost = 0
@@ -123,7 +123,7 @@ export class FlowMeter {
     this.#table.remove(entry)
   }
 
-  // What a guest can end by making up flows is bounded, too.
+  // A guest that makes up flows ends many records: a report's list is bounded.
   #close(entry: number, reason: FlowEnd): void {
     if (this.#ended.length < this.#table.capacity) this.#ended.push({ ...this.#record(entry), reason })
     else this.#lost++

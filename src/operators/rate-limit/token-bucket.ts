@@ -5,18 +5,18 @@ import type { Slots } from '../../packet/packet.js'
 import { ROUNDING_MS } from '../shaping/clock.js'
 import { framesOf, wireBytes } from '../shaping/wire-length.js'
 
-/** What a limit counts, of each packet. */
+/** The rate, and what counts of each packet. */
 export interface RateOptions {
   /** Packets a second. A packet with segmentation offload counts as the frames that it becomes. */
   packetsPerSecond?: number
   /** Bits a second, of frames without preamble and check sequence: what `packet.length` counts. */
   bitsPerSecond?: number
-  /** Bytes that each frame takes beyond its own. On Ethernet it is 24: preamble 8, check sequence 4, gap 12. Default 0. */
+  /** Bytes on the wire that each frame takes besides its own; 24 on Ethernet: preamble 8, check sequence 4, gap 12. Default 0. */
   overhead?: number
 }
 
 export interface Depth {
-  /** Milliseconds of the rate that a full bucket holds, where it is not given otherwise. */
+  /** Milliseconds of the rate that a full bucket holds, unless `packets` or `bytes` is given. */
   ms: number
   packets?: number
   bytes?: number
@@ -26,12 +26,12 @@ const PACKETS = 0
 const BITS = 1
 
 export class TokenBucket {
-  // By packets and by bits; in arrays, since a double in a field would be an object for each packet.
-  /** When it will be full. */
+  // By PACKETS and BITS. In typed arrays: a double in a field would be an object for each packet.
+  /** When the bucket will be full. */
   readonly #full = new Float64Array(2)
-  /** Milliseconds that it takes to be filled from empty. */
+  /** Milliseconds that it takes to fill the empty bucket. */
   readonly #depth = new Float64Array(2)
-  /** What the packet in hand costs, in milliseconds, and since when there is as much. */
+  /** The cost of the current packet, in milliseconds, and the time from which the bucket has as much. */
   readonly #cost = new Float64Array(2)
   readonly #ready = new Float64Array(2)
   readonly #msPerPacket: number
@@ -53,8 +53,8 @@ export class TokenBucket {
   }
 
   /**
-   * When the packet may go: not before `at[0]`, which becomes that time. It will: its tokens are taken. (A double as an
-   * argument or a result would be an object for each packet.) Does it have to wait?
+   * Takes the packet's tokens, and sets `at[0]` to the time at which it may pass, which is not before the old `at[0]`. Returns
+   * whether it has to wait. (A double as an argument or a result would be an object for each packet.)
    */
   reserve(slots: Slots, slot: number, at: Float64Array): boolean {
     this.#price(slots, slot)
@@ -65,7 +65,7 @@ export class TokenBucket {
     return at[0] > wanted + ROUNDING_MS
   }
 
-  /** May the packet go at `at[0]`? Then its tokens are taken. */
+  /** May the packet pass at `at[0]`? If so, its tokens are taken. */
   admit(slots: Slots, slot: number, at: Float64Array): boolean {
     this.#price(slots, slot)
     const ready = this.#ready
@@ -75,8 +75,8 @@ export class TokenBucket {
     return true
   }
 
-  // What it costs, and since when there are so many tokens. What costs more than a full bucket goes when that is full, and
-  // those behind wait until that is made up for.
+  // Sets the packet's cost, and the time from which the bucket has as many tokens. A packet that costs more than a full
+  // bucket passes when the bucket is full, and the packets after it wait until its cost is paid.
   #price(slots: Slots, slot: number): void {
     const frames = framesOf(slots, slot)
     this.#cost[PACKETS] = frames * this.#msPerPacket

@@ -1,6 +1,6 @@
-// Behind which sink an Ethernet address is: what `route` looks up and learns (IEEE 802.1Q §8.8: learning, ageing). One
-// table for all pipelines of a switch; each of them is a port while it is subscribed. Guests make up addresses as fast as
-// they send, so a port has a bound of its own: beyond, its own oldest addresses go, and no other port's.
+// The table that `route` learns addresses into and looks them up in (IEEE 802.1Q §8.8: learning, ageing). All pipelines of a
+// switch share one; each is a port while it is subscribed. A guest can make up an address for each frame, so each port has
+// a bound: beyond it, a new address evicts the oldest one of the same port.
 import { getRandomValues } from 'node:crypto'
 import { macAddress } from '../../headers/index.js'
 import { sipHash } from '../../headers/sip-hash.js'
@@ -8,9 +8,9 @@ import type { Overflow, PacketSink } from '../../packet/sink.js'
 import { LruTable, NONE } from '../shared/lru-table.js'
 import { NO_PART, type PartTarget } from '../shared/parts.js'
 
-/** A number for each list of the table; a switch with more ports has other bounds before this one. */
+/** Each port has a list of the table. A switch meets other bounds before it has so many ports. */
 const MOST_PORTS = 4096
-/** The list of addresses that are never learned; those of ports follow. */
+/** The list of static addresses; the lists of ports follow. */
 const STATIC = 0
 const TWO_32 = 0x100000000
 const KEY_WORDS = 2
@@ -19,15 +19,15 @@ const KEY_WORDS = 2
 export interface ForwardingTableOptions {
   /** Addresses known at one time. Default 8,192. */
   maxAddresses?: number
-  /** Addresses known of one port. Default 1,024. */
+  /** Addresses known at one port. Default 1,024. */
   maxPerPort?: number
-  /** Milliseconds after which an address that sent nothing is forgotten. Default 300,000 (IEEE 802.1Q §8.8.3). */
+  /** Milliseconds without a frame after which an address is forgotten. Default 300,000 (IEEE 802.1Q §8.8.3). */
   age?: number
-  /** Milliseconds that only rise; for tests. */
+  /** A clock that never goes back, in milliseconds; for tests. */
   now?: () => number
 }
 
-/** A pipeline that is subscribed. @internal */
+/** A sink whose pipelines are subscribed. @internal */
 export class SwitchPort implements PartTarget {
   part = NO_PART
   users = 1
@@ -39,12 +39,12 @@ export class SwitchPort implements PartTarget {
   ) {}
 }
 
-/** The addresses behind the ports of a switch: see `route`. */
+/** The addresses at the ports of a switch: see `route`. */
 export class ForwardingTable {
   readonly #table: LruTable
-  /** By list. */
+  /** By list; null: a list that is free. */
   readonly #ports: (SwitchPort | null | undefined)[] = [undefined]
-  /** Behind which sink the static addresses are, by entry. */
+  /** The sinks of static addresses, by entry. */
   readonly #static: (PacketSink | undefined)[] = []
   readonly #maxPerPort: number
   readonly #age: number
@@ -69,8 +69,9 @@ export class ForwardingTable {
   }
 
   /**
-   * The address, `02:00:00:00:00:01`, is behind this sink and nowhere else: never aged, never learned elsewhere. Frames that
-   * come from another port with that source are dropped, counted as `spoofed`. Throws a `RangeError` when the table is full.
+   * Binds an address, such as `02:00:00:00:00:01`, to a sink: it does not age, and is not learned at another port. Frames
+   * from another port with that source address are dropped, and counted as `spoofed`. Throws a `RangeError` when the table
+   * is full.
    */
   addStatic(address: string, sink: PacketSink, vlan = 0): void {
     const known = this.#entryOf(address, vlan)
@@ -81,20 +82,20 @@ export class ForwardingTable {
     this.#static[entry] = sink
   }
 
-  /** Forgets what `addStatic` was told. */
+  /** Undoes `addStatic`. */
   removeStatic(address: string, vlan = 0): void {
     const entry = this.#entryOf(address, vlan)
     if (entry !== NONE && this.#table.listOf(entry) === STATIC) this.#table.remove(entry)
   }
 
-  /** The sink that frames to this address go to; `undefined` where they are flooded. */
+  /** The sink that frames to this address go to; `undefined` if they are flooded. */
   lookup(address: string, vlan = 0): PacketSink | undefined {
     const mac = macAddress(address)
     this.tick()
     return this.find(Math.floor(mac / TWO_32), (mac % TWO_32) | 0, vlan)?.sink
   }
 
-  /** Addresses known, and how often one moved to another port. */
+  /** How many addresses are known, and how often one moved to another port. */
   get stats(): { readonly addresses: number; readonly moved: number } {
     return { addresses: this.#table.size, moved: this.#moved }
   }
@@ -120,7 +121,7 @@ export class ForwardingTable {
     return port
   }
 
-  /** The last subscription of a port forgets its addresses. @internal */
+  /** A subscription of a port ends; the table forgets the port's addresses with the last one. @internal */
   leave(port: SwitchPort): void {
     if (--port.users > 0) return
     for (let entry = this.#table.oldest(port.list); entry !== NONE; entry = this.#table.oldest(port.list))
@@ -129,7 +130,7 @@ export class ForwardingTable {
     this.#members = this.#members.filter(other => other !== port)
   }
 
-  /** Looks at the clock: once a burst. @internal */
+  /** Reads the clock: once a burst. @internal */
   tick(): void {
     this.#table.tick(this.#now())
   }
@@ -143,7 +144,7 @@ export class ForwardingTable {
     return this.#ports[this.#table.listOf(entry)] ?? undefined
   }
 
-  /** The address sent from `port`. False: it is another port's for good. @internal */
+  /** A frame from `port` has this source address. False: the address is bound to another sink. @internal */
   learn(high: number, low: number, vlan: number, port: SwitchPort): boolean {
     const table = this.#table
     const entry = this.#entry(high, low, vlan)
@@ -157,12 +158,12 @@ export class ForwardingTable {
     }
     if (table.count(port.list) >= this.#maxPerPort) table.remove(table.oldest(port.list))
     else if (table.size === table.capacity) this.#makeRoom(port)
-    // With no room it is not learned, and goes on being flooded to.
+    // Adds nothing if there is no room: frames to the address are flooded, as before.
     table.add(this.#key, this.#hash, port.list)
     return true
   }
 
-  // Aged addresses of any port, else the oldest of this one; with none of its own it has to wait for either.
+  // Removes aged addresses of all ports, at most once a second; if there are none, the oldest one of this port.
   #makeRoom(port: SwitchPort): void {
     const table = this.#table
     if (table.now - this.#swept >= Math.min(this.#age, 1000)) {

@@ -1,14 +1,14 @@
-// The time by which operators hold packets. A scheduler's `now()` is all that rxjs has, and that of the real ones is the
-// wall clock, which can be set back and has whole milliseconds. It knows no packets.
+// The clock of the operators that delay packets. rxjs has the `now()` of a scheduler; for its real schedulers that is the
+// wall clock, which can be set back and counts whole milliseconds.
 import type { SchedulerLike } from 'rxjs'
 
-/** A scheduler whose time is this near to the wall clock's goes by it. Virtual time begins at zero. */
+/** A scheduler whose time is this near to the wall clock uses the wall clock. Virtual time begins at zero. */
 const SAME_CLOCK_MS = 60_000
 
-/** Times that were added up differ from the same ones that were multiplied by less than this, in milliseconds. */
+/** Milliseconds; rounding errors of times that were added up stay below it. */
 export const ROUNDING_MS = 1e-6
 
-/** Milliseconds that only rise: those of `scheduler`, or the monotonic clock's if it keeps the wall clock's time. */
+/** A clock in milliseconds: that of `scheduler`, or the monotonic clock if the scheduler uses the wall clock. */
 export function clockOf(scheduler: SchedulerLike): () => number {
   const isWall = Math.abs(scheduler.now() - Date.now()) < SAME_CLOCK_MS
   return isWall ? () => performance.now() : () => scheduler.now()

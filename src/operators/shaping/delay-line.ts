@@ -1,53 +1,53 @@
-// Packets that an operator keeps until they are due: by their times, those of one time in the order in which they came,
-// with a lease on each and one timer for all. Below rateLimit and impair. It knows neither rates nor chances.
+// Packets that rateLimit or impair holds until they are due, with a lease on each and one timer for all. They are emitted
+// in the order of their times; packets of the same time in the order of their arrival.
 //
-// The times are in a binary heap: to put a packet behind all others costs nothing, to take the first one out some ten
-// comparisons, and to put one in between no more than that. Three columns instead of an object for each packet.
+// A binary heap over three columns, without an object for each packet: to add the last packet takes one comparison, to add
+// one in between or to take out the first some ten.
 import type { SchedulerLike, Subscriber, Subscription } from 'rxjs'
 import { BURST_PACKETS, type Burst } from '../../packet/burst.js'
 import type { Packet, Slots } from '../../packet/packet.js'
 import { lendBurst, lendPacket } from '../shared/operator.js'
 import { clockOf, ROUNDING_MS } from './clock.js'
 
-/** Room in the beginning, which is a queue's credit unless it was told otherwise. It doubles. */
+/** Initial room, which doubles when needed: the default credit of a queue. */
 const FIRST_ROOM = 1024
-/** A timer of more milliseconds would ring at once (Node). It is set again when it rings too early. */
+/** A timer of more milliseconds would fire at once (Node). For a later time it is set again when it fires. */
 const LONGEST_WAIT = 2 ** 31 - 1
 
 export class DelayLine {
   readonly now: () => number
-  /** When the packet that is held next is due. In an array: a double as an argument would be an object for each packet. */
+  /** An argument of hold(): when the packet is due. In an array: a double as an argument would be an object for each packet. */
   readonly due = new Float64Array(1)
   #times = new Float64Array(FIRST_ROOM)
   #ids = new Uint32Array(FIRST_ROOM)
-  /** Numbers by order of arrival, which go round. */
+  /** Numbers in the order of arrival, which wrap around. */
   #arrived = new Uint32Array(FIRST_ROOM)
-  /** What is due until then goes. */
+  /** Packets that are due by then are emitted. */
   readonly #limit = new Float64Array(1)
   #size = 0
   #arrivals = 0
-  /** Of all packets: a thread has one pool. */
+  /** The slots of all packets: a thread has one pool. */
   #slots: Slots | null = null
   #single = false
   #timer: Subscription | null = null
   /** When the timer is due. */
   #alarm = Number.POSITIVE_INFINITY
   #completed = false
-  // Made once: what a closure captures is an object for each call of the function that it is in.
-  readonly #ring = (): void => {
+  // Made once: a closure in arm() would be an allocation for each timer.
+  readonly #fired = (): void => {
     this.#timer = null
     this.#alarm = Number.POSITIVE_INFINITY
     this.flush()
   }
 
-  /** `name`: shows in `stalled` events. */
+  /** `name`: the holder in `stalled` events. */
   constructor(
     readonly out: Subscriber<Burst | Packet>,
     readonly scheduler: SchedulerLike,
     readonly name: string,
   ) {
     this.now = clockOf(scheduler)
-    // Of `out`, since it outlives the source.
+    // Added to `out`, since packets are held after the source has completed.
     out.add(() => this.#drop())
   }
 
@@ -55,7 +55,7 @@ export class DelayLine {
     return this.#size
   }
 
-  /** Takes over a lease, until `due[0]`. `single`: packets go on one by one, as they came. */
+  /** Takes over the lease on a packet, until `due[0]`. `single`: emits packets one by one, as they came. */
   hold(slots: Slots, slot: number, single: boolean): void {
     if (this.#size === 0) {
       this.#slots = slots
@@ -77,19 +77,19 @@ export class DelayLine {
     this.#arrived[at] = this.#arrivals++
   }
 
-  /** Sees to it that the first one goes when it is due. After hold(). */
+  /** Sets the timer for the first packet. Call it after hold(). */
   arm(now: number): void {
     const first = this.#size === 0 ? Number.POSITIVE_INFINITY : this.#times[0]
-    // One that rings too early finds out, and is set again.
+    // If the timer fires too early, flush() emits nothing and sets it again.
     if (first >= this.#alarm) return
     this.#timer?.unsubscribe()
     this.#alarm = first
-    // Timers have whole milliseconds.
+    // Timers count whole milliseconds.
     const wait = Math.min(LONGEST_WAIT, Math.max(0, Math.ceil(first - now - ROUNDING_MS)))
-    this.#timer = this.scheduler.schedule(this.#ring, wait)
+    this.#timer = this.scheduler.schedule(this.#fired, wait)
   }
 
-  /** Emits what is due. */
+  /** Emits the packets that are due. */
   flush(): void {
     const { out } = this
     const now = this.now()
@@ -97,7 +97,7 @@ export class DelayLine {
     this.#limit[0] = limit
     while (this.#isDue() && !out.closed) {
       this.#emit()
-      // What was inside may have looked later.
+      // A flush() from inside `next` may have set it to a later time.
       this.#limit[0] = limit
     }
     if (out.closed) return
@@ -105,7 +105,7 @@ export class DelayLine {
     if (this.#completed && this.#size === 0) out.complete()
   }
 
-  /** The source has completed: the result does once all that is held was emitted. */
+  /** The source has completed: the result completes once all packets are emitted. */
   complete(): void {
     this.#completed = true
     if (this.#size === 0) this.out.complete()
@@ -123,7 +123,7 @@ export class DelayLine {
     slots.cores.give(core)
   }
 
-  /** Is the first one? */
+  /** Is the first packet due? */
   #isDue(): boolean {
     return this.#size > 0 && this.#times[0] <= this.#limit[0]
   }
@@ -139,7 +139,7 @@ export class DelayLine {
     }
   }
 
-  /** Takes out the first. */
+  /** Takes out the first packet. */
   #shift(): number {
     const slot = this.#ids[0]
     const last = --this.#size

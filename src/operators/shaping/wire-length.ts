@@ -1,11 +1,11 @@
-// What a packet takes of a wire: itself, and what each frame has besides; where it is still to be cut into segments (virtio
-// 1.2 §5.1.6.2), all of these. Below what limits rates. It knows the metadata of a slot, and no time.
+// How many frames and bytes a packet takes on the wire, for rateLimit and impair. A packet with segmentation offload (virtio
+// 1.2 §5.1.6.2) takes one frame for each segment, with headers of its own.
 import { SLOT_HEADER, SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../../packet/packet.js'
 
-/** Headers that each segment repeats: the most that a sender's word for it is taken for, tunnels included. */
+/** The largest length of the headers that each segment repeats, tunnels included; the sender may claim more. */
 const MOST_HEADERS = 256
 
-/** Frames that the packet becomes. */
+/** The number of frames that the packet becomes. */
 export function framesOf({ meta }: Slots, slot: number): number {
   const at = slot << SLOT_SHIFT
   const segment = meta[at + SLOT_HEADER + 1] & 0xffff
@@ -13,7 +13,7 @@ export function framesOf({ meta }: Slots, slot: number): number {
   return Math.max(1, Math.ceil((meta[at + SLOT_LENGTH] - headersOf(meta, at)) / segment))
 }
 
-/** Their bytes in all, with `overhead` for each. */
+/** The bytes of all these frames, with `overhead` for each. */
 export function wireBytes({ meta }: Slots, slot: number, frames: number, overhead: number): number {
   const at = slot << SLOT_SHIFT
   const repeated = frames === 1 ? 0 : (frames - 1) * headersOf(meta, at)

@@ -1,31 +1,31 @@
-// The one table of flows, connections and addresses: a bounded number of entries, found by a key of some words, each in
-// a list by when it was last used. All memory is there from the start (open addressing over typed arrays), so nothing is
-// allocated for an entry; what belongs to one is in arrays of the user's own, by the entry's number. It knows no packets.
+// The table behind flows, connections and addresses: a bounded number of entries, found by a key of some words. All memory
+// is allocated at the start (open addressing over typed arrays). Data of an entry is in arrays of the caller, by the
+// entry's number.
 //
-// Lists. An entry is in one of several lists, oldest first. Where all of a list live equally long, what has expired is at
-//   its front; and who needs room says by the order of lists whose entries go first.
+// Lists. Each entry is in one of several lists, least recently used first. Where all entries of a list have the same
+//   lifetime, expired ones are at its front. A caller makes room by removing entries from the lists in an order of its own.
 // Hostile keys. The caller's hash must be keyed (headers/sip-hash.ts): probing is linear, and long runs would be slow.
 
 /** No entry. */
 export const NONE = -1
-/** Of one table: beyond, the words of a key alone are tens of megabytes. */
+/** With more entries, the keys alone would take tens of megabytes. */
 const MOST_ENTRIES = 1 << 20
 
 export class LruTable {
   readonly capacity: number
   /** The words of entry `e` begin at `e * words`. */
   readonly keys: Int32Array
-  /** When each was last touched. */
+  /** When each entry was last touched. */
   readonly seen: Float64Array
-  /** The time of touches, in milliseconds; set it by `tick()`. */
+  /** The current time in milliseconds; `tick()` sets it. */
   now = 0
   size = 0
   readonly #words: number
   readonly #mask: number
-  /** Bucket → entry, linear probing from the hash's low bits. */
+  /** From bucket to entry; linear probing from the low bits of the hash. */
   readonly #buckets: Int32Array
   readonly #hashes: Int32Array
-  /** Rings of entries; behind the entries there is a head for each list. */
+  /** The lists, as rings of entries; the places after the entries are the heads of the lists. */
   readonly #next: Int32Array
   readonly #previous: Int32Array
   readonly #list: Uint16Array
@@ -52,7 +52,7 @@ export class LruTable {
     this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i)
   }
 
-  /** Time has come to `now`. A clock that is set back stands still until it is where it was. */
+  /** Sets the time. If `now` is earlier than before, the time stays as it is. */
   tick(now: number): void {
     if (now > this.now) this.now = now
   }
@@ -65,7 +65,7 @@ export class LruTable {
     }
   }
 
-  /** A new entry, the newest of `list`, for a key that has none; NONE if the table is full. */
+  /** Adds an entry for a key that has none, as the newest of `list`. Returns NONE if the table is full. */
   add(key: Int32Array, hash: number, list = 0): number {
     if (this.size === this.capacity) return NONE
     const entry = this.#free[this.capacity - 1 - this.size++]
@@ -79,7 +79,7 @@ export class LruTable {
     return entry
   }
 
-  /** Used now: the newest of `list`. */
+  /** Marks the entry as used now, and makes it the newest of `list`. */
   touch(entry: number, list = this.#list[entry]): void {
     this.#unlink(entry)
     this.#counts[this.#list[entry]]--
@@ -94,19 +94,19 @@ export class LruTable {
     this.#free[this.capacity - this.size--] = entry
   }
 
-  /** The entry of `list` that was not used for the longest time, or NONE. */
+  /** The least recently used entry of `list`, or NONE. */
   oldest(list = 0): number {
     const entry = this.#next[this.capacity + list]
     return entry < this.capacity ? entry : NONE
   }
 
-  /** The oldest of `list` if it was not used for `age` milliseconds, or NONE. */
+  /** The oldest entry of `list` if it was last used `age` milliseconds ago or earlier, or NONE. */
   expired(age: number, list = 0): number {
     const entry = this.oldest(list)
     return entry !== NONE && this.now - this.seen[entry] >= age ? entry : NONE
   }
 
-  /** The one that was used next, after `entry`, in its list, or NONE. */
+  /** The entry after `entry` in its list, or NONE. */
   newer(entry: number): number {
     const next = this.#next[entry]
     return next < this.capacity ? next : NONE
@@ -116,7 +116,7 @@ export class LruTable {
     return this.#list[entry]
   }
 
-  /** How many entries `list` has. */
+  /** The number of entries in `list`. */
   count(list = 0): number {
     return this.#counts[list]
   }
@@ -145,7 +145,7 @@ export class LruTable {
     this.#previous[next] = previous
   }
 
-  // What was put behind the hole because its place was taken moves up, so that no run is ever broken.
+  // An entry after the hole that stands there only because its own place was taken moves into the hole: a run has no gaps.
   #unindex(entry: number): void {
     const buckets = this.#buckets
     const mask = this.#mask

@@ -112,7 +112,7 @@ export abstract class OperatorSubscriber<Out = Burst | Packet> extends PacketSub
       this.emit(core)
       return
     }
-    this.#output.keep(core)
+    this.#output.putBack(core)
     this.out.next(burst)
   }
 
@@ -155,7 +155,7 @@ export abstract class OperatorSubscriber<Out = Burst | Packet> extends PacketSub
    */
   protected stop(input: BurstCore, at: number, core = this.firstOf(input, at)): void {
     cutBefore(input, core.length > 0 ? input.ids.indexOf((core.copied ?? core.ids)[0]) : at)
-    this.#output.keep(core)
+    this.#output.putBack(core)
   }
 
   /** A user's function threw at a single packet, which is dropped; the subscription fails. */
@@ -183,7 +183,7 @@ export abstract class OperatorSubscriber<Out = Burst | Packet> extends PacketSub
 export class Output {
   #spare: BurstCore | null = null
 
-  /** An empty core for what is made of `input`. Put it back with emit() or keep(). */
+  /** An empty core for what is made of `input`. Put it back with emit() or putBack(). */
   take(input: BurstCore): BurstCore {
     const spare = this.#spare
     this.#spare = null
@@ -200,10 +200,11 @@ export class Output {
         endBorrow(burst)
       }
     }
-    this.keep(core)
+    this.putBack(core)
   }
 
-  keep(core: BurstCore): void {
+  /** Empties `core`, for the next take(). */
+  putBack(core: BurstCore): void {
     core.length = 0
     this.#spare = core
   }

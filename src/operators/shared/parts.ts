@@ -1,6 +1,6 @@
-// Splits a burst among targets: a list of slot ids for each that gets some, in the order in which they come, and then a
-// burst for each. Below the operators that spread packets (group-by-flow, spread, route). To split calls nobody, so
-// whatever a target does in its turn, like sending another burst round, finds nothing half done.
+// Splits a burst among targets, for the operators that spread packets (groupByFlow, roundRobin, hashTo, route): first a list
+// of slot ids for each target, then a burst for each. Splitting calls no target, so a target that makes the source emit
+// again finds no split half done.
 import {
   type Burst,
   type BurstCore,
@@ -13,15 +13,15 @@ import {
   skipRest,
 } from '../../packet/burst.js'
 
-/** In `part`: gets nothing of the burst that is being split. */
+/** In `part`: the target gets nothing of the burst that is being split. */
 export const NO_PART = -1
 
 export interface PartTarget {
-  /** Which part it gets, while a burst is split; NO_PART before and after. */
+  /** The number of its part while a burst is split; NO_PART before and after. */
   part: number
 }
 
-/** Who gives parts to their targets. */
+/** The operator that gives parts to their targets. */
 export interface PartGiver<T> {
   readonly closed: boolean
   give(target: T, burst: Burst): void
@@ -32,7 +32,7 @@ export class Parts<T extends PartTarget> {
   readonly #targets: T[] = []
   readonly #cores: BurstCore[] = []
 
-  /** Packet number `index` of `input` goes to `target`, once at most. */
+  /** Adds packet `index` of `input` to the part of `target`, at most once. */
   add(target: T, input: BurstCore, index: number): void {
     let { part } = target
     if (part === NO_PART) {
@@ -46,8 +46,8 @@ export class Parts<T extends PartTarget> {
   }
 
   /**
-   * Gives each part of `whole`, in the order of their first packets. If `giver` is closed meanwhile, what was not given
-   * stays with the queue.
+   * Gives each part of `whole` to its target, in the order of their first packets. If `giver` closes meanwhile, the queue has
+   * the packets that were not given for the next subscription.
    */
   give(giver: PartGiver<T>, whole: Burst): void {
     const input = coreOf(whole)
@@ -55,7 +55,7 @@ export class Parts<T extends PartTarget> {
     for (let part = 0; part < count; part++) this.#targets[part].part = NO_PART
     this.#count = 0
     if (count === 1 && this.#cores[0].length === input.length) {
-      // The borrow itself goes on, and no second handle is needed.
+      // One target gets all packets: it is given `whole` itself, without a second handle.
       this.#cores[0].length = 0
       giver.give(this.#targets[0], whole)
       return
@@ -78,8 +78,8 @@ export class Parts<T extends PartTarget> {
 }
 
 /**
- * A branch below one target ended half-way through its part, and the source goes on: what it was not given is dropped, and
- * counted if nobody else got it. Forgets the mark, which is not the source's.
+ * After a branch below one target ended half-way through its part, while the source goes on. Removes the mark in the burst,
+ * which is not the source's, and, if `counted`, counts the packets that the branch was not given as dropped.
  */
 export function dropCut(part: Burst, counted: boolean): void {
   const core = coreOf(part)

@@ -1,5 +1,5 @@
-// Spreads packets over sinks: what roundRobin and hashTo have in common. Each sink has its own overflow policy, and one
-// without a running ring is passed over. Which sink a packet goes to is up to `pick`. Ends as enqueue does.
+// Spreads packets over sinks: the base of roundRobin and hashTo, whose `pick` chooses the sink of each packet. Each sink has
+// its own overflow policy. Completes as enqueue does.
 import type { OperatorFunction, Subscriber } from 'rxjs'
 import { type Burst, type BurstCore, packetAt } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
@@ -10,13 +10,13 @@ import { NO_PART, type PartGiver, Parts, type PartTarget } from './parts.js'
 /** A sink, or one with an overflow policy of its own. */
 export type SpreadSink = PacketSink | { sink: PacketSink; overflow?: Overflow }
 
-/** For `roundRobin` and `hashTo`. */
+/** Options of `roundRobin` and `hashTo`. */
 export interface SpreadOptions {
-  /** What happens to packets that a sink has no room for, unless it has a policy of its own. Default `block`. */
+  /** What happens to packets for which a sink has no room, unless the sink has a policy of its own. Default `block`. */
   overflow?: Overflow
 }
 
-/** Which of the sinks a packet goes to, its number. */
+/** Returns the index of the sink that a packet goes to. */
 export type Pick = (packet: Packet, outlets: readonly Outlet[]) => number
 
 export interface Outlet extends PartTarget {
@@ -24,10 +24,10 @@ export interface Outlet extends PartTarget {
   readonly overflow: Overflow
 }
 
-/** Would it take a packet now, or at least keep it for later? */
+/** Would the sink put a packet into its ring now, or queue it? */
 export const isAvailable = ({ sink }: Outlet): boolean => sink.available !== false
 
-/** An operator whose `pick`, made for each subscription, says where each packet goes. */
+/** An operator; each subscription calls `pick` once, for a function that chooses the sink of each packet. */
 export function spread(
   sinks: readonly SpreadSink[],
   overflow: Overflow,
@@ -52,7 +52,7 @@ class SpreadSubscriber extends OperatorSubscriber<never> implements PartGiver<Ou
     readonly pick: Pick,
   ) {
     super(out)
-    // As in enqueue: the sinks are in use until they took all.
+    // As in enqueue: the sinks are in use until all packets are in their rings.
     for (const { sink } of outlets) out.add(sink.use())
   }
 
