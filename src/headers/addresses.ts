@@ -1,10 +1,10 @@
-// Addresses as text, and back: for options, logs and tests, not for packets, since text is an allocation.
+// Converts addresses from and to text: for options, logs and tests, not for each packet, since text is an allocation.
 import { isIPv4, isIPv6 } from 'node:net'
 
 const hex = (bytes: Iterable<number>, digits: number): string[] =>
   Array.from(bytes, byte => byte.toString(16).padStart(digits, '0'))
 
-/** `192.0.2.1` as a number of 32 bits; throws a `TypeError` on what is none. */
+/** `192.0.2.1` as a number of 32 bits; throws a `TypeError` for any other text. */
 export function ipv4Address(text: string): number {
   if (!isIPv4(text)) throw new TypeError(`not an IPv4 address: ${text}`)
   return text.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)
@@ -14,7 +14,7 @@ export function ipv4Address(text: string): number {
 export const formatIpv4 = (address: number): string =>
   [24, 16, 8, 0].map(shift => (address >>> shift) & 0xff).join('.')
 
-/** `02:00:00:00:00:01` as a number of 48 bits; throws a `TypeError` on what is none. */
+/** `02:00:00:00:00:01` as a number of 48 bits; throws a `TypeError` for any other text. */
 export function macAddress(text: string): number {
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i.test(text)) throw new TypeError(`not a MAC address: ${text}`)
   return Number.parseInt(text.replaceAll(':', ''), 16)
@@ -26,7 +26,7 @@ export const formatMac = (address: number): string =>
     .map(word => `${word.slice(0, 2)}:${word.slice(2)}`)
     .join(':')
 
-/** `2001:db8::1` as 16 bytes; throws a `TypeError` on what is none, or has a zone. */
+/** `2001:db8::1` as 16 bytes; throws a `TypeError` for any other text, also for an address with a zone. */
 export function ipv6Address(text: string): Uint8Array {
   if (!isIPv6(text) || text.includes('%')) throw new TypeError(`not an IPv6 address: ${text}`)
   const words = text.replace(/[^:]*\.[^:]*$/, quad => {

@@ -1,10 +1,9 @@
-// Writes words of a packet and says by how much a checksum's sum over them changes: what RFC 1624 eqn. 3 adds to it,
-// folded; 0 when they are as they were. Below writable-layout.ts, which knows which checksums those are. A place is looked
-// up and checked once, for reading and for writing.
+// Writes words of a packet, and returns by how much the sum of a checksum over them changes: the term that RFC 1624 eqn. 3
+// adds, folded; 0 if the words were equal. For writable-layout.ts. A position is checked once, for reading and writing.
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import { fold } from './checksum.js'
 
-/** Of a word that goes from `before` to `after`. */
+/** The change of a word from `before` to `after`. */
 export const changeOf = (before: number, after: number): number => fold((~before & 0xffff) + after)
 
 /** Writes the bits of `mask` in the word at `at`. */
@@ -17,7 +16,7 @@ export function put(packet: PacketView, at: number, value: number, mask = 0xffff
   return before === after ? 0 : changeOf(before, after)
 }
 
-/** Writes two words. Signed numbers, which need no double. */
+/** Writes two words. In signed numbers, which need no double. */
 export function putLong(packet: PacketView, at: number, value: number): number {
   const place = placeOf(packet, at, 4)
   const { view } = slotsOf(packet)

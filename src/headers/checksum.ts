@@ -1,5 +1,5 @@
-// The Internet checksum over a packet (RFC 1071), and whether the one of a header is right. Sums are of 16-bit words in
-// network byte order; none of this allocates.
+// The Internet checksum over a packet (RFC 1071), and the status of a header's checksum. Sums are of 16-bit words in network
+// byte order. Nothing here allocates.
 
 import { SLOT_HEADER, SLOT_SHIFT } from '../packet/slots.js'
 import { type PacketView, slotOf, slotsOf, startOf } from '../packet/view.js'
@@ -9,19 +9,19 @@ import type { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
 
 /**
- * What is known of a checksum. `none`: the sender computed none (UDP's zero, GRE without one). `partial`: left to be
- * done, as the packet's virtio-net header says; the field has the sum of the pseudo-header. `unverified`: it covers what
- * is not here, as in a fragment, or what is still to be done inside a tunnel.
+ * The status of a checksum. `none`: the sender computed none (UDP's zero, GRE without one). `partial`: it is still to be
+ * computed, as the packet's virtio-net header says; the field has the sum of the pseudo-header. `unverified`: it covers bytes
+ * that are not in this packet (a fragment), or a checksum inside a tunnel that is still to be computed.
  */
 export type ChecksumStatus = 'good' | 'bad' | 'none' | 'partial' | 'unverified'
 
 /** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
 const NEEDS_CHECKSUM = 1
-/** Where UDP's checksum is in its header. */
+/** The offset of the checksum in a UDP header. */
 const UDP_CHECKSUM = 6
-/** Where no checksum is to be done. */
+/** No offset. */
 export const NOWHERE = -1
-/** Loose and strict source route (RFC 791 §3.1): the destination on the wire is not the last. */
+/** Options for loose and strict source routes (RFC 791 §3.1): the destination field is not the final destination. */
 const LOOSE_ROUTE = 131
 const STRICT_ROUTE = 137
 
@@ -30,7 +30,7 @@ export function fold(sum: number): number {
   return sum
 }
 
-/** The sum of the frame's bytes from `from` to `to`, an odd last one padded by zero. Within the frame, or it throws. */
+/** The sum of the frame's bytes from `from` to `to`, an odd last one padded by zero. Throws a `RangeError` beyond the frame. */
 export function sumOf(packet: PacketView, from: number, to: number): number {
   if (!(from >= 0 && from <= to && to <= packet.length))
     throw new RangeError(`bytes ${from} to ${to} are outside a packet of ${packet.length}`)
@@ -45,22 +45,22 @@ export function sumOf(packet: PacketView, from: number, to: number): number {
   return fold(sum)
 }
 
-/** Where the checksum begins that the guest left to be done. */
+/** Where the bytes of the checksum begin that the guest left to be computed, or NOWHERE. */
 export function partialAt(packet: PacketView): number {
-  // The words themselves: a packet's `header` is an object, made for each slot.
+  // Read from the slot's metadata: `packet.header` is an object that is made for each slot.
   const { meta } = slotsOf(packet)
   const at = (slotOf(packet) << SLOT_SHIFT) + SLOT_HEADER
   return meta[at] & NEEDS_CHECKSUM ? meta[at + 1] >>> 16 : NOWHERE
 }
 
-/** Does the checksum that the guest left to be done, as a device would; not those of segments still to be cut. */
+/** Computes the checksum that the guest left to be computed, as a device would; not for packets with segmentation offload. */
 export function completeChecksum(packet: WritablePacket): void {
   const at = partialAt(packet)
   if (at === NOWHERE || packet.header.gsoType !== 0) return
   const { checksumOffset } = packet.header
   const field = at + checksumOffset
   if (field + 2 > packet.length) return
-  // The field has the sum of the pseudo-header. UDP's zero would say that there is none (RFC 768).
+  // The field has the sum of the pseudo-header. In UDP, zero means that there is no checksum (RFC 768).
   const value = ~sumOf(packet, at, packet.length) & 0xffff
   packet.setUint16(field, value === 0 && checksumOffset === UDP_CHECKSUM ? 0xffff : value)
   packet.header.flags &= ~NEEDS_CHECKSUM
@@ -73,7 +73,7 @@ export function pseudoSum(layout: Layout, protocol: number, length: number): num
   return fold(addresses + protocol + length)
 }
 
-/** Is the last destination, which the pseudo-header has, in an option or extension header instead of in its field? */
+/** Is the final destination, which the pseudo-header has, in an option or an extension header? */
 export function isRouted(layout: Layout): boolean {
   const { packet, ip4, ip6, at: upper } = layout.transport()
   if (ip4 >= 0) {
@@ -95,7 +95,7 @@ export function isRouted(layout: Layout): boolean {
 
 /**
  * The offset of the option of `kind` among those from `at` to `end`, as IPv4 and TCP have them (RFC 791 §3.1, 9293 §3.1),
- * or a negative number. One whose length is not within the options ends them.
+ * or a negative number. An option whose length goes beyond the options ends the search.
  */
 export function findOption(packet: PacketView, at: number, end: number, kind: number): number {
   while (at < end) {
@@ -113,7 +113,7 @@ export function findOption(packet: PacketView, at: number, end: number, kind: nu
   return NOWHERE
 }
 
-/** Of the checksum over all from `at` to the payload's end, with a pseudo-header for `protocol`, or none for NOWHERE. */
+/** The status of the checksum over the bytes from `at` to the payload's end, with a pseudo-header unless `protocol` is NOWHERE. */
 export function statusOf(layout: Layout, at: number, protocol: number): ChecksumStatus {
   const { packet, end } = layout
   const partial = partialAt(packet)

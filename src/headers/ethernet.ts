@@ -1,10 +1,10 @@
-// Ethernet (IEEE 802.3), VLAN tags (IEEE 802.1Q, two of them for 802.1ad), and ARP (RFC 826).
+// Views of Ethernet (IEEE 802.3), VLAN tags (IEEE 802.1Q, two of them for 802.1ad) and ARP (RFC 826).
 import type { PacketView } from '../packet/view.js'
 import { HeaderView } from './view.js'
 
 const TWO_32 = 0x100000000
 
-/** Six bytes as a number of 48 bits, which a double holds. */
+/** Reads six bytes as a number of 48 bits, which a double can hold. */
 const six = (packet: PacketView, at: number): number => packet.uint16(at) * TWO_32 + packet.uint32(at + 2)
 
 function isSix(packet: PacketView, at: number, value: number): boolean {
@@ -31,15 +31,15 @@ export class EthernetHeader extends HeaderView {
   get sourceAddress(): number {
     return six(this.layout.packet, this.layout.ethernet + 6)
   }
-  /** Is this its destination? Never an allocation, which a number of 48 bits can be where V8 does not inline its getter. */
+  /** Is this the destination? Never allocates, which the getter does if V8 does not inline it: the number has 48 bits. */
   destinationEquals(address: number): boolean {
     return isSix(this.layout.packet, this.layout.ethernet, address)
   }
-  /** Is this its source? Never an allocation. */
+  /** Is this the source? Never allocates. */
   sourceEquals(address: number): boolean {
     return isSix(this.layout.packet, this.layout.ethernet + 6, address)
   }
-  /** The field itself: a tag's identifier where there is one, a length below 1536. `reader.etherType` is behind tags. */
+  /** The field as it is: of a tagged frame the tag's TPID; below 1536 a length. `reader.etherType` is that after all tags. */
   get etherType(): number {
     return this.layout.packet.uint16(this.layout.ethernet + 12)
   }
@@ -55,7 +55,7 @@ export class VlanHeader extends HeaderView {
     this.#inner = inner
   }
 
-  /** Where its tag control information begins. */
+  /** Where the tag control information begins. */
   get offset(): number {
     return this.#inner ? this.layout.innerVlan : this.layout.vlan
   }
@@ -78,15 +78,15 @@ export class VlanHeader extends HeaderView {
   get vlanIdentifier(): number {
     return this.layout.packet.uint16(this.offset) & 0xfff
   }
-  /** What follows the tag. */
+  /** The type of what follows the tag. */
   get etherType(): number {
     return this.layout.packet.uint16(this.offset + 2)
   }
 }
 
 /**
- * An ARP packet, its addresses of any length included. The addresses' fields are those of Ethernet and IPv4: they are
- * `undefined` where the packet is about others.
+ * An ARP packet, with addresses of any length. The address fields are those of Ethernet and IPv4: they are `undefined` in a
+ * packet about other kinds of addresses.
  */
 export class ArpHeader extends HeaderView {
   get offset(): number {
@@ -111,11 +111,11 @@ export class ArpHeader extends HeaderView {
   get protocolAddressLength(): number {
     return this.layout.packet.uint8(this.layout.arp + 5)
   }
-  /** 1 asks, 2 answers. */
+  /** 1 is a request, 2 a reply. */
   get operation(): number {
     return this.layout.packet.uint16(this.layout.arp + 6)
   }
-  /** Undefined where it is not about Ethernet and IPv4, as are the other addresses. */
+  /** The sender's Ethernet address. `undefined` in a packet about other kinds of addresses, as the next three. */
   get senderHardwareAddress(): number | undefined {
     return this.#isEthernet() ? six(this.layout.packet, this.layout.arp + 8) : undefined
   }

@@ -1,10 +1,10 @@
-// The extension headers of IPv6 by their type and length (RFC 8200 §4).
+// Types and lengths of IPv6 extension headers (RFC 8200 §4).
 import { IpProtocol } from './numbers.js'
 
-/** RFC 8200 §4.1 has seven in its order; a chain of them is walked for each packet, so it has an end. */
+/** The most extension headers that a walk follows, a bound on its time; RFC 8200 §4.1 lists seven. */
 export const MAX_EXTENSIONS = 8
 
-/** The length of an extension header of `type` by its second byte, or 0 where `type` is none. */
+/** The length of an extension header of `type`, from its second byte; 0 if `type` is no extension header. */
 export function extensionLength(type: number, byte: number): number {
   switch (type) {
     case IpProtocol.HOP_BY_HOP:

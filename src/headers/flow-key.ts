@@ -1,11 +1,12 @@
-// The key of a packet's flow: addresses, protocol and ports, as words that a table compares and a hash that a hostile
-// guest can't aim at. A cursor like HeaderReader, whose walk it reads by: what is absent there has no part in a key.
-// Nothing is allocated for a packet. It knows no table, and keeps nothing.
+// The key of a packet's flow: addresses, protocol and ports, as words that a table compares, and a keyed hash of them, for
+// which a hostile guest can't choose collisions. A cursor like HeaderReader, with whose walk it reads: an absent header has
+// no part in the key. Nothing is allocated for a packet.
 //
-// Every packet has a flow. IP: addresses and protocol, and of TCP, UDP, SCTP, DCCP and UDP-Lite the ports, of an echo its
-//   identifier. A fragment, the first one too, has no ports, so that all pieces of a datagram are one flow. What is not
-//   IP, or lies about it, goes by its Ethernet addresses and EtherType; what has not even those is one flow of its own.
-// VLANs. Two flows are two if their tags differ; a tag with VLAN 0 is none, as IEEE 802.1Q says.
+// Every packet has a flow. An IP packet: addresses and protocol, the ports of TCP, UDP, SCTP, DCCP and UDP-Lite, the
+//   identifier of an echo. A fragment, also the first, has no ports, so that all fragments of a datagram are in one flow. Any
+//   other packet, also one with a malformed IP header: Ethernet addresses and EtherType. All packets without an Ethernet
+//   header are one flow.
+// VLANs. Packets with different tags are in different flows; a tag with VLAN 0 counts as none (IEEE 802.1Q).
 import { getRandomValues } from 'node:crypto'
 import type { PacketView } from '../packet/view.js'
 import { FAMILY_IPV6, FAMILY_SHIFT, FlowKey, KEY_KIND, KEY_PORTS, KEY_VLANS, KEY_WORDS } from './flow.js'
@@ -15,31 +16,31 @@ import { readQuoted } from './quoted.js'
 import { HeaderReader } from './reader.js'
 import { sipHash } from './sip-hash.js'
 
-/** The words that IPv4 and Ethernet have; the rest is zero. */
+/** The number of words of an IPv4 or Ethernet key; the other words are zero. */
 const SHORT_KEY = 5
 
-/** What tells flows apart. */
+/** Which packets are in one flow. */
 export interface FlowKeyOptions {
-  /** One flow for each direction. Without, both directions are one. */
+  /** Whether each direction is a flow of its own. Default false: both directions are one flow. */
   directed?: boolean
-  /** Do VLANs tell flows apart? Default true. */
+  /** Whether packets with different VLAN tags are in different flows. Default true. */
   vlan?: boolean
-  /** Has the first piece of a datagram its ports, and so the key of its flow, which later pieces can't have? */
+  /** Whether the key of a first fragment has its ports, as that of a whole packet. Later fragments have none. Default false. */
   firstPieceHasPorts?: boolean
-  /** Two numbers of 32 bits that hashes depend on; random unless they must be the same elsewhere. Keep them secret. */
+  /** The hash's key, two numbers of 32 bits. Default random; give one if hashes must be the same elsewhere. Keep it secret. */
   seed?: readonly [number, number]
 }
 
 /**
- * Reads the key of packets' flows: `key.of(packet)`, then `key.words` and `key.hash`. Made once, used for any number of
- * packets; it allocates nothing for one. `key.reader` looks at the same packet.
+ * Reads the key of packets' flows: `key.of(packet)`, then `key.words` and `key.hash`. Make it once and use it
+ * for any number of packets; it allocates nothing for a packet. `key.reader` is at the same packet.
  */
 export class FlowKeyReader {
-  /** The key of the packet that was looked at last: `KEY_WORDS` numbers of 32 bits. Replaced by the next `of()`. */
+  /** The key of the current packet: `KEY_WORDS` numbers of 32 bits. The next `of()` overwrites them. */
   readonly words = new Int32Array(KEY_WORDS)
-  /** A signed number of 32 bits. */
+  /** The hash of the key, a signed number of 32 bits. */
   hash = 0
-  /** Both directions have the same key; this packet goes from the key's destination to its source. */
+  /** The packet goes from the key's destination to its source: both directions have the same key. */
   reversed = false
   /** The headers of the same packet. */
   readonly reader: HeaderReader
@@ -60,11 +61,11 @@ export class FlowKeyReader {
     this.#key1 = key1 | 0
   }
 
-  /** Looks at `packet`. Returns itself. */
+  /** Reads the key of `packet`. Returns this reader. */
   of(packet: PacketView): this {
     const { words } = this
     const layout = this.reader.of(packet).layout.transport()
-    // Of a later piece there is no protocol: what follows is the middle of something.
+    // A later fragment has no protocol: its payload begins with no header.
     const whole = this.#firstPieceHasPorts && layout.protocol !== NOTHING
     words[KEY_VLANS] = this.#vlan ? vlansOf(layout) : 0
     words[KEY_PORTS] = 0
@@ -75,8 +76,8 @@ export class FlowKeyReader {
   }
 
   /**
-   * Looks at the packet that the same packet, an ICMP error, quotes: the key of the flow that it is about. False: it is no
-   * such error, or does not quote enough. `of()` comes before.
+   * After `of()`: reads the key of the flow that the packet, an ICMP error, is about, from the packet that it quotes. False: it
+   * is no such error, or does not quote enough.
    */
   quoted(): boolean {
     const { layout } = this.reader
@@ -96,7 +97,7 @@ export class FlowKeyReader {
     return this
   }
 
-  /** The key to be read by people, as this packet goes; an allocation. */
+  /** The key as an object with text, in the direction of this packet; an allocation. */
   toKey(): FlowKey {
     return new FlowKey(this.words, 0, this.reversed)
   }

@@ -1,5 +1,5 @@
-// Reads the words of a flow's key (flow.ts) out of a packet that was walked, as flow-key.ts says which; and turns a key
-// round. `whole`: the first piece of a datagram is read as if there were no others.
+// Reads the words of a flow's key (flow.ts) from a packet whose headers were walked, for flow-key.ts, and reverses a key.
+// `whole`: a first fragment is read as if it were the whole datagram.
 import {
   FAMILY_ETHERNET,
   FAMILY_IPV4,
@@ -19,13 +19,13 @@ import { type Layout, NOTHING } from './layout.js'
 import { IpProtocol } from './numbers.js'
 import { readAddresses6 } from './quoted.js'
 
-/** The VLANs of a key. */
+/** The VLAN word of a key. */
 export function vlansOf(layout: Layout): number {
   if (layout.vlan < 0) return 0
   const from = layout.view
   const outer = from.getUint16(layout.start + layout.vlan) & 0xfff
   const inner = layout.innerVlan < 0 ? 0 : from.getUint16(layout.start + layout.innerVlan) & 0xfff
-  // Where a tag says nothing but a priority the other one is the VLAN.
+  // An outer tag with VLAN 0 has only a priority: then the inner tag has the VLAN.
   return outer === 0 ? inner << 16 : (outer << 16) | inner
 }
 
@@ -40,7 +40,7 @@ export function readIp4(words: Int32Array, layout: Layout, whole: boolean): void
 export function readIp6(words: Int32Array, layout: Layout, whole: boolean): void {
   const { view, start, fragment, fragmented } = layout
   readAddresses6(words, view, start + layout.ip6)
-  // Every piece says in its Fragment header what the first one begins with.
+  // The Fragment header of every fragment has the type of the first fragment's first header.
   const protocol = fragmented && !whole ? view.getUint8(start + fragment) : layout.protocol
   readUpper(words, layout, FAMILY_IPV6, protocol === NOTHING ? IpProtocol.NO_NEXT_HEADER : protocol, whole)
 }
@@ -79,7 +79,7 @@ export function readEthernet(words: Int32Array, layout: Layout): void {
   words[KEY_DESTINATION] = view.getInt32(at + 2)
 }
 
-/** The shortest header of a protocol that begins with two ports and is not walked: RFC 9260, 4340, 3828. */
+/** The shortest header of a protocol that begins with two ports and has no view; 0: another protocol. RFC 9260, 4340, 3828. */
 const shortest = (protocol: number): number =>
   protocol === IpProtocol.SCTP || protocol === IpProtocol.DCCP ? 12 : protocol === IpProtocol.UDP_LITE ? 8 : 0
 
@@ -91,13 +91,13 @@ function hasPorts(layout: Layout): boolean {
 
 const portsAt = ({ tcp, udp, at }: Layout): number => (tcp >= 0 ? tcp : udp >= 0 ? udp : at)
 
-/** An echo or its answer: ICMP 8 and 0, ICMPv6 128 and 129. */
+/** An echo request or reply: ICMP 8 and 0, ICMPv6 128 and 129. */
 function isEcho({ view, start, icmp, icmp6 }: Layout): boolean {
   if (icmp >= 0) return (view.getUint8(start + icmp) & 0xf7) === 0
   return icmp6 >= 0 && view.getUint8(start + icmp6) >>> 1 === 64
 }
 
-/** Is the end whose numbers are lower, addresses before ports, not the source? */
+/** Is the source the end with the higher address, or, of equal addresses, the higher port? */
 export function isReversed(words: Int32Array, long: boolean): boolean {
   if (long)
     for (let i = 0; i < 3; i++) {

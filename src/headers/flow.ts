@@ -1,10 +1,10 @@
-// What the key of a flow is: eleven words for tables, and the same as text and numbers for people. Which packet has which
-// is in flow-key.ts. It knows no packet.
+// The key of a flow: eleven words for tables, and FlowKey, an object with the same as text and numbers. flow-key.ts reads the
+// key of a packet.
 import { formatIpv4, formatIpv6, formatMac } from './addresses.js'
 import { EtherType, IpProtocol } from './numbers.js'
 
-// The words of a key. Those of IPv4 and Ethernet come first, so that they are hashed alone.
-/** What kind: protocol or EtherType below, FAMILY above. */
+// The words of a key. Those of IPv4 and Ethernet come first, so that only these are hashed.
+/** Protocol or EtherType in the lower bits, FAMILY in the upper. */
 export const KEY_KIND = 0
 /** Outer and inner VLAN, 16 bits each. */
 export const KEY_VLANS = 1
@@ -25,7 +25,7 @@ export const FAMILY_NONE = 0
 export const FAMILY_ETHERNET = 1
 export const FAMILY_IPV4 = 2
 export const FAMILY_IPV6 = 3
-/** In KEY_KIND: a piece of a datagram. */
+/** In KEY_KIND: a fragment. */
 export const KEY_FRAGMENT = 1 << 20
 /** In KEY_KIND: it has ports, or an echo's identifier. */
 export const KEY_HAS_PORTS = 1 << 21
@@ -34,10 +34,10 @@ const names: Record<number, string> = Object.fromEntries(
   Object.entries(IpProtocol).map(([name, number]) => [number, name.toLowerCase().replaceAll('_', '-')]),
 )
 
-/** Which flow packets belong to. `String(key)` is `tcp 10.0.0.1:1024 > 10.0.0.2:80`. */
+/** The key of a flow. `String(key)` is `tcp 10.0.0.1:1024 > 10.0.0.2:80`. */
 export class FlowKey {
   readonly #words: Int32Array
-  /** Which end of the words is the source: 0, or 1 where they are the other way round. */
+  /** The end that is the source: 0, or 1 if the words are reversed. */
   readonly #source: 0 | 1
 
   /** @internal */
@@ -46,26 +46,26 @@ export class FlowKey {
     this.#source = reversed ? 1 : 0
   }
 
-  /** As `EtherType`; 0 where there is no Ethernet header. */
+  /** As `EtherType`; 0 without an Ethernet header. */
   get etherType(): number {
     const family = this.#family()
     if (family === FAMILY_IPV4) return EtherType.IPV4
     return family === FAMILY_IPV6 ? EtherType.IPV6 : this.#words[KEY_KIND] & 0xffff
   }
-  /** As `IpProtocol`; `undefined` for what is not IP. */
+  /** As `IpProtocol`; `undefined` if the flow is not IP. */
   get protocol(): number | undefined {
     const isIp = this.#family() === FAMILY_IPV4 || this.#family() === FAMILY_IPV6
     return isIp ? this.#words[KEY_KIND] & 0xff : undefined
   }
-  /** `192.0.2.1`, `2001:db8::1`, or, of what is not IP, `02:00:00:00:00:01`. */
+  /** Address of the source: `192.0.2.1`, `2001:db8::1`, or, if the flow is not IP, `02:00:00:00:00:01`. */
   get source(): string {
     return addressAt(this.#words, this.#source, this.#family())
   }
-  /** As `source`. */
+  /** Address of the destination, as `source`. */
   get destination(): string {
     return addressAt(this.#words, 1 - this.#source, this.#family())
   }
-  /** Of an echo, both are its identifier. `undefined` where there are none, as in fragments. */
+  /** For an echo both ports are its identifier. `undefined` without ports, as for fragments. */
   get sourcePort(): number | undefined {
     return this.#port(this.#source)
   }
@@ -73,7 +73,7 @@ export class FlowKey {
   get destinationPort(): number | undefined {
     return this.#port(1 - this.#source)
   }
-  /** Pieces of datagrams, in which no ports are known. */
+  /** The flow has fragments, whose ports are not known. */
   get fragments(): boolean {
     return (this.#words[KEY_KIND] & KEY_FRAGMENT) !== 0
   }
@@ -81,7 +81,7 @@ export class FlowKey {
   get vlan(): number | undefined {
     return this.#words[KEY_VLANS] >>> 16 || undefined
   }
-  /** The inner one's, of QinQ. */
+  /** The inner tag's, of QinQ. */
   get innerVlan(): number | undefined {
     return this.#words[KEY_VLANS] & 0xffff || undefined
   }

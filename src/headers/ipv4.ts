@@ -1,4 +1,4 @@
-// IPv4 (RFC 791; 2474 and 3168 for what was Type of Service).
+// The view of IPv4 (RFC 791; RFC 2474 and 3168 for what was Type of Service).
 import { type ChecksumStatus, findOption, sumOf } from './checksum.js'
 import { HeaderView } from './view.js'
 
@@ -10,11 +10,11 @@ export class Ipv4Header extends HeaderView {
   get length(): number {
     return (this.layout.packet.uint8(this.layout.ip4) & 0xf) << 2
   }
-  /** Bytes of what it carries, without padding of the frame. */
+  /** Bytes of the payload, without the frame's padding. */
   get payloadLength(): number {
     return this.totalLength - this.length
   }
-  /** The Internet header length: the header in words of 32 bits, 5 to 15. */
+  /** The length of the header in words of 32 bits, 5 to 15. */
   get internetHeaderLength(): number {
     return this.layout.packet.uint8(this.layout.ip4) & 0xf
   }
@@ -26,11 +26,11 @@ export class Ipv4Header extends HeaderView {
   get congestionNotification(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 1) & 3
   }
-  /** Of header and payload, in bytes. */
+  /** Bytes of header and payload. */
   get totalLength(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 2)
   }
-  /** Of the datagram that fragments belong to. */
+  /** Identifies the datagram that the fragments belong to. */
   get identification(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 4)
   }
@@ -46,7 +46,7 @@ export class Ipv4Header extends HeaderView {
   get fragmentOffset(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 6) & 0x1fff
   }
-  /** Of a datagram in several pieces, the first or a later one? Only the first has a transport header. */
+  /** Is this a fragment, the first or a later one? Only the first has a transport header. */
   get isFragment(): boolean {
     return (this.layout.packet.uint16(this.layout.ip4 + 6) & 0x3fff) !== 0
   }
@@ -54,11 +54,11 @@ export class Ipv4Header extends HeaderView {
   get timeToLive(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 8)
   }
-  /** As `IpProtocol`. */
+  /** The protocol of the payload, as `IpProtocol`. */
   get protocol(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 9)
   }
-  /** As it stands in the packet; `checksumStatus` says whether it is right. */
+  /** The field as it is; `checksumStatus` says whether it is right. */
   get headerChecksum(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 10)
   }
@@ -71,18 +71,18 @@ export class Ipv4Header extends HeaderView {
     return this.layout.packet.uint32(this.layout.ip4 + 16)
   }
 
-  /** Is this its source? Never an allocation, which a number beyond 2^31 can be where V8 does not inline its getter. */
+  /** Is this the source? Never allocates, which the getter can do above 2^31 if V8 does not inline it. */
   sourceEquals(address: number): boolean {
     const { packet, ip4 } = this.layout
     return packet.uint16(ip4 + 14) === (address & 0xffff) && packet.uint16(ip4 + 12) === address >>> 16
   }
-  /** Is this its destination? Never an allocation. */
+  /** Is this the destination? Never allocates. */
   destinationEquals(address: number): boolean {
     const { packet, ip4 } = this.layout
     return packet.uint16(ip4 + 18) === (address & 0xffff) && packet.uint16(ip4 + 16) === address >>> 16
   }
 
-  /** Where the option of this type begins (its type byte), or `undefined`. One that lies about its length is not there. */
+  /** The offset of the option of this type (of its type byte), or `undefined` if it is absent or its length is wrong. */
   optionOffset(type: number): number | undefined {
     const { packet, ip4 } = this.layout
     const at = findOption(packet, ip4 + 20, ip4 + this.length, type)

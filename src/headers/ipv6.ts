@@ -1,11 +1,11 @@
-// IPv6 and its extension headers (RFC 8200).
+// Views of IPv6 and its extension headers (RFC 8200).
 import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
 import type { Layout } from './layout.js'
 import { HeaderView } from './view.js'
 
 /**
- * An IPv6 header, 40 bytes. An address is four numbers of 32 bits, `sourceWord(0)` the network's, or the 16 bytes of
- * `ipv6Address('2001:db8::1')` to compare with and copy to.
+ * An IPv6 header, 40 bytes. An address is read as four numbers of 32 bits (`sourceWord(0)` has the first bits), or
+ * compared with and copied to 16 bytes, such as `ipv6Address('2001:db8::1')`.
  */
 export class Ipv6Header extends HeaderView {
   readonly #extension: ExtensionHeader
@@ -30,11 +30,11 @@ export class Ipv6Header extends HeaderView {
   get flowLabel(): number {
     return this.layout.packet.uint32(this.layout.ip6) & 0xfffff
   }
-  /** Of all behind these 40 bytes, extension headers included. */
+  /** Bytes after these 40, extension headers included. */
   get payloadLength(): number {
     return this.layout.packet.uint16(this.layout.ip6 + 4)
   }
-  /** What follows these 40 bytes, as `IpProtocol`. */
+  /** The header after these 40 bytes, as `IpProtocol`. */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 6)
   }
@@ -42,12 +42,12 @@ export class Ipv6Header extends HeaderView {
   get hopLimit(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 7)
   }
-  /** What follows all extension headers; `undefined` in a fragment that is not the first, and where one of them lies. */
+  /** The protocol after all extension headers; `undefined` in a later fragment, and if an extension header is malformed. */
   get protocol(): number | undefined {
     const { protocol } = this.layout.transport()
     return protocol < 0 ? undefined : protocol
   }
-  /** Where the upper layer's header begins; behind the last extension header that is whole. */
+  /** Where the upper layer's header begins: after the last extension header that is whole. */
   get upperLayerOffset(): number {
     return this.layout.transport().at
   }
@@ -60,26 +60,26 @@ export class Ipv6Header extends HeaderView {
   destinationWord(index: number): number {
     return this.layout.packet.uint32(this.layout.ip6 + 24 + 4 * wordIndex(index))
   }
-  /** Is this its source, 16 bytes? */
+  /** Is the source address equal to these 16 bytes? */
   sourceEquals(address: Uint8Array): boolean {
     return this.#equals(address, this.layout.ip6 + 8)
   }
-  /** Is this its destination, 16 bytes? */
+  /** Is the destination address equal to these 16 bytes? */
   destinationEquals(address: Uint8Array): boolean {
     return this.#equals(address, this.layout.ip6 + 24)
   }
-  /** Copies the 16 bytes into `target`. */
+  /** Copies the source address, 16 bytes, into `target`. */
   copySource(target: Uint8Array, offset = 0): void {
     this.#copy(target, offset, this.layout.ip6 + 8)
   }
-  /** Copies the 16 bytes into `target`. */
+  /** Copies the destination address, 16 bytes, into `target`. */
   copyDestination(target: Uint8Array, offset = 0): void {
     this.#copy(target, offset, this.layout.ip6 + 24)
   }
 
   /**
-   * The first extension header of this type, or `undefined`. The same object each time. At most 8 of them are walked, as
-   * far as they are whole.
+   * The first extension header of this type, or `undefined`. The same object each time. Looks at the first 8 extension
+   * headers, up to the first that is not whole.
    */
   extension(type: number): ExtensionHeader | undefined {
     const { layout } = this
@@ -120,7 +120,7 @@ function wordIndex(index: number): number {
   return index
 }
 
-/** An IPv6 extension header, whole within its packet: the one that `extension()` was asked for last. */
+/** An IPv6 extension header: the one that `extension()` returned last. */
 export class ExtensionHeader extends HeaderView {
   get offset(): number {
     return this.layout.extension
@@ -129,11 +129,11 @@ export class ExtensionHeader extends HeaderView {
     const { packet, extension, extensionType } = this.layout
     return extensionLength(extensionType, packet.uint8(extension + 1))
   }
-  /** Which one it is, as `IpProtocol`. */
+  /** Its type, as `IpProtocol`. */
   get type(): number {
     return this.layout.extensionType
   }
-  /** Number of what follows it. */
+  /** The header that follows it, as `IpProtocol`. */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.extension)
   }
@@ -147,7 +147,7 @@ export class FragmentHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** Number of what the first fragment begins with. */
+  /** The first header of the fragmented part, as `IpProtocol`. */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.fragment)
   }
@@ -159,7 +159,7 @@ export class FragmentHeader extends HeaderView {
   get moreFragments(): boolean {
     return (this.layout.packet.uint8(this.layout.fragment + 3) & 1) !== 0
   }
-  /** Of the packet that fragments belong to. */
+  /** Identifies the packet that the fragments belong to. */
   get identification(): number {
     return this.layout.packet.uint32(this.layout.fragment + 4)
   }

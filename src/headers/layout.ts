@@ -1,27 +1,27 @@
-// Where the headers of a frame are: walked when asked for, one stage after the other, into offsets that no packet
-// allocates. Below every view of a header (ethernet.ts, ipv4.ts …). A walk checks the lease once and every bound; the
-// views then read by the packet's accessors, which check both again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443, 7348, 2784, 2890,
+// The offsets of the headers in a frame, which the views (ethernet.ts, ipv4.ts …) read by. A walk finds them in three stages,
+// each at its first use, without an allocation. It checks the lease once, and every bound; the views then read by the
+// packet's accessors, which check both again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443, 7348, 2784, 2890,
 // 826, IEEE 802.1Q.
 //
-// The rule: a header is there if it lies whole within what contains it, and if its own lengths do too. So what a header
-// says about its payload needs no second check. Anything else is absent, as a receiver would not take it either.
+// The rule: a header is present if it is whole, and if the lengths in it stay within what contains it. So what a header says
+// about its payload needs no second check. Any other header is absent, since a receiver would not accept it either.
 import { type PacketView, slotsOf, startOf } from '../packet/view.js'
 import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
 import { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
 
-/** The offset of a header that is not there: with any field's offset added it is outside of every packet. */
+/** The offset of an absent header: with the offset of any field added it is outside every packet. */
 export const ABSENT = -0x100000
 
-/** As many tags as QinQ has. What stands behind more is absent. */
+/** As many tags as QinQ has. Headers after a third tag are absent. */
 const MAX_TAGS = 2
-/** Types that are no number on the wire. */
+/** A type or protocol that is not known. Negative: no number on the wire. */
 export const NOTHING = -1
-/** A frame begins with an Ethernet header, not with one that an EtherType names. */
+/** In place of an EtherType: what follows begins with an Ethernet header. */
 export const FRAME = -2
 
-/** GRE's bits 1, 4 and 5, and its version: what has one of them is to be discarded (RFC 2784 §2.2, 2890 §2). */
+/** GRE's bits 1, 4 and 5, and its version: a header with one of them set is to be discarded (RFC 2784 §2.2, 2890 §2). */
 const GRE_REFUSED = 0x4c07
-/** VXLAN's I flag: set where the identifier is valid (RFC 7348 §5). */
+/** VXLAN's I flag: the identifier is valid (RFC 7348 §5). */
 const VALID_IDENTIFIER = 0x08
 
 const UNKNOWN = 0
@@ -31,7 +31,7 @@ const TRANSPORT = 3
 
 export class Layout {
   packet!: PacketView
-  /** For walking: the bytes of the pool, and where the frame begins there. Reads are by `start` + an offset < `end`. */
+  /** For the walk: the bytes of the pool, and where the frame begins in them. It reads at `start` + an offset below `end`. */
   view!: DataView
   start = 0
   ethernet = ABSENT
@@ -42,7 +42,7 @@ export class Layout {
   ip6 = ABSENT
   /** IPv6's Fragment header. */
   fragment = ABSENT
-  /** The extension header that was asked for last, and its type. */
+  /** The extension header that was last asked for, and its type. */
   extension = ABSENT
   extensionType = NOTHING
   tcp = ABSENT
@@ -51,15 +51,15 @@ export class Layout {
   icmp6 = ABSENT
   gre = ABSENT
   vxlan = ABSENT
-  /** The EtherType behind all tags. */
+  /** The EtherType after all tags. */
   type = NOTHING
-  /** What IP carries, behind all extension headers; NOTHING in a fragment that is not the first. */
+  /** The protocol that IP carries, after all extension headers; NOTHING in a fragment that is not the first. */
   protocol = NOTHING
-  /** A fragment, the first or a later one: its transport header speaks of more than is here. */
+  /** A fragment, the first or a later one: a transport header is about more bytes than are in this packet. */
   fragmented = false
   /**
-   * Where what follows the headers walked so far begins, and ends: in the end the upper layer's header, without the
-   * padding behind.
+   * The first byte after the headers walked so far, and the end of the payload, without padding. After the last stage `at` is
+   * where the upper layer's header begins.
    */
   at = 0
   end = 0
@@ -70,7 +70,7 @@ export class Layout {
     this.vxlanPort = vxlanPort
   }
 
-  /** Looks at another packet, or at what begins with `type` from `at` to `end` in it. */
+  /** Starts again with the bytes from `at` to `end` of `packet`, which begin with a header of `type`. */
   aim(packet: PacketView, type: number, at: number, end: number): void {
     this.packet = packet
     this.type = type
@@ -90,7 +90,8 @@ export class Layout {
     this.#stage = UNKNOWN
   }
 
-  /** Each throws when the packet has ended, also where there is nothing left to walk. */
+  // The three stages. Each throws when the packet's lease has ended, also if it has walked before.
+
   link(): this {
     if (this.#stage === UNKNOWN) this.#walkLink()
     else this.packet.length
@@ -109,7 +110,7 @@ export class Layout {
     return this
   }
 
-  // Once for each stage: the packet may have been cut off since the last.
+  // Once for each stage: the packet may have become shorter since the last one.
   #begin(): void {
     const { packet } = this
     const { length } = packet
@@ -228,7 +229,7 @@ function walkUdp(layout: Layout, room: number): void {
   const { view, at } = layout
   const from = layout.start + at
   const length = view.getUint16(from + 4)
-  // The first fragment has the length of the whole datagram.
+  // In a first fragment the field has the length of the whole datagram.
   if (length < 8 || (length > room && !layout.fragmented)) return
   layout.udp = at
   if (length < room) layout.end = at + length
@@ -242,7 +243,7 @@ function walkExtensions(layout: Layout): void {
   for (let count = 0; protocol !== NOTHING; count++) {
     const length = extensionLength(protocol, end - at >= 2 ? view.getUint8(start + at + 1) : 0)
     if (length === 0) break
-    // RFC 8200 has no extension header shorter than 8.
+    // RFC 8200 has no extension header shorter than 8 bytes.
     if (count === MAX_EXTENSIONS || end - at < 8 || length > end - at) {
       protocol = NOTHING
       break
@@ -252,7 +253,7 @@ function walkExtensions(layout: Layout): void {
       layout.fragment = at
       const word = view.getUint16(start + at + 2)
       layout.fragmented = (word & 0xfff9) !== 0
-      // Behind the header of a later fragment come bytes from the middle of something.
+      // After the Fragment header of a later fragment there is no header.
       protocol = word >>> 3 === 0 ? next : NOTHING
     } else protocol = next
     at += length
@@ -261,6 +262,6 @@ function walkExtensions(layout: Layout): void {
   layout.at = at
 }
 
-/** By its flags: checksum, key, sequence number; each is a word more. @internal */
+/** The length of a GRE header by its flags: checksum, key and sequence number add a word each. @internal */
 export const greLength = (flags: number): number =>
   4 + ((flags >>> 13) & 4) + ((flags >>> 11) & 4) + ((flags >>> 10) & 4)

@@ -1,16 +1,16 @@
-// The numbers that the registries gave to what the headers of this folder name. Knows nothing else.
+// Assigned numbers of IEEE and IANA: EtherTypes, protocols, ports.
 
-/** What an Ethernet header says is inside: IEEE 802 EtherTypes. */
+/** IEEE 802 EtherTypes. */
 export const EtherType = {
   IPV4: 0x0800,
   ARP: 0x0806,
-  /** A frame of Ethernet inside GRE (RFC 7637). */
+  /** An Ethernet frame inside GRE (RFC 7637). */
   ETHERNET: 0x6558,
   /** An IEEE 802.1Q tag. */
   VLAN: 0x8100,
   /** An IEEE 802.1ad service tag. */
   SERVICE_VLAN: 0x88a8,
-  /** A service tag as it was before 802.1ad. */
+  /** A service tag before 802.1ad. */
   OLD_SERVICE_VLAN: 0x9100,
   IPV6: 0x86dd,
 } as const

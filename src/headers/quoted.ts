@@ -1,5 +1,5 @@
-// What an ICMP error quotes: the beginning of the packet that it is about (RFC 792, RFC 4443 §3), as the words of a flow's
-// key. A quotation is cut off, so that its own lengths say nothing; what is read lies within the error itself.
+// Reads the key of a flow from an ICMP error, which quotes the beginning of the packet that it is about (RFC 792, RFC 4443
+// §3). The quoted packet is cut off, so its own length fields are not used; every read is within the error itself.
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,
@@ -15,14 +15,14 @@ import {
 import type { Layout } from './layout.js'
 import { IpProtocol, WITH_PORTS } from './numbers.js'
 
-/** Destination unreachable, time exceeded, parameter problem. A redirect is none: it changes routes. */
+/** Destination unreachable, time exceeded, parameter problem. A redirect is not one: it changes routes. */
 const isError4 = (type: number): boolean => type === 3 || type === 11 || type === 12
 /** Destination unreachable, packet too big, time exceeded, parameter problem. */
 const isError6 = (type: number): boolean => type >= 1 && type <= 4
-/** RFC 792: the header and 8 bytes behind it. */
+/** RFC 792: the header and the 8 bytes after it. */
 const QUOTED = 8
 
-/** The addresses of the IPv6 header at `at`. */
+/** Reads the addresses of the IPv6 header at `at`. */
 export function readAddresses6(words: Int32Array, view: DataView, at: number): void {
   for (let i = 0; i < 3; i++) {
     words[KEY_SOURCE6 + i] = view.getInt32(at + 8 + 4 * i)
@@ -32,7 +32,7 @@ export function readAddresses6(words: Int32Array, view: DataView, at: number): v
   words[KEY_DESTINATION] = view.getInt32(at + 36)
 }
 
-/** The key of what the packet of `layout`, walked, quotes. False: nothing, or too little. */
+/** Reads the key of the packet that `layout`'s packet, already walked, quotes. False: it quotes none, or too little. */
 export function readQuoted(words: Int32Array, layout: Layout): boolean {
   const { view, start, icmp, icmp6, end } = layout
   if (icmp >= 0)
@@ -46,7 +46,7 @@ function quoted4(words: Int32Array, view: DataView, at: number, end: number): bo
   if (end - at < 20) return false
   const header = (view.getUint8(at) & 0xf) << 2
   if (view.getUint8(at) >>> 4 !== 4 || header < 20 || end - at < header + QUOTED) return false
-  // A piece of a datagram has no ports to know it by.
+  // A fragment has no ports in its key.
   if ((view.getUint16(at + 6) & 0x3fff) !== 0) return false
   words[KEY_SOURCE] = view.getInt32(at + 12)
   words[KEY_DESTINATION] = view.getInt32(at + 16)

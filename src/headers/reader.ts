@@ -1,5 +1,5 @@
-// The reader: a cursor that is made once and looks at one packet after the other. What it is made of, the views, are as
-// many as there are headers, and made with it.
+// HeaderReader: a cursor that is made once and reads the headers of one packet after the other, with a view for each kind of
+// header, which are made with it.
 import type { PacketView } from '../packet/view.js'
 import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
 import { Ipv4Header } from './ipv4.js'
@@ -9,7 +9,7 @@ import { EtherType } from './numbers.js'
 import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
 import { GreHeader, VxlanHeader } from './tunnels.js'
 
-/** Readers within readers, for tunnels in tunnels: as many as a packet has, or this. */
+/** The depth of tunnels in tunnels that a reader follows. */
 const MAX_TUNNELS = 4
 
 /** The views of a reader, by the names of its members. @internal */
@@ -32,13 +32,13 @@ export function readOnlyViews(layout: Layout) {
 }
 export type Views = ReturnType<typeof readOnlyViews>
 
-/** What a reader or a writer of headers can be told. */
+/** Options of a reader or a writer of headers. */
 export interface HeaderOptions {
-  /** The UDP port of VXLAN. Default 4789; Linux without `dstport` takes 8472. */
+  /** The UDP port of VXLAN. Default 4789; Linux without `dstport` uses 8472. */
   vxlanPort?: number
 }
 
-/** What `HeaderReader` and `HeaderWriter` have in common. @internal */
+/** The base of `HeaderReader` and `HeaderWriter`. @internal */
 export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   /** @internal */
   readonly layout: Layout
@@ -59,15 +59,15 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   protected abstract nested(options: HeaderOptions, depth: number): this
 
   /**
-   * Looks at `packet` from now on; nothing is read until it is asked for. Returns itself. The views end with the packet,
-   * and with the next call. To be called again after a write that moved or changed headers in another way than by them.
+   * Moves to `packet`, without reading it yet. Returns this cursor. The views are valid until the packet's lease ends, and
+   * until the next call. Call it again after a write that moved headers, or changed them other than by the views.
    */
   of(packet: P): this {
     this.layout.aim(packet, FRAME, 0, packet.length)
     return this
   }
 
-  /** Ethernet II; undefined in what a tunnel carries without it. */
+  /** Ethernet II; `undefined` inside a tunnel that carries packets without it. */
   get ethernet(): V['ethernet'] | undefined {
     return this.layout.link().ethernet >= 0 ? this.#views.ethernet : undefined
   }
@@ -75,11 +75,11 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get vlan(): V['vlan'] | undefined {
     return this.layout.link().vlan >= 0 ? this.#views.vlan : undefined
   }
-  /** The second VLAN tag of QinQ. What stands behind a third is not looked at. */
+  /** The second VLAN tag of QinQ. Headers after a third tag are not read. */
   get innerVlan(): V['innerVlan'] | undefined {
     return this.layout.link().innerVlan >= 0 ? this.#views.innerVlan : undefined
   }
-  /** The EtherType behind all tags, as `EtherType`; `undefined` without an Ethernet header. */
+  /** The EtherType after all tags, as `EtherType`; `undefined` without an Ethernet header. */
   get etherType(): number | undefined {
     const { type } = this.layout.link()
     return type < 0 ? undefined : type
@@ -100,7 +100,7 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get fragment(): V['fragment'] | undefined {
     return this.layout.transport().fragment >= 0 ? this.#views.fragment : undefined
   }
-  /** TCP; undefined in later fragments, as are the others above IP. */
+  /** TCP; `undefined` in later fragments, as all headers above IP. */
   get tcp(): V['tcp'] | undefined {
     return this.layout.transport().tcp >= 0 ? this.#views.tcp : undefined
   }
@@ -116,18 +116,18 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get icmpv6(): V['icmpv6'] | undefined {
     return this.layout.transport().icmp6 >= 0 ? this.#views.icmpv6 : undefined
   }
-  /** VXLAN; `inner` has the headers of the frame that it carries. */
+  /** VXLAN; `inner` reads the frame that it carries. */
   get vxlan(): V['vxlan'] | undefined {
     return this.layout.transport().vxlan >= 0 ? this.#views.vxlan : undefined
   }
-  /** GRE; `inner` has the headers of what it carries. */
+  /** GRE; `inner` reads the packet that it carries. */
   get gre(): V['gre'] | undefined {
     return this.layout.transport().gre >= 0 ? this.#views.gre : undefined
   }
 
   /**
-   * The headers of the packet inside VXLAN or GRE, or `undefined`: an Ethernet frame, or IP or ARP without one. The same
-   * object each time; it looks at what the outer one looked at when it was asked.
+   * A cursor at the packet inside VXLAN or GRE: an Ethernet frame, or IP or ARP without one; `undefined` without a tunnel. The
+   * same object each time; it stays at the packet that the outer cursor was at.
    */
   get inner(): this | undefined {
     const { layout } = this
@@ -145,9 +145,9 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
 }
 
 /**
- * Reads the headers of packets, borrowed, held, detached or writable: `reader.of(packet).tcp?.destinationPort`. Made
- * once, used for any number of packets; it allocates nothing for one. A header that is truncated, or whose lengths do not
- * fit where it is, is `undefined`, as are those behind it.
+ * Reads the headers of packets, borrowed, held, detached or writable: `reader.of(packet).tcp?.destinationPort`. Make it
+ * once and use it for any number of packets; it allocates nothing for a packet. A header that is truncated, or whose lengths
+ * do not fit in what contains it, is `undefined`, as are the headers after it.
  *
  * @example
  * const reader = new HeaderReader()

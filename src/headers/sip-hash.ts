@@ -1,5 +1,5 @@
-// HalfSipHash-1-3 (Aumasson and Bernstein), the keyed hash that Linux takes for its hash tables on 32 bits: without the
-// key nobody can make up packets whose hashes are the same, which would turn a table into a list. It knows no packets.
+// HalfSipHash-1-3 (Aumasson and Bernstein), the keyed hash of Linux's hash tables on 32 bits. A guest that does not know the
+// key can't make packets with equal hashes, which would turn a table into a list.
 
 const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by))
 

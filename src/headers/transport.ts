@@ -1,4 +1,4 @@
-// TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792), ICMPv6 (RFC 4443).
+// Views of TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792) and ICMPv6 (RFC 4443).
 import { type ChecksumStatus, findOption, NOWHERE, statusOf } from './checksum.js'
 import { IpProtocol } from './numbers.js'
 import { HeaderView } from './view.js'
@@ -38,15 +38,15 @@ export class TcpHeader extends HeaderView {
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.tcp + 2)
   }
-  /** Of the first byte of the payload, or of SYN. */
+  /** The number of the first byte of the payload, or of SYN. */
   get sequenceNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 4)
   }
-  /** The byte that is expected next; only with the flag ACK. */
+  /** The number of the byte that the sender expects next; only valid with the flag ACK. */
   get acknowledgmentNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 8)
   }
-  /** The header in words of 32 bits, 5 to 15. */
+  /** The length of the header in words of 32 bits, 5 to 15. */
   get dataOffset(): number {
     return this.layout.packet.uint8(this.layout.tcp + 12) >>> 4
   }
@@ -54,25 +54,25 @@ export class TcpHeader extends HeaderView {
   get flags(): number {
     return this.layout.packet.uint8(this.layout.tcp + 13)
   }
-  /** As on the wire: not scaled (RFC 7323). */
+  /** As on the wire, not scaled (RFC 7323). */
   get window(): number {
     return this.layout.packet.uint16(this.layout.tcp + 14)
   }
-  /** As it stands in the packet; `checksumStatus` says whether it is right. */
+  /** The field as it is; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.tcp + 16)
   }
-  /** Only with the flag URG. */
+  /** Only valid with the flag URG. */
   get urgentPointer(): number {
     return this.layout.packet.uint16(this.layout.tcp + 18)
   }
-  /** MSS, or `undefined` without that option. */
+  /** The option MSS, or `undefined`. */
   get maximumSegmentSize(): number | undefined {
     const at = this.segmentSizeAt
     return at < 0 ? undefined : this.layout.packet.uint16(at)
   }
 
-  /** Where the option of this kind begins (its kind byte), or `undefined`. One that lies about its length is not there. */
+  /** The offset of the option of this kind (of its kind byte), or `undefined` if it is absent or its length is wrong. */
   optionOffset(kind: number): number | undefined {
     const { packet, tcp } = this.layout
     const at = findOption(packet, tcp + 20, tcp + this.length, kind)
@@ -97,11 +97,11 @@ export class UdpHeader extends HeaderView {
   get offset(): number {
     return this.layout.udp
   }
-  /** Of the header: always 8. The field is `datagramLength`. */
+  /** The length of the header, always 8. The field Length is `datagramLength`. */
   get length(): number {
     return 8
   }
-  /** Bytes of what it carries. */
+  /** Bytes of data. */
   get payloadLength(): number {
     return this.datagramLength - 8
   }
@@ -113,11 +113,11 @@ export class UdpHeader extends HeaderView {
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.udp + 2)
   }
-  /** The field Length: header and data. In the first of several fragments it counts what is in the others, too. */
+  /** The field Length: header and data. In a first fragment it counts the data of the other fragments, too. */
   get datagramLength(): number {
     return this.layout.packet.uint16(this.layout.udp + 4)
   }
-  /** Zero: none was computed. */
+  /** The field as it is. Zero: none was computed. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.udp + 6)
   }
@@ -137,23 +137,23 @@ export class IcmpHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** The message's type: 8 asks for an echo, 0 is one. */
+  /** The type of the message: 8 is an echo request, 0 an echo reply. */
   get type(): number {
     return this.layout.packet.uint8(this.layout.icmp)
   }
-  /** What more there is to say of the type. */
+  /** The code of the message, whose meaning depends on the type. */
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp + 1)
   }
-  /** As it stands in the packet; `checksumStatus` says whether it is right. */
+  /** The field as it is; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp + 2)
   }
-  /** The identifier of an echo, or what else its type has there. */
+  /** The identifier of an echo; other types have other fields there. */
   get identifier(): number {
     return this.layout.packet.uint16(this.layout.icmp + 4)
   }
-  /** The sequence number of an echo, or what else its type has there: an MTU (RFC 1191). */
+  /** The sequence number of an echo; other types have other fields there, such as an MTU (RFC 1191). */
   get sequenceNumber(): number {
     return this.layout.packet.uint16(this.layout.icmp + 6)
   }
@@ -164,7 +164,7 @@ export class IcmpHeader extends HeaderView {
   }
 }
 
-/** An ICMPv6 header with the word behind, 8 bytes. */
+/** An ICMPv6 header with the word that follows it, 8 bytes. */
 export class Icmpv6Header extends HeaderView {
   get offset(): number {
     return this.layout.icmp6
@@ -172,23 +172,23 @@ export class Icmpv6Header extends HeaderView {
   get length(): number {
     return 8
   }
-  /** The message's type: 128 asks for an echo, 129 is one. */
+  /** The type of the message: 128 is an echo request, 129 an echo reply. */
   get type(): number {
     return this.layout.packet.uint8(this.layout.icmp6)
   }
-  /** What more there is to say of the type. */
+  /** The code of the message, whose meaning depends on the type. */
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp6 + 1)
   }
-  /** As it stands in the packet; `checksumStatus` says whether it is right. */
+  /** The field as it is; `checksumStatus` says whether it is right. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 2)
   }
-  /** The identifier of an echo, or what else its type has there. */
+  /** The identifier of an echo; other types have other fields there. */
   get identifier(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 4)
   }
-  /** The sequence number of an echo, or what else its type has there. */
+  /** The sequence number of an echo; other types have other fields there. */
   get sequenceNumber(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 6)
   }

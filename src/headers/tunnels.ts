@@ -1,9 +1,9 @@
-// VXLAN (RFC 7348) and GRE (RFC 2784, 2890). What is inside is the reader's `inner`.
+// Views of VXLAN (RFC 7348) and GRE (RFC 2784, 2890). The packet inside is read by the reader's `inner`.
 import { type ChecksumStatus, NOWHERE, statusOf } from './checksum.js'
 import { greLength } from './layout.js'
 import { HeaderView } from './view.js'
 
-/** A VXLAN header, 8 bytes, whose identifier is marked as valid. */
+/** A VXLAN header, 8 bytes, with a valid identifier. */
 export class VxlanHeader extends HeaderView {
   get offset(): number {
     return this.layout.vxlan
@@ -11,7 +11,7 @@ export class VxlanHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** One byte; bit 3 says that the identifier is valid. */
+  /** One byte. Bit 3: the identifier is valid. */
   get flags(): number {
     return this.layout.packet.uint8(this.layout.vxlan)
   }
@@ -29,7 +29,7 @@ export class GreHeader extends HeaderView {
   get length(): number {
     return greLength(this.layout.packet.uint16(this.layout.gre))
   }
-  /** The EtherType of what is inside. */
+  /** The EtherType of the payload. */
   get protocolType(): number {
     return this.layout.packet.uint16(this.layout.gre + 2)
   }
@@ -45,16 +45,16 @@ export class GreHeader extends HeaderView {
   get sequenceNumberPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x10) !== 0
   }
-  /** `undefined` where it has none. */
+  /** `undefined` if the header has none. */
   get checksum(): number | undefined {
     return this.checksumPresent ? this.layout.packet.uint16(this.layout.gre + 4) : undefined
   }
-  /** `undefined` where it has none. */
+  /** `undefined` if the header has none. */
   get key(): number | undefined {
     const { packet, gre } = this.layout
     return this.keyPresent ? packet.uint32(gre + (this.checksumPresent ? 8 : 4)) : undefined
   }
-  /** `undefined` where it has none. */
+  /** `undefined` if the header has none. */
   get sequenceNumber(): number | undefined {
     return this.sequenceNumberPresent ? this.layout.packet.uint32(this.payloadOffset - 4) : undefined
   }

@@ -1,4 +1,4 @@
-// The views of a writer for Ethernet, VLAN tags and ARP. A number is cut to the width of its field.
+// The writer's views of Ethernet, VLAN tags and ARP. A number is cut to the width of its field.
 import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
 import type { WritableLayout } from './writable-layout.js'
 
@@ -69,7 +69,7 @@ export class WritableVlanHeader extends VlanHeader {
   }
 }
 
-/** An ARP packet, to read and to write. Addresses of other kinds than Ethernet's and IPv4's can't be set: a `TypeError`. */
+/** An ARP packet, to read and to write. Setting an address throws a `TypeError` unless the packet is about Ethernet and IPv4. */
 export class WritableArpHeader extends ArpHeader {
   /** @internal */
   declare readonly layout: WritableLayout

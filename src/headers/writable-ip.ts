@@ -1,9 +1,9 @@
-// The views of a writer for IPv4 and IPv6. A number is cut to the width of its field.
+// The writer's views of IPv4 and IPv6. A number is cut to the width of its field.
 import { Ipv4Header } from './ipv4.js'
 import { Ipv6Header } from './ipv6.js'
 import type { WritableLayout } from './writable-layout.js'
 
-/** An IPv4 header, to read and to write. All checksums follow; a length is the caller's to agree with the frame. */
+/** An IPv4 header, to read and to write. All checksums are updated; the caller makes a length agree with the frame. */
 export class WritableIpv4Header extends Ipv4Header {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -23,7 +23,7 @@ export class WritableIpv4Header extends Ipv4Header {
   override get totalLength(): number {
     return super.totalLength
   }
-  /** What was added must be zeros for TCP's checksum to stay right; otherwise `of()` and `fillChecksums()` are next. */
+  /** TCP's checksum stays right only if added bytes are zeros; otherwise call `of()` and `fillChecksums()` next. */
   override set totalLength(value: number) {
     const { layout } = this
     const before = super.totalLength
@@ -70,7 +70,7 @@ export class WritableIpv4Header extends Ipv4Header {
   }
 }
 
-/** An IPv6 header, to read and to write. All checksums follow; a length is the caller's to agree with the frame. */
+/** An IPv6 header, to read and to write. All checksums are updated; the caller makes a length agree with the frame. */
 export class WritableIpv6Header extends Ipv6Header {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -91,7 +91,7 @@ export class WritableIpv6Header extends Ipv6Header {
   override get payloadLength(): number {
     return super.payloadLength
   }
-  /** What was added must be zeros for the checksum of TCP and ICMPv6 to stay right; or `fillChecksums()` is next. */
+  /** The checksum of TCP and ICMPv6 stays right only if added bytes are zeros; otherwise call `fillChecksums()` next. */
   override set payloadLength(value: number) {
     const { layout } = this
     const before = super.payloadLength
@@ -105,11 +105,11 @@ export class WritableIpv6Header extends Ipv6Header {
     this.#masked(6, 0x00ff, value)
   }
 
-  /** Writes the 16 bytes of its source. */
+  /** Writes the source address, 16 bytes. */
   setSource(address: Uint8Array): void {
     this.#address(8, address, false)
   }
-  /** Writes the 16 bytes of its destination. */
+  /** Writes the destination address, 16 bytes. */
   setDestination(address: Uint8Array): void {
     this.#address(24, address, this.layout.isRouted)
   }

@@ -1,14 +1,14 @@
-// Writes into headers, and with each of them into all checksums that cover it, by the difference alone (RFC 1624).
-// Below the writable views. It knows which checksum covers what:
+// Writes words of headers for the writable views, and updates all checksums that cover them, incrementally (RFC 1624). Which
+// checksums cover a word:
 //
 //   a word of the IPv4 header          the header's own
 //   an address                         also TCP's, UDP's or ICMPv6's, by the pseudo-header
 //   a word of the transport header     its own
-//   inside a tunnel                    UDP's around VXLAN, GRE's, of what changes and has no checksum that makes up for it
+//   a word inside a tunnel             that of the tunnel (UDP around VXLAN, GRE), unless an inner checksum compensates
 //
-// A transport checksum that the guest left to be done (virtio 1.2 §5.1.6.2) has the sum of the pseudo-header in its
-// field, not inverted: it follows the addresses, and nothing else. What is computed later makes the bytes that it covers
-// add up to the same whatever is written there, so tunnels around need no change either.
+// A transport checksum that the guest left to be computed (virtio 1.2 §5.1.6.2) has the sum of the pseudo-header in its
+// field, not inverted: only a change of the pseudo-header changes it. Once computed, it makes the sum of all bytes that it
+// covers independent of their values, so the checksums of tunnels around need no update either.
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import type { WritablePacket } from '../packet/writable.js'
 import { changeOf, put, putLong } from './changes.js'
@@ -16,15 +16,15 @@ import { fold, isRouted, NOWHERE, partialAt, pseudoSum, sumOf } from './checksum
 import { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
 
-/** Where to write a checksum that is no header's. */
+/** The header has no checksum field. */
 const NO_FIELD = -1
-/** A UDP checksum of zero says that there is none: one that comes out as zero is sent as this (RFC 768). */
+/** In UDP zero means no checksum: a computed checksum of zero is sent as this (RFC 768). */
 const UDP_ZERO = 0xffff
 
 export class WritableLayout extends Layout {
   declare packet: WritablePacket
   readonly outer: WritableLayout | null
-  /** Where the checksum begins that is still to be done, or NOWHERE. */
+  /** Where the bytes of the checksum begin that is still to be computed, or NOWHERE. */
   #partial = NOWHERE
 
   constructor(vxlanPort: number | undefined, outer: WritableLayout | null) {
@@ -37,27 +37,27 @@ export class WritableLayout extends Layout {
     this.#partial = partialAt(packet)
   }
 
-  /** A word that only checksums around this frame cover: Ethernet's, a tag's, ARP's, IPv6's other than addresses. */
+  /** Writes a word that only checksums of outer tunnels cover: of Ethernet, a tag, ARP, or IPv6 other than addresses. */
   plain(at: number, value: number, mask = 0xffff): void {
     this.#around(at, put(this.packet, at, value, mask))
   }
 
-  /** Two such words. */
+  /** Writes two such words. */
   plainLong(at: number, value: number): void {
     this.#around(at, putLong(this.packet, at, value))
   }
 
-  /** A word of the IPv4 header. */
+  /** Writes a word of the IPv4 header. */
   ip4Word(at: number, value: number, mask = 0xffff): void {
     this.#ip4Changed(put(this.packet, at, value, mask))
   }
 
-  /** Two words of the IPv4 header that the pseudo-header does not have. */
+  /** Writes two words of the IPv4 header that are not in the pseudo-header. */
   ip4Long(at: number, value: number): void {
     this.#ip4Changed(putLong(this.packet, at, value))
   }
 
-  /** Two words of the pseudo-header as well: of an address. */
+  /** Writes two words of an address, which is also in the pseudo-header. */
   pseudoLong(at: number, value: number): void {
     const change = putLong(this.packet, at, value)
     if (change === 0) return
@@ -66,32 +66,32 @@ export class WritableLayout extends Layout {
     this.#pseudoChanged(change)
   }
 
-  /** What the pseudo-header has changed by a word: a length. */
+  /** A word of the pseudo-header has changed: a length. */
   pseudoChanged(before: number, after: number): void {
     if (before !== after) this.#pseudoChanged(changeOf(before, after))
   }
 
-  /** A word of the address that the last hop has in its place: then the pseudo-header's does not change. */
+  /** Whether the destination field is not the final destination, and so is not in the pseudo-header. */
   get isRouted(): boolean {
     return isRouted(this)
   }
 
-  /** A word of a transport header, or of GRE's. */
+  /** Writes a word of a transport header, or of GRE. */
   upperWord(at: number, value: number, mask = 0xffff): void {
     this.#upperChanged(at, put(this.packet, at, value, mask))
   }
 
-  /** Two words of one. */
+  /** Writes two such words. */
   upperLong(at: number, value: number): void {
     this.#upperChanged(at, putLong(this.packet, at, value))
   }
 
-  /** The bytes at `at` have changed: checksums around follow, unless what is still to be done makes up for it. */
+  /** The bytes at `at` have changed: updates the checksums of outer tunnels, unless one to be computed later compensates. */
   #around(at: number, change: number): void {
     if (change !== 0 && !this.#isPartial(at)) this.outer?.covered(change)
   }
 
-  // A checksum makes up for what it covers: header and checksum together change nothing around.
+  // The header's checksum compensates for the change: checksums of outer tunnels stay the same.
   #ip4Changed(change: number): void {
     if (change !== 0) this.#follow(this.ip4 + 10, change)
   }
@@ -103,7 +103,7 @@ export class WritableLayout extends Layout {
     const field = tcp >= 0 ? tcp + 16 : udp >= 0 ? udp + 6 : icmp6 + 2
     if (this.#partial === at) {
       put(this.packet, field, fold(this.packet.uint16(field) + change))
-      // The checksum to come goes the other way.
+      // The checksum that will be computed changes by the opposite.
       this.outer?.covered(~change & 0xffff)
     } else this.#around(field, this.#follow(field, change))
   }
@@ -115,7 +115,7 @@ export class WritableLayout extends Layout {
     else if (this.#partial !== this.#upper() && this.#follow(field, change) === 0) this.#around(at, change)
   }
 
-  /** Something inside the tunnel that this frame is has changed, and has no checksum that makes up for it. */
+  /** Bytes inside this tunnel have changed, and no inner checksum compensates. */
   covered(change: number): void {
     const field = this.#field()
     if (field === NO_FIELD || this.#partial === this.#upper() || this.#follow(field, change) === 0)
@@ -126,7 +126,7 @@ export class WritableLayout extends Layout {
     return this.#partial !== NOWHERE && at >= this.#partial
   }
 
-  /** The checksum at `field` follows a change of what it covers. Returns its own; 0 where there is none (UDP's zero). */
+  /** Updates the checksum at `field` for a change of bytes that it covers. Returns its own change; 0 if there is none (UDP's zero). */
   #follow(field: number, change: number): number {
     const { packet } = this
     const place = placeOf(packet, field, 2)
@@ -140,13 +140,13 @@ export class WritableLayout extends Layout {
     return changeOf(before, after)
   }
 
-  /** Where the transport header or GRE's begins. */
+  /** The offset of the transport header, or of GRE. */
   #upper(): number {
     const { tcp, udp, icmp, icmp6, gre } = this
     return tcp >= 0 ? tcp : udp >= 0 ? udp : icmp >= 0 ? icmp : icmp6 >= 0 ? icmp6 : gre
   }
 
-  /** Where its checksum is. */
+  /** The offset of its checksum, or NO_FIELD. */
   #field(): number {
     const { packet, tcp, udp, icmp, icmp6, gre } = this.transport()
     if (tcp >= 0) return tcp + 16
@@ -156,7 +156,7 @@ export class WritableLayout extends Layout {
     return gre >= 0 && packet.uint8(gre) & 0x80 ? gre + 4 : NO_FIELD
   }
 
-  /** Computes the checksums of this frame anew, not those around. */
+  /** Computes the checksums of this frame from its bytes, not those of outer tunnels. */
   fill(): void {
     const { packet, ip4, fragmented } = this.transport()
     if (ip4 >= 0) {
@@ -173,14 +173,14 @@ export class WritableLayout extends Layout {
       return
     }
     if (this.udp >= 0 && packet.uint16(field) === 0) return
-    // Around what is still to be done there is no telling by a sum of the bytes as they are.
+    // An inner checksum is still to be computed: the bytes are not final.
     if (this.#partial > at && this.#partial < this.end) return
     packet.setUint16(field, 0)
     const value = ~fold(sumOf(packet, at, this.end) + pseudo) & 0xffff
     packet.setUint16(field, this.udp >= 0 && value === 0 ? UDP_ZERO : value)
   }
 
-  /** The sum of the pseudo-header, 0 where there is none; NOWHERE where the last destination is not known. */
+  /** The sum of the pseudo-header; 0 if there is none, NOWHERE if the final destination is not known. */
   #pseudo(at: number): number {
     if (this.icmp >= 0 || this.gre >= 0) return 0
     if (this.isRouted) return NOWHERE

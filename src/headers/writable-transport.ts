@@ -53,20 +53,20 @@ export class WritableTcpHeader extends TcpHeader {
   override get maximumSegmentSize(): number | undefined {
     return super.maximumSegmentSize
   }
-  /** Throws a `TypeError` where the option is absent: there is no room for it. */
+  /** Throws a `TypeError` if the option is absent: the header has no room for it. */
   override set maximumSegmentSize(value: number) {
     const { layout, segmentSizeAt: at } = this
     if (at < 0) throw new TypeError('a TCP segment without the option MSS')
     if (((at - layout.tcp) & 1) === 0) layout.upperWord(at, value)
     else {
-      // Behind an odd number of bytes: the sum is of words that begin at even ones.
+      // At an odd offset the value is in two words of the sum.
       layout.upperWord(at - 1, value >>> 8, 0x00ff)
       layout.upperWord(at + 1, value << 8, 0xff00)
     }
   }
 }
 
-/** A UDP header, to read and to write. A checksum of zero, none, stays so. */
+/** A UDP header, to read and to write. A checksum of zero (none) stays zero. */
 export class WritableUdpHeader extends UdpHeader {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -86,12 +86,12 @@ export class WritableUdpHeader extends UdpHeader {
   override get datagramLength(): number {
     return super.datagramLength
   }
-  /** What was added must be zeros for the checksum to stay right; otherwise `of()` and `fillChecksums()` are next. */
+  /** The checksum stays right only if added bytes are zeros; otherwise call `of()` and `fillChecksums()` next. */
   override set datagramLength(value: number) {
     const { layout } = this
     const before = super.datagramLength
     layout.upperWord(layout.udp + 4, value)
-    // The pseudo-header has the length once more.
+    // The pseudo-header has the length, too.
     layout.pseudoChanged(before, super.datagramLength)
   }
 }

@@ -18,7 +18,7 @@ export class WritableVxlanHeader extends VxlanHeader {
   }
 }
 
-/** A GRE header, to read and to write. A field that it has not can't be set: a `TypeError`. */
+/** A GRE header, to read and to write. Setting a field that it does not have throws a `TypeError`. */
 export class WritableGreHeader extends GreHeader {
   /** @internal */
   declare readonly layout: WritableLayout

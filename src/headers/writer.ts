@@ -1,4 +1,4 @@
-// The writer: the reader's cursor over packets that may be written, with views that have setters.
+// HeaderWriter: the cursor of HeaderReader over writable packets, with views that have setters.
 import type { WritablePacket } from '../packet/writable.js'
 import { FragmentHeader } from './ipv6.js'
 import { HeaderCursor, type HeaderOptions, type Views } from './reader.js'
@@ -33,10 +33,10 @@ function writableViews(layout: WritableLayout) {
 export type WritableViews = ReturnType<typeof writableViews>
 
 /**
- * Writes into the headers of packets, in `mapPackets` and `processPackets`. What `HeaderReader` reads can be assigned to,
- * and every checksum that covers it follows by the difference (RFC 1624): that of IPv4, of TCP, UDP, ICMP and ICMPv6
- * with the pseudo-header, of tunnels around. A wrong checksum stays as wrong as it was, a UDP checksum of zero stays
- * zero, and one that the guest left to be done stays so. Made once, used for any number of packets.
+ * Writes into the headers of packets, in `mapPackets` and `processPackets`. You assign to the fields that `HeaderReader`
+ * reads, and every checksum that covers them is updated incrementally (RFC 1624): of IPv4, of TCP, UDP, ICMP and ICMPv6 with
+ * the pseudo-header, of outer tunnels. A wrong checksum stays as wrong as it was, a UDP checksum of zero stays zero, and a
+ * checksum that the guest left to be computed is still to be computed. Make it once and use it for any number of packets.
  *
  * @example
  * const writer = new HeaderWriter()
@@ -65,9 +65,9 @@ export class HeaderWriter extends HeaderCursor<WritablePacket, WritableViews> {
   }
 
   /**
-   * Computes the checksums of the packet anew, for one whose payload was written: those of these headers, then those of
-   * tunnels around. For headers inside a tunnel it is `writer.inner?.fillChecksums()`. Reads the whole packet. A checksum
-   * that can't be told (of a fragment), that is none (UDP's zero) or is left to be done is not computed.
+   * Computes the checksums of the packet from its bytes, after a write into the payload: first those of these headers, then
+   * those of outer tunnels. For headers inside a tunnel call `writer.inner?.fillChecksums()`. Reads the whole packet. Skips a
+   * checksum that can't be computed (of a fragment), that is absent (UDP's zero), or that the guest left to be computed.
    */
   fillChecksums(): void {
     this.#layout.fill()

@@ -4,10 +4,10 @@ import type { Burst } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
 import { isAvailable, type SpreadOptions, type SpreadSink, spread } from './shared/spread.js'
 
-/** How flows are told apart, and what happens when a sink is full. */
+/** What a flow is, and what happens when a sink is full. */
 export type HashToOptions = SpreadOptions & FlowKeyOptions
 
-/** What is added to a hash for the next choice, so that the flows of one sink are spread over all others: 2^32 by phi. */
+/** Added to a hash for the next choice, so that the flows of one sink are spread over all others: 2^32 divided by phi. */
 const NEXT_CHOICE = 0x9e3779b1 | 0
 
 /**
@@ -19,21 +19,21 @@ const NEXT_CHOICE = 0x9e3779b1 | 0
  *           hashTo([x, y])
  * x:        --(a1 a2)
  * y:        --(b1)-----------(b2)
- * result:   ------------------------|      once both took all
+ * result:   ------------------------|      once all are in the rings
  * ```
  *
- * Which flow a packet belongs to: `FlowKeyReader` of `rx-vhost/headers`. Which sink a flow gets is random, unless there is
- * a `seed`. While a sink has no running ring its flows, and no others, go to the other sinks, and come back with the ring;
- * with none left they are dropped as `not-ready`, `no-device` or `gone`. A sink that is full for the moment is waited for
- * (`block`, which stalls the source and so the other sinks, too), unless its `overflow` says to drop.
+ * `FlowKeyReader` of `rx-vhost/headers` says which flow a packet belongs to. The sink of a flow is random, unless there is
+ * a `seed`. While a sink has no running ring, its flows, and no others, go to the other sinks; they return when the ring
+ * runs again. If no sink has a running ring, packets are dropped as `not-ready`, `no-device` or `gone`. A sink that is full
+ * stalls the source (`block`), and so the other sinks, unless its `overflow` says to drop.
  *
- * **Leases.** The sinks take one on each packet that they keep, until their guests have room.
+ * **Leases.** The sinks take one on each packet that they queue, until their guests have room.
  *
- * A sink that throws, or has no room and is `strict`, fails the subscription; packets of other sinks that were not given
- * yet stay with the queue.
+ * A sink that throws, or has no room and is `strict`, fails the subscription; the queue has the packets that other sinks
+ * were not given for the next subscription.
  *
  * @param sinks One or more, each with a policy of its own if need be: `{ sink, overflow: 'drop-newest' }`.
- * @return Completes when the source has completed and every sink took all that it accepted.
+ * @return Completes when the source has completed and all packets that the sinks accepted are in their rings.
  * @example
  * guest.fromGuest().pipe(hashTo([ids1.toGuest(), ids2.toGuest()], { overflow: 'drop-newest' })).subscribe()
  */
@@ -46,7 +46,7 @@ export function hashTo(
     const { hash } = key.of(packet)
     const first = scaled(hash, outlets.length)
     let choice = first
-    // Twice as many tries as there are sinks find one of those that run nearly always; then in turn.
+    // Twice as many random choices as there are sinks nearly always find one that runs; after them, each sink is tried.
     for (let again = 1; !isAvailable(outlets[choice]); again++) {
       if (again > 3 * outlets.length) return first
       choice =
@@ -58,10 +58,10 @@ export function hashTo(
   })
 }
 
-/** The upper half of the hash scaled to the number of sinks: no division. */
+/** Scales the upper half of the hash to the number of sinks, without a division. */
 const scaled = (hash: number, count: number): number => ((hash >>> 16) * count) >>> 16
 
-// The finalizer of MurmurHash3: every bit of a sum reaches every bit of the result.
+// The finalizer of MurmurHash3: each bit of the sum affects each bit of the result.
 function mixed(sum: number): number {
   let h = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)

@@ -1,22 +1,22 @@
 import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { type Burst, type BurstCore, cutBefore, failAt } from '../packet/burst.js'
 import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
-import { isLater, type Job, type Later, settle, type Verdict } from './process-packets/job.js'
+import { applyVerdict, isLater, type Job, type Later, type Verdict } from './process-packets/job.js'
 import { Jobs } from './process-packets/jobs.js'
 import { type Failure, PendingWork } from './process-packets/pending.js'
 import { OperatorSubscriber, operator } from './shared/operator.js'
 
-/** How many packets `processPackets` has in work, and in which order they go on. */
+/** How many packets are processed at once, and in which order they are emitted. */
 export interface ProcessPacketsOptions {
-  /** Packets that are in work at once. Default 64. */
+  /** Packets that are processed at once. Default 64. */
   concurrency?: number
-  /** Emit in the order of arrival (default), or as they get done. */
+  /** Emit in the order of arrival (default), or in the order of completion. */
   ordered?: boolean
 }
 
 /**
- * Has each packet worked on asynchronously, a bounded number at once, and emits them when that is done; those that get
- * done together go on as one burst.
+ * Calls `work` with each packet, which may be asynchronous, for a bounded number of packets at once. Emits a packet when
+ * its work is done; packets whose work is done at the same time are emitted as one burst.
  *
  * ```
  * source:   --(1 2 3)---------(4)------|
@@ -25,15 +25,15 @@ export interface ProcessPacketsOptions {
  * ```
  *
  * **Leases.** Takes one on each packet from its arrival until the `next` that emits it returns. So a slow `work` uses up
- * the queue's credit, and the guest slows down: that is the backpressure, and the bound. On an error or unsubscription
- * every lease is released, once, and packets that were not emitted are counted as `unsubscribed`.
+ * the queue's credit, and the guest slows down: that is the backpressure, and the bound. After an error or an
+ * unsubscription every lease is released, once, and packets that were not emitted are counted as `unsubscribed`.
  *
- * If `work` throws or its promise is rejected, its packet is dropped and counted as `pipeline-error`, those that are done
- * before it are emitted, and the subscription fails, which ends the work on all others. Catch in `work` what should cost
- * one packet only.
+ * If `work` throws or its promise is rejected, its packet is dropped and counted as `pipeline-error`, the packets before it
+ * whose work is done are emitted, and the subscription fails, which ends the work on all others. Catch errors in `work` if
+ * they should not end the subscription.
  *
- * @param work Given each packet, which it may read until its promise is settled or its Observable has emitted, and a
- * signal that is aborted when the subscription ends before the work has: pass it on to `fetch`, a timer, a child process.
+ * @param work Gets a packet, which it may read until its promise is fulfilled or its Observable has emitted, and a signal
+ * that is aborted when the subscription ends before the work: pass it on to `fetch`, a timer, a child process.
  * @throws RangeError when `concurrency` is less than 1.
  * @example
  * guest.fromGuest().pipe(processPackets(async p => (await allowed(p.uint32(26))), { concurrency: 32 }), enqueue(to))
@@ -67,9 +67,9 @@ class ProcessSubscriber extends OperatorSubscriber {
     super(out)
     this.#pending = new PendingWork(out, (job, failure, together) => this.#conclude(job, failure, together))
     this.#jobs = new Jobs(this.#pending)
-    // Of `out`, since it outlives the source.
+    // Added to `out`, since packets are processed after the source has completed.
     out.add(() => {
-      // Whoever hears of it finds all leases given back.
+      // All leases are released before `work` sees the signal.
       if (this.#jobs.releaseAll()) this.#abort.abort()
     })
   }
@@ -93,7 +93,7 @@ class ProcessSubscriber extends OperatorSubscriber {
       cutBefore(input, 0)
       return
     }
-    this.#jobs.letGo(first, input)
+    this.#jobs.received(first, input)
     if (failure === undefined) {
       this.#flush()
       return
@@ -116,7 +116,8 @@ class ProcessSubscriber extends OperatorSubscriber {
     this.failPacket(failure.error)
   }
 
-  // Starts what may be started. If the work on `own`, which has just come, throws: its job is gone, and not counted yet.
+  // Starts work on waiting packets, up to the bound. If the work on `own`, which has just arrived, throws, its job is removed,
+  // and the caller counts the packet.
   #start(own: Job | null): Failure {
     while (this.#pending.count < this.concurrency && !this.out.closed) {
       const job = this.#jobs.begin()
@@ -124,9 +125,9 @@ class ProcessSubscriber extends OperatorSubscriber {
       try {
         const result = this.work(job.begin(), this.#abort.signal)
         if (isLater(result)) this.#pending.wait(job, result)
-        else if (!job.released) settle(job, result)
+        else if (!job.released) applyVerdict(job, result)
       } catch (error) {
-        // The work has ended the subscription before it threw.
+        // The work ended the subscription before it threw.
         if (job.released) break
         if (job !== own) this.#fail(job, error)
         else {
@@ -138,7 +139,8 @@ class ProcessSubscriber extends OperatorSubscriber {
     return undefined
   }
 
-  // Promises that are settled in the same breath go on `together`, as one burst. Observables may keep virtual time: at once.
+  // `together`: the verdict is a promise's. Packets whose promises are fulfilled in the same turn are emitted as one burst,
+  // from a microtask. An Observable's verdict is emitted at once, since it may be in virtual time.
   #conclude(job: Job, failure: Failure, together: boolean): void {
     if (failure !== undefined && !job.released) {
       this.#fail(job, failure.error)
@@ -153,7 +155,7 @@ class ProcessSubscriber extends OperatorSubscriber {
   }
 
   #fail(job: Job, error: unknown): void {
-    // One of a burst in hand is given out again.
+    // The queue of a burst that is being received counts the packet itself.
     if (job.hand === null) job.slots.dropped(job.slot, 'pipeline-error')
     this.#jobs.remove(job)
     try {
@@ -163,7 +165,7 @@ class ProcessSubscriber extends OperatorSubscriber {
     }
   }
 
-  // What gets done while this emits goes behind that, also if it is done from inside `next`.
+  // Packets whose work is done while this emits are emitted afterwards, also if that is from inside `next`.
   #flush(): void {
     if (this.#emitting) return
     this.#emitting = true
@@ -175,8 +177,8 @@ class ProcessSubscriber extends OperatorSubscriber {
     if (this.#completed && this.#jobs.size === 0) this.out.complete()
   }
 
-  // Emits what is done; in order, what is done before the first that is not. From inside `next` only before a failure, which
-  // does not wait.
+  // Emits the packets whose work is done; if `ordered`, only those before the first whose work is not. Called from inside
+  // `next` only for a failure, which does not wait for that `next`.
   #emit(): void {
     while (!this.out.closed) {
       this.#jobs.makeReady(this.ordered)

@@ -31,9 +31,10 @@ export interface RebatchOptions {
  * Packets that are left are emitted when the source completes or fails, or, with `maxWait`, that long after the first of
  * them came. A burst that already has `size` packets is emitted as it is.
  *
- * **Leases.** Takes one on each packet that waits for others, until the `next` that emits it returns. So `size` must be less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An
- * unsubscription drops the packets that wait, counted as `unsubscribed`. If an operator downstream throws half-way through
- * a burst, the rest of the burst is lost: filter before.
+ * **Leases.** Takes one on each packet that waits for others, until the `next` that emits it returns. So `size` must be
+ * less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An unsubscription drops the
+ * packets that wait, counted as `unsubscribed`. If an operator downstream throws half-way through a burst, the rest of the
+ * burst is lost: filter before.
  *
  * @param size Packets of a burst.
  */

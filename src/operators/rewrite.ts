@@ -11,7 +11,7 @@ import { lendPacket, OperatorSubscriber, operator } from './shared/operator.js'
 /** How `rewrite` works. */
 export interface RewriteOptions {
   /**
-   * Rewrites the packets themselves, not copies. It is your promise that nobody else sees the burst: no `share()`, no
+   * Rewrites the packets themselves, not copies. By this option you promise that nothing else sees the burst: no `share()`, no
    * `mirror`, no second subscriber of the queue, no lease taken before.
    */
   inPlace?: boolean
@@ -26,24 +26,27 @@ export interface RewriteOptions {
  * result:   --(192.0.2.1:40000>)--(10.0.0.3:5000>)--|
  * ```
  *
- * All checksums follow, by the difference (RFC 1624): also one that the guest left to be done, which has the sum of the
- * pseudo-header until then, and those of packets with segmentation offload. UDP's zero stays zero. A tag that is pushed or
- * popped moves the offsets of the virtio-net header along. Only outer headers are changed, and not what ICMP errors quote.
+ * All checksums are updated incrementally (RFC 1624), also in packets with segmentation offload, and also a checksum that
+ * the guest left to be computed, whose field has the sum of the pseudo-header. A UDP checksum of zero stays zero. Pushing or
+ * popping a tag also adjusts the offsets in the virtio-net header. Only outer headers are changed, not the headers that an
+ * ICMP error quotes.
  *
- * With `decrementTtl` a packet whose time to live (hop limit) is 1 or 0 is dropped, counted as `ttl-expired`; nobody is told
- * by ICMP. What is not IP has none, and passes.
+ * With `decrementTtl` a packet whose time to live (hop limit) is 1 or 0 is dropped, and counted as `ttl-expired`, without an
+ * ICMP error to its sender. Packets that are not IP are not affected.
  *
- * A function is given each packet and returns what to change in it, or `undefined` for nothing: for NAT, whose changes are
- * those of a flow. It is turned into numbers once for each object, so keep one for each flow, and don't alter it then.
+ * A function gets each packet and returns the changes to make in it, or `undefined` for none; use one for NAT, whose changes
+ * depend on the flow. A spec is checked and converted once for each object: keep one object for each flow, and do not alter
+ * it.
  *
- * **Leases.** Makes a copy of each packet that it changes, as `mapPackets` does: paid by the queue that the packet came from,
- * given back when the `next` that it was emitted to returns. So a mirror or another branch keeps what it was given. With
- * `inPlace` there is no copy and no lease. A pool without a slot for the copy costs the packet, counted as `no-slot`.
+ * **Leases.** Makes a copy of each packet that it changes, as `mapPackets` does: charged to the queue that the packet came
+ * from, and released when the `next` that emits it returns. So another branch, or a mirror, still sees the original. With
+ * `inPlace` there is no copy and no lease. Where the pool has no slot for a copy, the packet is dropped, and counted as
+ * `no-slot`.
  *
- * If the function throws, or returns what is no spec, that packet is dropped and counted as `pipeline-error`, those before
- * it are emitted, then the subscription fails; with `retry()` it goes on with the packet behind.
+ * If the function throws, or returns a spec that is not valid, that packet is dropped and counted as `pipeline-error`, the
+ * packets before it are emitted, and the subscription fails; with `retry()` it goes on with the next packet.
  *
- * @param spec Throws at once, a `TypeError` for what is no address, a `RangeError` for a number beyond its field.
+ * @param spec Throws at the call: a `TypeError` for a text that is no address, a `RangeError` for a number too large for its field.
  * @example
  * guest.fromGuest().pipe(rewrite({ destinationMac: gateway, decrementTtl: true, pushVlan: { identifier: 7 } }), enqueue(uplink))
  */

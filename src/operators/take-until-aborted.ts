@@ -11,10 +11,10 @@ import { onAbort } from '../abort.js'
  * result:   --a---b---|
  * ```
  *
- * Like rxjs `takeUntil`, and if `signal` is aborted already, it does not subscribe at all.
+ * Like rxjs `takeUntil`. If `signal` is aborted already, it does not subscribe to the source.
  *
- * **Leases.** Takes none. What nobody was given stays with the queue; operators in front of it that keep bursts release
- * them, as with any unsubscription.
+ * **Leases.** Takes none. Packets that were not emitted stay with the queue, and operators upstream release what they hold,
+ * as at any unsubscription.
  */
 export function takeUntilAborted<T>(signal: AbortSignal): MonoTypeOperatorFunction<T> {
   return source =>

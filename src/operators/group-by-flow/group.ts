@@ -24,7 +24,7 @@ export class Group extends Observable<Item> implements PartTarget {
   /** It is no longer in the table. */
   evicted = false
   #ended: { error?: unknown } | null = null
-  // Replaced, never altered, since `next` may subscribe and unsubscribe.
+  // Replaced, never altered, since `next` may subscribe and unsubscribe while the list is read.
   #targets: readonly Target[] = []
 
   constructor(

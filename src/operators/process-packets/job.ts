@@ -1,4 +1,4 @@
-// One packet on its way through processPackets, and what its work says of it. It knows neither promises nor concurrency.
+// One packet in processPackets, and the verdict of its work.
 import { isObservable, type Observable } from 'rxjs'
 import type { BurstCore } from '../../packet/burst.js'
 import { aim, endPacket, NO_SLOT, Packet, type Slots } from '../../packet/packet.js'
@@ -7,54 +7,54 @@ import { rewriteSlot } from '../../packet/rewriting.js'
 import type { WritablePacket } from '../../packet/writable.js'
 
 /**
- * What became of a packet. `true` or nothing: it goes on as it is. `false`: it is dropped, counted as `dropped`. Bytes:
- * a frame that goes on instead of it, complete, with no offload left to do. A function: goes on as a copy which that
- * rewrites, as with `mapPackets`.
+ * The result of the work on a packet. `true` or nothing: the packet is emitted as it is. `false`: it is dropped, and counted
+ * as `dropped`. Bytes: a frame that is emitted instead, complete, with no offload left to do. A function: it rewrites a copy,
+ * which is emitted, as with `mapPackets`.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a result has it
 export type Verdict = boolean | void | undefined | Uint8Array | ((packet: WritablePacket) => void)
 
-/** A verdict to come. */
+/** An asynchronous verdict. */
 export type Later = PromiseLike<Verdict> | Observable<Verdict>
 
 export const isLater = (result: Verdict | Later): result is Later =>
   isObservable(result) || typeof (result as { then?: unknown } | undefined)?.then === 'function'
 
-/** Told of the verdict that a job waits for. */
+/** Gets the verdict that a job waits for. */
 export interface Judge {
-  keep(job: Job, verdict: Verdict): void
-  fail(job: Job, error: unknown): void
+  fulfilled(job: Job, verdict: Verdict): void
+  rejected(job: Job, error: unknown): void
 }
 
 /**
- * The packets of work that had its verdict at once, for the next work on the same slot. One that is in work is not here:
- * nobody else is given it.
+ * The packet objects of work that had its verdict at once, for the next work on the same slot. An object is not in here
+ * while work uses it.
  */
 const idle = new PerSlot<Packet>()
 
-/** One packet on its way through; when it is through, the next one's. */
+/** A packet from its arrival until it is emitted. The job is then used again for another packet. */
 export class Job {
   slot = 0
-  /** Came as a single packet, and goes on as one. */
+  /** It arrived as a single packet, and is emitted as one. */
   single = false
-  /** The burst that it came in, while that is in hand: its queue gives it out again if the subscription ends now. */
+  /** Its burst, while that is being received: if the subscription ends now, the queue emits the packet again. */
   hand: BurstCore | null = null
-  /** While it is in work. */
+  /** The object that `work` reads, until its verdict. */
   packet: Packet | null = null
-  /** Its verdict is still to come. */
+  /** The verdict is still to come. */
   working = false
-  /** Did its verdict not come at once? */
+  /** The verdict did not come at once. */
   later = false
   done = false
-  /** Its lease is given back, before it was through. It is nobody's any more. */
+  /** Its lease was released before it could be emitted. */
   released = false
-  /** Why it does not go on. */
+  /** The reason if it is dropped. */
   dropped: string | null = null
-  /** Behind it, in whatever row it stands. */
+  /** The next job of the same list. */
   next: Job | null = null
-  /** For promises, which call one of them once. */
-  readonly keep: (verdict: Verdict) => void
-  readonly fail: (error: unknown) => void
+  /** The callbacks of a promise, which calls one of them once. */
+  readonly fulfilled: (verdict: Verdict) => void
+  readonly rejected: (error: unknown) => void
   #idle: (Packet | undefined)[]
 
   constructor(
@@ -62,11 +62,11 @@ export class Job {
     public slots: Slots,
   ) {
     this.#idle = idle.of(slots)
-    this.keep = verdict => judge.keep(this, verdict)
-    this.fail = error => judge.fail(this, error)
+    this.fulfilled = verdict => judge.fulfilled(this, verdict)
+    this.rejected = error => judge.rejected(this, error)
   }
 
-  /** It is this packet's now. `hand`: the burst that it came in, or null for a single packet. */
+  /** Uses the job for this packet. `hand`: the burst that it arrived in, or null for a single packet. */
   carry(slots: Slots, slot: number, hand: BurstCore | null): void {
     if (slots !== this.slots) {
       this.slots = slots
@@ -79,7 +79,7 @@ export class Job {
     this.dropped = null
   }
 
-  /** It is in work now. */
+  /** Work begins: returns the object that it may read. */
   begin(): Packet {
     const { slots, slot } = this
     const packet = slots.strict ? undefined : this.#idle[slot]
@@ -93,8 +93,9 @@ export class Job {
   }
 
   /**
-   * The work is over. If it was over `atOnce`, its packet goes with the slot, as a borrowed one does. Other work may have
-   * lost a race and still read its packet: that object is never given out again, so that it can't show another packet.
+   * The work is done. If it was done `atOnce`, its packet object is used again with the slot, as a borrowed one is. Work that
+   * took longer may have lost a race and still read its object: that object is never used again, so that it can't show
+   * another packet.
    */
   end(atOnce: boolean): void {
     const { packet } = this
@@ -104,7 +105,7 @@ export class Job {
     if (atOnce && !this.slots.strict) this.#idle[this.slot] = packet
   }
 
-  /** Its lease is given back, whatever its work is at. */
+  /** Releases the lease, also while work uses the packet. */
   release(): void {
     this.working = false
     this.released = true
@@ -114,13 +115,13 @@ export class Job {
   }
 }
 
-// The verdict is here. Throws what its function throws.
-export function settle(job: Job, verdict: Verdict): void {
+// Does what the verdict says. Throws what its function throws.
+export function applyVerdict(job: Job, verdict: Verdict): void {
   job.end(!job.later)
   if (verdict === false) job.dropped = 'dropped'
   else if (typeof verdict === 'function' || verdict instanceof Uint8Array) {
     const slot = rewriteSlot(job.slots, job.slot, verdict)
-    // The function ended the subscription.
+    // The function has ended the subscription.
     if (job.released) {
       if (slot !== NO_SLOT) job.slots.release(slot)
       return

@@ -1,13 +1,13 @@
-// The packets that are on their way through processPackets: who waits, who is in work, who is done, and each one's lease.
-// It knows neither promises nor concurrency. Nothing is made for a packet: jobs go round.
+// The packets of processPackets: those that wait for work, those whose work is under way, those whose work is done; each with
+// its lease. Jobs are used again, so nothing is allocated for a packet.
 import type { Subscriber } from 'rxjs'
 import { BURST_PACKETS, type Burst, type BurstCore } from '../../packet/burst.js'
 import type { Packet, Slots } from '../../packet/packet.js'
 import { lendBurst, lendPacket } from '../shared/operator.js'
 import { Job, type Judge } from './job.js'
 
-/** Jobs one behind the other. */
-class Row {
+/** A linked list of jobs. */
+class JobList {
   first: Job | null = null
   last: Job | null = null
 
@@ -18,7 +18,7 @@ class Row {
     this.last = job
   }
 
-  /** Takes out `job`, which stands behind `previous`. */
+  /** Removes `job`, which follows `previous`. */
   remove(job: Job, previous: Job | null): void {
     if (previous === null) this.first = job.next
     else previous.next = job.next
@@ -28,54 +28,57 @@ class Row {
 }
 
 export class Jobs {
-  /** In order of arrival, from the first that was not emitted yet; those from `#waiting` on wait for their turn. */
-  #row = new Row()
+  /** In order of arrival; those from `#waiting` on wait for work. */
+  #list = new JobList()
   #waiting: Job | null = null
   #size = 0
-  /** Done, and next to be emitted. */
-  #ready = new Row()
-  /** Through, for the next packets: those that are longest so first. */
-  readonly #free = new Row()
+  /** Their work is done, and they are emitted next. */
+  #ready = new JobList()
+  /** Free for other packets, the one that was freed first in front. */
+  readonly #free = new JobList()
 
   constructor(readonly judge: Judge) {}
 
-  /** Those that are not ready. */
+  /** Jobs that wait for work, or whose work is under way. */
   get size(): number {
     return this.#size
   }
 
-  /** Takes a lease on a packet, which waits then. `hand`: the burst that it came in; null: it is a single one. */
+  /** Takes a lease on a packet, which then waits for work. `hand`: its burst; null for a single packet. */
   admit(slots: Slots, slot: number, hand: BurstCore | null): Job {
     slots.retain(slot)
     const job = this.#free.first ?? new Job(this.judge, slots)
     if (job === this.#free.first) this.#free.remove(job, null)
     job.carry(slots, slot, hand)
     slots.holders?.set(job, 'processPackets()')
-    this.#row.push(job)
+    this.#list.push(job)
     this.#size++
     this.#waiting ??= job
     return job
   }
 
-  /** The burst is in hand no more; `first` is the first of its jobs. */
-  letGo(first: Job | null, hand: BurstCore): void {
+  /** All packets of the burst `hand` have arrived; `first` is the first of its jobs. */
+  received(first: Job | null, hand: BurstCore): void {
     for (let job = first; job !== null; job = job.next) if (job.hand === hand) job.hand = null
   }
 
-  /** The next that waits is in work now. */
+  /** Takes the next job that waits, for work on it. */
   begin(): Job | null {
     const job = this.#waiting
     if (job !== null) this.#waiting = job.next
     return job
   }
 
-  /** Those that are done are ready; in order: those before the first that is not. A burst in hand goes on as one, later. */
+  /**
+   * Makes the jobs ready whose work is done; if `ordered`, only those before the first whose work is not. Not those of a burst
+   * that is still arriving: they are emitted together.
+   */
   makeReady(ordered: boolean): void {
     let previous: Job | null = null
-    for (let job = this.#row.first; job !== null && job !== this.#waiting; ) {
+    for (let job = this.#list.first; job !== null && job !== this.#waiting; ) {
       const { next }: Job = job
       if (job.done && job.hand === null) {
-        this.#row.remove(job, previous)
+        this.#list.remove(job, previous)
         this.#size--
         this.#ready.push(job)
       } else if (ordered) break
@@ -84,7 +87,7 @@ export class Jobs {
     }
   }
 
-  /** Emits the first that are ready, as one burst or as one packet. False: there are none. */
+  /** Emits the first jobs that are ready, as one burst or as a single packet. False: none is ready. */
   emit(out: Subscriber<Burst | Packet>): boolean {
     const { first } = this.#ready
     if (first === null) return false
@@ -100,7 +103,7 @@ export class Jobs {
     return true
   }
 
-  // Takes those out that go on together; what is dropped goes no further.
+  // Moves the packets of jobs that can be emitted together into `core`, and drops those whose verdict says so.
   #take(core: BurstCore, single: boolean): void {
     const { slots } = core
     const most = single ? 1 : BURST_PACKETS
@@ -117,29 +120,29 @@ export class Jobs {
     }
   }
 
-  /** The work on it failed. */
+  /** Removes a job whose work failed, and releases its lease. */
   remove(job: Job): void {
     let previous: Job | null = null
-    for (let one = this.#row.first; one !== job; one = one.next) {
+    for (let one = this.#list.first; one !== job; one = one.next) {
       if (one === null) return
       previous = one
     }
-    this.#row.remove(job, previous)
+    this.#list.remove(job, previous)
     this.#size--
     job.release()
   }
 
-  /** Whoever got those in front of them threw. */
+  /** Drops the jobs that are ready, since the `next` that got those before them threw. */
   dropReady(reason: string): void {
     const { first } = this.#ready
-    this.#ready = new Row()
+    this.#ready = new JobList()
     releaseFrom(first, reason)
   }
 
-  /** The subscription ends; was there anything to do yet? */
+  /** The subscription ends: drops all packets. Returns whether any work was still to be done. */
   releaseAll(): boolean {
-    const { first } = this.#row
-    this.#row = new Row()
+    const { first } = this.#list
+    this.#list = new JobList()
     this.#waiting = null
     this.#size = 0
     this.dropReady('unsubscribed')
@@ -148,7 +151,7 @@ export class Jobs {
   }
 }
 
-// Those of a burst in hand are not lost.
+// Packets of a burst that is still arriving are not counted: their queue emits them again.
 function releaseFrom(first: Job | null, reason: string): void {
   for (let job = first; job !== null; job = job.next) {
     if (job.hand === null) job.slots.dropped(job.slot, job.dropped ?? reason)

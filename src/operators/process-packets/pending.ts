@@ -1,32 +1,33 @@
-// Work of processPackets that takes its time: promises and Observables, and what they say at last. It knows no order and no
-// bursts. For a promise nothing is made but what `then` itself makes.
+// The asynchronous work of processPackets: waits for the verdicts of promises and Observables. For a promise nothing is
+// allocated but what `then` itself allocates.
 import { isObservable, type Observable, type Subscription } from 'rxjs'
 import { SourceSubscriber } from '../shared/operator.js'
-import { type Job, type Judge, type Later, settle, type Verdict } from './job.js'
+import { applyVerdict, type Job, type Judge, type Later, type Verdict } from './job.js'
 
-/** What work threw. */
+/** What `work` threw. */
 export type Failure = { error: unknown } | undefined
 
-// Calls one of its callbacks, once, and later; a thenable may do as it likes.
+// A native promise, which calls one of its callbacks, once, and later. Another thenable may do otherwise.
 const isPromise = (result: PromiseLike<unknown>): boolean =>
   Object.getPrototypeOf(result) === Promise.prototype && result.then === Promise.prototype.then
 
-// Not in wait(): what a closure captures is an object for each call, also where that closure is not made.
+// Not inside wait(), where the captured variables would be an allocation for each call, with or without the closure.
 const promiseOf = (result: PromiseLike<Verdict>): Promise<Verdict> => new Promise(resolve => resolve(result))
 
 export class PendingWork implements Judge {
-  /** How much of it there is. */
+  /** Verdicts that are still to come. */
   count = 0
 
-  /** `out`: with it, all ends. `conclude` is told when a job is over, and whether more may be in the same breath. */
+  /** `out` ends the Observables. `conclude` is called when a job is done; `together`: others may be done in the same turn. */
   constructor(
     readonly out: Subscription,
     readonly conclude: (job: Job, failure: Failure, together: boolean) => void,
   ) {}
 
-  /** `result` will have the verdict. Throws what failed at once. */
+  /** Waits for the verdict of `result`. Throws the error of an Observable that fails at once. */
   wait(job: Job, result: Later): void {
-    // The work has ended the subscription: nobody wants the verdict. Only a promise is heard, lest its rejection be unhandled.
+    // If the work has ended the subscription, the verdict is not used. A promise still gets its callbacks, so that its
+    // rejection is not reported as unhandled.
     if (!job.released) {
       this.count++
       job.working = true
@@ -37,7 +38,7 @@ export class PendingWork implements Judge {
     }
     job.later = true
     const promise = isPromise(result) ? result : promiseOf(result)
-    promise.then(job.keep, job.fail)
+    promise.then(job.fulfilled, job.rejected)
   }
 
   #watch(job: Job, result: Observable<Verdict>): void {
@@ -48,23 +49,23 @@ export class PendingWork implements Judge {
     job.later = job.working
   }
 
-  // These two for promises. Nothing if it was unsubscribed meanwhile.
+  // Callbacks of promises. They do nothing if the subscription has ended.
 
-  keep(job: Job, verdict: Verdict): void {
+  fulfilled(job: Job, verdict: Verdict): void {
     if (job.working) this.conclude(job, this.judge(job, false, verdict), true)
   }
 
-  fail(job: Job, error: unknown): void {
+  rejected(job: Job, error: unknown): void {
     if (job.working) this.conclude(job, this.judge(job, true, error), true)
   }
 
-  /** The work is over: `value` is the verdict, or why it failed. */
+  /** The work is done: `value` is the verdict, or the error if it `failed`. */
   judge(job: Job, failed: boolean, value: unknown): Failure {
     job.working = false
     this.count--
     if (failed) return { error: value }
     try {
-      settle(job, value as Verdict)
+      applyVerdict(job, value as Verdict)
     } catch (error) {
       return { error }
     }
@@ -72,12 +73,12 @@ export class PendingWork implements Judge {
   }
 }
 
-// The first that an Observable emits is the verdict.
+// The first value of an Observable is the verdict.
 class VerdictSubscriber extends SourceSubscriber<Verdict> {
-  /** One that has its verdict at once is part of the burst in hand. */
+  /** While subscribing: a verdict that comes now belongs to the burst that is being received. */
   atOnce = true
   failure: Failure
-  /** It may be another packet's by the time that something comes which does not count. */
+  /** Null after the verdict: the job may be another packet's when a further notification comes. */
   #job: Job | null
 
   constructor(

@@ -1,6 +1,5 @@
-// A token bucket in packets and in bits, kept as a time: that at which it will be full (the virtual scheduling algorithm of
-// ITU-T I.371, also known as GCRA). So nothing needs to be filled up, and a packet's time is known when it arrives. Below
-// rateLimit. It knows no timer.
+// The token bucket of rateLimit, in packets and in bits. Its state is the time at which it will be full (the virtual
+// scheduling algorithm of ITU-T I.371, also known as GCRA). So it needs no timer, and a packet's time is known when it arrives.
 import type { Slots } from '../../packet/packet.js'
 import { ROUNDING_MS } from '../shaping/clock.js'
 import { framesOf, wireBytes } from '../shaping/wire-length.js'

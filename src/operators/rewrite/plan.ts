@@ -1,5 +1,5 @@
-// What `rewrite` is asked to change, checked and turned into numbers once, and the change itself. Below rewrite.ts, which
-// says to which packets. IEEE 802.1Q (tags), RFC 1812 §5.3.1 (time to live), 3022 and 5508 (addresses, ports, ICMP queries).
+// The changes of `rewrite`: checked and converted once for a spec, then made in each packet. IEEE 802.1Q (tags), RFC 1812
+// §5.3.1 (time to live), 3022 and 5508 (addresses, ports, ICMP queries).
 import { ipv4Address, ipv6Address, macAddress } from '../../headers/addresses.js'
 import { EtherType } from '../../headers/numbers.js'
 import type { HeaderReader } from '../../headers/reader.js'
@@ -18,31 +18,31 @@ export interface VlanTag {
   protocol?: number
 }
 
-/** One side of a flow, as NAT changes it. */
+/** The new address and port of one end of a flow. */
 export interface RewriteEndpoint {
-  /** IPv4 or IPv6, as text. A packet of the other version stays as it is, its port too. */
+  /** IPv4 or IPv6, as text. In a packet of the other version neither address nor port is changed. */
   address?: string
-  /** Of TCP and UDP; the identifier of ICMP echoes, requests by `source` and replies by `destination`. */
+  /** Of TCP and UDP, and the identifier of ICMP echoes: of requests in `source`, of replies in `destination`. */
   port?: number
 }
 
-/** What to change. What a packet has not is not changed in it. */
+/** What to change. A field that a packet does not have is left out. */
 export interface RewriteSpec {
   /** `02:00:00:00:00:01`, or a number of 48 bits. */
   sourceMac?: string | number
-  /** Likewise. */
+  /** As `sourceMac`. */
   destinationMac?: string | number
-  /** Takes the outer tag off, if there is one. Before `setVlan` and `pushVlan`. */
+  /** Removes the outer tag, if there is one, before `setVlan` and `pushVlan`. */
   popVlan?: boolean
   /** Changes the outer tag, if there is one. */
   setVlan?: Partial<VlanTag>
-  /** Puts a tag in front of those that there are. */
+  /** Adds an outer tag. */
   pushVlan?: VlanTag
-  /** Takes one off IPv4's time to live or IPv6's hop limit. A packet that would have none left is dropped. */
+  /** Decrements IPv4's time to live or IPv6's hop limit. A packet for which it would become 0 is dropped. */
   decrementTtl?: boolean
-  /** Where the packet comes from. */
+  /** The end that sends the packet. */
   source?: RewriteEndpoint
-  /** Where it goes. */
+  /** The end that receives it. */
   destination?: RewriteEndpoint
 }
 
@@ -79,7 +79,7 @@ export class RewritePlan {
       spec.destination === undefined ? null : new EndpointPlan('destination', spec.destination)
   }
 
-  /** Would the packet have no hop left? `reader` looks at it. */
+  /** Would the time to live become 0? `reader` is at the packet. */
   expires(reader: HeaderReader): boolean {
     if (!this.#decrementTtl) return false
     const hops = reader.ipv4?.timeToLive ?? reader.ipv6?.hopLimit
@@ -103,10 +103,10 @@ export class RewritePlan {
   }
 }
 
-/** One end of a connection that gets another address or port. */
+/** A `RewriteEndpoint`, checked and converted. */
 class EndpointPlan {
   readonly #end: 'source' | 'destination'
-  /** With a sign: one beyond 2^31 would be an object for each packet. */
+  /** As a signed number: V8 may allocate an object for a number above 2^31. */
   readonly #ipv4: number | null = null
   readonly #ipv6: Uint8Array | null = null
   readonly #port: number | undefined
@@ -145,12 +145,12 @@ class EndpointPlan {
   }
 }
 
-// The addresses in front move by a tag; the virtio-net header's offsets follow where the frame's start does.
+// Adding or removing a tag moves the two MAC addresses; prepend() and trimFront() adjust the offsets in the virtio-net header.
 
 function pushVlan(packet: WritablePacket, tag: VlanTag): void {
   const { identifier, priority = 0, dropEligible = false, protocol = EtherType.VLAN } = tag
   packet.prepend(VLAN_BYTES)
-  // By 16 bits: a number of 32 can be an object where the compiler does not see through.
+  // By 16 bits: V8 may allocate an object for a number of 32 bits.
   for (let at = 0; at < 12; at += 2) packet.setUint16(at, packet.uint16(at + VLAN_BYTES))
   packet.setUint16(12, protocol)
   packet.setUint16(14, (priority << 13) | (dropEligible ? DROP_ELIGIBLE : 0) | identifier)
