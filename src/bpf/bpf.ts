@@ -1,6 +1,5 @@
-// `bpf`: filter expressions, compiled and run by libpcap (native/core/bpf). What it makes is a predicate like any other
-// for who takes one packet, and judges a burst by one native call for the operators that ask (predicate.ts). It knows no
-// queue and no operator.
+// `bpf`: filter expressions, compiled and run by libpcap (native/core/bpf). A filter is a predicate for a packet; the operators
+// that use Verdicts (predicate.ts) have it judge a burst by one native call.
 
 import { type Addon, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -16,7 +15,7 @@ export interface BpfFilter extends PacketPredicate {
   matches(frame: Uint8Array): boolean
 }
 
-/** Programs go when nobody has their filter any more. */
+/** Frees a program when its filter is garbage. */
 const programs = new FinalizationRegistry<number>(program => native().bpfFree(program))
 
 /**
@@ -67,7 +66,7 @@ export function bpf(expression: string): BpfFilter {
   return filterOf(addon, program, expression)
 }
 
-/** What a filter's functions share: whoever has one of them keeps the program. */
+/** Shared by the functions of a filter: the program lives as long as one of them. */
 interface Program {
   readonly handle: number
 }

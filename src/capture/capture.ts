@@ -1,4 +1,4 @@
-// The operator `capture`: what it does is in its comment, how in writer.ts.
+// The operator `capture`. writer.ts writes the file.
 import type { Writable } from 'node:stream'
 import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { VhostError } from '../errors.js'
@@ -12,7 +12,7 @@ import { type CaptureOptions, checkCaptureOptions, type PcapngWriterOptions } fr
 import { PcapngWriter } from './writer.js'
 
 /**
- * Writes each packet into a pcapng file or stream, and hands everything on as it came.
+ * Writes each packet into a pcapng file or stream, and emits everything as it came.
  *
  * ```
  * source:   --(1 2 3)--------(4)--|
@@ -21,21 +21,21 @@ import { PcapngWriter } from './writer.js'
  * result:   --(1 2 3)--------(4)--|
  * ```
  *
- * It never slows the path: packets are copied into a bounded buffer and written from there; what the disk is too slow for
- * is dropped from the capture, counted, and told in the file's statistics. With `overflow: 'block'` the path waits for the
- * disk. A disk that is full, or a stream that fails, is an event (`onEvent`, `writer.events`, or a process warning if nobody
- * listens), and the path goes on.
+ * It never slows the path: it copies packets into a bounded buffer, from which they are written. If the disk is too slow,
+ * packets are dropped from the capture, and counted, also in the statistics of the file. With `overflow: 'block'` the path
+ * waits for the disk. A full disk, or a stream that fails, is an event (`onEvent`, `writer.events`, or a process warning if
+ * there is no listener), and the path goes on.
  *
- * A packet is captured before what follows sees it. Where a subscription ends inside a burst, packets may come again, and
- * are then captured again. All of one burst have the time at which it came here.
+ * A packet is captured before the operators downstream get it. Where a subscription ends inside a burst, the next one may
+ * get packets again, which are then captured again. All packets of a burst have the time at which the burst arrived here.
  *
  * To capture several queues into one file, make a {@link PcapngWriter}, or use one `capture()` in several pipelines. Await
- * its `finished()` before you read the file, or exit.
+ * its `finished()` before you read the file, or exit the process.
  *
- * **Leases.** Takes none, but with `block` one on each packet that waits for room.
+ * **Leases.** Takes none; with `block` one on each packet that waits for room.
  *
- * If `filter` throws, that packet is dropped and counted as `pipeline-error`, those before it are captured and emitted, then
- * the subscription fails; with `retry()` it goes on with the packet behind.
+ * If `filter` throws, that packet is dropped and counted as `pipeline-error`, the packets before it are captured and
+ * emitted, and the subscription fails; with `retry()` it goes on with the next packet.
  *
  * @param to A path, which is overwritten; a stream; or a writer.
  * @throws `ERR_VHOST_INVALID_ARGUMENT` for options that contradict each other.

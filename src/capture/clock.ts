@@ -1,9 +1,9 @@
-// What time it is, as the two words of a pcapng timestamp: nanoseconds since 1970, which no number of JavaScript holds
-// and for which no BigInt is made per burst.
+// The current time as the two words of a pcapng timestamp: nanoseconds since 1970, which are too large for a number; a BigInt
+// for each burst would be an allocation.
 import type { Timestamp } from './pcapng.js'
 
 const WORD = 2 ** 32
-/** The monotonic clock and the wall clock drift apart, or somebody sets the latter: followed beyond so many milliseconds. */
+/** Milliseconds between monotonic and wall clock, by drift or by setting the latter, beyond which the wall clock is followed. */
 const DRIFT_MS = 10
 
 export class CaptureClock implements Timestamp {
@@ -23,7 +23,7 @@ export class CaptureClock implements Timestamp {
     this.read()
   }
 
-  /** Looks at the clock. */
+  /** Reads the clock into `high` and `low`. */
   read(): void {
     const sum = this.#originLow + Math.round(this.#now() * 1e6)
     const carry = Math.floor(sum / WORD)
@@ -31,20 +31,20 @@ export class CaptureClock implements Timestamp {
     this.high = this.#originHigh + carry
   }
 
-  /** Follows the wall clock. Now and then; not per burst. */
+  /** Compares with the wall clock, and follows it. Called for a file or a chunk, not for each burst. */
   follow(): void {
     if (!this.#follows) return
     const origin = Date.now() - performance.now()
     if (Math.abs(origin - this.#origin) > DRIFT_MS) this.#begin(origin)
   }
 
-  /** The moment of the last look, to keep. */
+  /** A copy of the time that was last read. */
   snapshot(): Timestamp {
     return { high: this.high, low: this.low }
   }
 
   #begin(origin: number): void {
-    // Milliseconds with fractions of a microsecond: as much as a double has of them.
+    // A double has milliseconds since 1970 to a fraction of a microsecond.
     const nanoseconds = BigInt(Math.round(origin * 1e3)) * 1000n
     this.#origin = origin
     this.#originHigh = Number(nanoseconds >> 32n)
@@ -52,7 +52,7 @@ export class CaptureClock implements Timestamp {
   }
 }
 
-/** Seconds from one moment to a later one. */
+/** Seconds between two times. */
 export function secondsBetween(from: Timestamp, to: Timestamp): number {
   return ((to.high - from.high) * WORD + (to.low - from.low)) / 1e9
 }

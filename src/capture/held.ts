@@ -1,5 +1,5 @@
-// Packets that wait for room in a capture that blocks, with their leases: charged to their queue, whose credit so runs out.
-// First in, first out, a list for each burst that did not fit. It knows no file.
+// Packets that wait for room in a capture that blocks, with a lease on each: they stay charged to their queue, whose credit
+// runs out. First in, first out, with a list for each burst that did not fit.
 import type { Slots } from '../packet/packet.js'
 import type { Timestamp } from './pcapng.js'
 
@@ -8,7 +8,7 @@ export interface HeldPackets<Port> {
   readonly ids: Uint32Array
   readonly port: Port
   readonly time: Timestamp
-  /** The first that still waits. */
+  /** Index of the first packet that still waits. */
   next: number
 }
 
@@ -20,7 +20,7 @@ export class Held<Port> {
     return this.#lists[0]
   }
 
-  /** Takes a lease on each. */
+  /** Takes a lease on each packet. */
   push(slots: Slots, ids: Uint32Array, from: number, to: number, port: Port, time: Timestamp): void {
     for (let i = from; i < to; i++) slots.retain(ids[i])
     const list = { slots, ids: ids.slice(from, to), port, time, next: 0 }
@@ -29,8 +29,8 @@ export class Held<Port> {
     this.length += to - from
   }
 
-  /** Releases those of the first list before `next`. */
-  letGo(list: HeldPackets<Port>, next: number): void {
+  /** Releases the packets of the first list before index `next`. */
+  releaseBefore(list: HeldPackets<Port>, next: number): void {
     const from = list.next
     list.next = next
     this.length -= next - from

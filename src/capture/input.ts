@@ -1,24 +1,24 @@
-// Bytes of a capture, from a file read piece by piece, or from memory. Who reads says how many it needs next, and is
-// called back when they may be there. It knows no format.
+// The bytes of a capture, from a file that is read piece by piece, or from memory. The reader asks for a number of bytes, and
+// is called back when there are more.
 import { close, open, read } from 'node:fs'
 
-/** One read: enough for thousands of frames, and no second for anybody else. */
+/** Bytes of one read: enough for thousands of frames. */
 const READ_BYTES = 1 << 20
 
 export interface Input {
   readonly view: DataView
-  /** Where in `view` the next byte is. */
+  /** The offset of the next byte in `view`. */
   readonly at: number
-  /** Bytes that are there. */
+  /** Bytes that are available. */
   readonly left: number
-  /** No more will come than are there. */
+  /** The input has ended: no more bytes will come. */
   readonly ended: boolean
-  /** Where in the file the next byte is. */
+  /** The offset of the next byte in the file. */
   readonly position: number
-  /** Are `bytes` there? If not, `onMore` is called once more are, or it has ended. */
+  /** Are so many bytes available? If not, `onMore` is called when there are more, or the input has ended. */
   need(bytes: number): boolean
   consume(bytes: number): void
-  /** From the start again. */
+  /** Starts again at the first byte. */
   rewind(): void
   close(): void
 }
@@ -65,7 +65,7 @@ export class FileInput implements Input {
   #fd = -1
   /** An open or a read is under way. */
   #busy = false
-  /** Rises with each rewind and with the close: what was asked for before is for nobody. */
+  /** Rises with each rewind and with the close: the result of an earlier read is ignored. */
   #epoch = 0
   #closed = false
   readonly #path: string
@@ -130,7 +130,7 @@ export class FileInput implements Input {
     })
   }
 
-  // What is left goes to the front, of a larger buffer if need be.
+  // Moves the bytes that are left to the front, of a larger buffer if necessary.
   #makeRoom(bytes: number): void {
     const left = this.#bytes.subarray(this.at, this.#end)
     if (bytes > this.#bytes.length) {

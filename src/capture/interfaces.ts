@@ -1,4 +1,4 @@
-// The interfaces of a capture, and what a file has for them at its begin and at its end.
+// The interfaces of a capture, and their blocks at the beginning and the end of a file.
 import {
   type InterfaceCounters,
   interfaceDescription,
@@ -10,11 +10,11 @@ import {
 export interface CaptureInterface extends InterfaceCounters {
   readonly id: number
   readonly name: string
-  /** Infinity: none. */
+  /** Bytes captured of each packet; Infinity: all. */
   readonly snaplen: number
 }
 
-/** What a pipeline writes through: an interface, and how. */
+/** The interface that a pipeline writes to, and the flags of its packets. */
 export interface CapturePort {
   readonly to: CaptureInterface
   /** epb_flags. */

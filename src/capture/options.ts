@@ -1,69 +1,69 @@
-// What a capture can be told, and what it tells.
+// Options, events and statistics of a capture.
 import type { Writable } from 'node:stream'
 import { VhostError } from '../errors.js'
 import type { PacketPredicate } from '../packet/predicate.js'
 import type { Overflow } from '../packet/sink.js'
 import type { Direction } from './chunk.js'
 
-/** When a capture begins a new file; whichever comes first. */
+/** When a capture begins a new file: by size or time, whichever comes first. */
 export interface Rotation {
-  /** A file has at most so many bytes, unless a single packet needs more. */
+  /** The most bytes of a file; more if a single packet needs them. */
   bytes?: number
-  /** A file has the packets of so many seconds. It changes when the next packet comes. */
+  /** The most seconds of a file. The next file begins with the first packet after them. */
   seconds?: number
 }
 
-/** What the file or stream of a capture can be told. */
+/** Options of the file or stream of a capture. */
 export interface PcapngWriterOptions {
   /** Begin a new file, `name-00001.pcapng`, `name-00002.pcapng` …, by size or time. Only for a path. */
   rotate?: Rotation
-  /** Of the files that rotation makes, keep the last so many. */
+  /** The number of files that rotation leaves; it removes older ones. Default all. */
   ring?: number
   /**
-   * What becomes of packets for which the buffer has no room: `drop-newest` (default), `drop-oldest` (a chunk of 256 KiB at
-   * once), `strict` (the pipeline fails with `ERR_VHOST_OVERFLOW`), or `block`: their leases are held, and the path waits
-   * for the disk by its credit.
+   * What happens to packets for which the buffer has no room: `drop-newest` (default), `drop-oldest` (a chunk of 256 KiB at
+   * once), `strict` (the pipeline fails with `ERR_VHOST_OVERFLOW`), or `block`: they wait under lease, so that
+   * the credit of the path runs out, and it waits for the disk.
    */
   overflow?: Overflow
   /** Bytes that may wait for the file or stream. Default 4 MiB, at least 512 KiB. */
   highWaterBytes?: number
-  /** End the stream when the last pipeline has left. Default true; stdout and stderr are never ended. */
+  /** Whether to end the stream when the last pipeline has ended. Default true; stdout and stderr are never ended. */
   end?: boolean
-  /** Told of each event, as `writer.events` is. */
+  /** Called with each event of `writer.events`. */
   onEvent?: (event: CaptureEvent) => void
   /** Milliseconds since 1970; for tests. */
   now?: () => number
 }
 
-/** What `capture` can be told, and, with `PcapngWriterOptions`, the file that it makes. */
+/** Options of `capture`; those of the file that it makes are `PcapngWriterOptions`. */
 export interface CaptureOptions {
   /** The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0` … */
   name?: string
-  /** From the host's view: `inbound` (default) for what a guest sent, `outbound` for what goes to it. */
+  /** As the host sees it: `inbound` (default) for packets from a guest, `outbound` for packets to it. */
   direction?: Direction
-  /** Bytes of each packet that are kept. Default all. */
+  /** The most bytes of each packet that are captured. Default all. */
   snaplen?: number
   /**
-   * Which packets are captured; the path gets all of them. A function, which borrows the packet for the call, or
+   * Which packets are captured; all of them are emitted. A function, which borrows the packet for the call, or
    * `bpf('udp port 53')` of `rx-vhost/bpf`.
    */
   filter?: PacketPredicate
 }
 
-/** What happens to the file, never to the path. */
+/** What happens to the file. The path always goes on. */
 export type CaptureEvent =
   | { type: 'opened'; path?: string }
   | { type: 'closed'; path?: string; bytes: number }
   /** A file of the ring was removed for a newer one. */
   | { type: 'removed'; path: string }
-  /** A full disk, a stream that fails: packets are dropped as `failed` until the next file. */
+  /** The disk is full, or the stream has failed: packets are dropped as `failed` until the next file. */
   | { type: 'failed'; path?: string; error: VhostError }
 
-/** What a capture has done so far. */
+/** The counters of a capture. */
 export interface CaptureStats {
-  /** Packets that went into the capture. */
+  /** Packets that were captured. */
   readonly packets: number
-  /** Packets whose leases are held, for want of room (`block`). */
+  /** Packets under lease that wait for room (`block`). */
   readonly held: number
   /** Packets that the filters left out. */
   readonly filtered: number

@@ -1,15 +1,15 @@
-// Where a capture's bytes go: files, one after the other, or a stream. One call at a time, each waited for by the writer.
-// A write that fails leaves a file with whole blocks. It knows no packets.
+// The files of a capture, one after the other, or its stream. The write queue makes one call at a time and waits for it. A
+// write that fails leaves whole blocks in the file.
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { format, join, parse } from 'node:path'
 import type { Writable } from 'node:stream'
 
 export interface Output {
-  /** What it is called in events; changes with open(). */
+  /** The path in events; open() may change it. */
   readonly path: string | undefined
-  /** A file, or a section of a stream, begins. Resolves to a path that was removed for it. */
+  /** Begins a file, or a section of a stream. Resolves to the path of the file that was removed for it, if any. */
   open(): Promise<string | undefined>
-  /** All of these whole blocks, whose memory may be used again when it resolves. */
+  /** Writes whole blocks, whose memory may be used again when it resolves. */
   write(parts: Uint8Array[]): Promise<void>
   close(): Promise<void>
 }
@@ -21,7 +21,7 @@ export class FileOutput implements Output {
   readonly #ring: number
   #handle: FileHandle | null = null
   #opened = 0
-  /** Bytes in the file, of writes that succeeded: what one that failed left is cut off, since it counts as lost. */
+  /** Bytes in the file by writes that succeeded. The bytes of a failed write are cut off: its packets count as lost. */
   #length = 0
 
   /** `numbered`: a new file, `x-00001.pcapng`, for each open(), of which the last `ring` stay. Otherwise one for all. */
@@ -35,7 +35,7 @@ export class FileOutput implements Output {
     await this.close()
     const number = ++this.#opened
     if (this.#numbered) this.path = this.#name(number)
-    // A section may stand behind another (§3.2): what a pipeline wrote before an interruption stays.
+    // A file may have several sections (§3.2): packets of an earlier use of the writer stay.
     const again = !this.#numbered && number > 1
     this.#handle = await open(this.path, again ? 'a' : 'w')
     this.#length = again ? (await this.#handle.stat()).size : 0
@@ -43,7 +43,7 @@ export class FileOutput implements Output {
     const old = this.#name(number - this.#ring)
     return unlink(old).then(
       () => old,
-      () => undefined, // somebody took it away
+      () => undefined, // it was removed already
     )
   }
 
@@ -54,7 +54,7 @@ export class FileOutput implements Output {
       const { bytesWritten } = await handle.writev(parts)
       let left = bytesWritten
       for (const part of parts) {
-        // A disk that is nearly full takes a part of it, and says so at the next write.
+        // A disk that is nearly full writes only a part, and fails at the next write.
         for (let at = Math.min(left, part.length); at < part.length; )
           at += (await handle.write(part, at, part.length - at)).bytesWritten
         left = Math.max(0, left - part.length)
@@ -83,13 +83,13 @@ export class StreamOutput implements Output {
   readonly path = undefined
   readonly #stream: Writable
   readonly #end: boolean
-  /** Of the call that is under way. */
+  /** Rejects the promise of the current call. */
   #reject: ((error: Error) => void) | null = null
   #failed: Error | null = null
 
   constructor(stream: Writable, end: boolean) {
     this.#stream = stream
-    // As pipe() does: a program has only one of each.
+    // As pipe() does: other code of the process writes to them, too.
     this.#end = end && stream !== process.stdout && stream !== process.stderr
     stream.on('error', error => this.#fail(error))
     stream.on('close', () => this.#fail(new Error('the stream was closed')))
@@ -101,7 +101,7 @@ export class StreamOutput implements Output {
   }
 
   write(parts: Uint8Array[]): Promise<void> {
-    // A copy: a stream may keep what it was given for longer than its callback says.
+    // A copy: a stream may still use the chunk after its callback.
     return this.#call(done => this.#stream.write(Buffer.concat(parts), done))
   }
 

@@ -1,6 +1,6 @@
-// The blocks of a pcapng file that stand around its packets (draft-ietf-opsawg-pcapng §4): section header, interface
-// descriptions, statistics. Few and small, so each is a Buffer of its own; packets are in chunk.ts. All in the byte order of
-// this machine, which the section header tells. It knows no file.
+// The blocks around the packets in a pcapng file (draft-ietf-opsawg-pcapng §4): section header, interface descriptions,
+// statistics. They are few and small, so each is a Buffer of its own; chunk.ts has the blocks of packets. All are in the byte
+// order of this machine, which the section header shows.
 
 // Block types.
 export const SECTION_HEADER = 0x0a0d0d0a
@@ -14,7 +14,7 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 export const MAJOR_VERSION = 1
 export const LINKTYPE_ETHERNET = 1
 
-// Option codes; they mean something in their block only.
+// Option codes; each belongs to one type of block.
 export const END_OF_OPTIONS = 0
 const SHB_USER_APPLICATION = 4
 const IF_NAME = 2
@@ -30,7 +30,7 @@ const ISB_DELIVERED = 8
 
 /** if_tsresol: a power of ten of a second. */
 const NANOSECONDS = 9
-/** Lets a reader skip the section only as it reads it; we don't know its length when it begins. */
+/** The length of the section, which is not known when it begins: a reader then can't skip it. */
 const LENGTH_UNKNOWN = -1n
 
 /** Nanoseconds since 1970, in the two words of the format. */
@@ -40,11 +40,11 @@ export interface Timestamp {
 }
 
 export interface InterfaceCounters {
-  /** Packets that came by. */
+  /** Packets that passed. */
   received: number
-  /** Of those, the ones that passed the filter. */
+  /** Packets of these that the filter accepted. */
   accepted: number
-  /** Of those, the ones that are in no file. */
+  /** Packets of these that are in no file. */
   dropped: number
 }
 
@@ -63,7 +63,7 @@ function block(type: number, fields: Buffer[], options: Buffer[]): Buffer {
   return Buffer.concat([words(type), length, body, length])
 }
 
-/** §4.1: a section, and so a file, begins. */
+/** §4.1: the header of a section, and so of a file. */
 export function sectionHeader(): Buffer {
   return block(
     SECTION_HEADER,
@@ -81,7 +81,7 @@ export function interfaceDescription(name: string, snaplen: number): Buffer {
   )
 }
 
-/** §4.6: what came by an interface from the capture's begin until `now`. */
+/** §4.6: the counters of an interface from the beginning of the capture until `now`. */
 export function interfaceStatistics(
   id: number,
   { received, accepted, dropped }: InterfaceCounters,
@@ -102,7 +102,7 @@ export function interfaceStatistics(
   )
 }
 
-/** Bytes of an interface's statistics: they have one length. */
+/** Bytes of an interface's statistics, which always have the same length. */
 export const STATISTICS_BYTES = interfaceStatistics(
   0,
   { received: 0, accepted: 0, dropped: 0 },
@@ -110,7 +110,7 @@ export const STATISTICS_BYTES = interfaceStatistics(
   { high: 0, low: 0 },
 ).length
 
-/** What an if_tsresol says: a power of two if the highest bit is set, otherwise of ten. */
+/** Units in a millisecond by an if_tsresol: a power of two if the highest bit is set, otherwise of ten. */
 export function unitsPerMs(resolution: number): number {
   return (resolution & 0x80 ? 2 : 10) ** (resolution & 0x7f) / 1e3
 }

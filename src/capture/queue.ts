@@ -1,10 +1,9 @@
-// What waits to be written, oldest first, and the memory it waits in: chunks of packets, which go round, and the few small
-// blocks between them. One write at a time; a failed one costs what is behind it until the next file. It knows no
-// interfaces' names and no clock.
+// The items that wait to be written, oldest first: chunks of packets, whose memory is used again, and the small blocks
+// between them. There is one write at a time; after one that fails, all items are lost until the next file.
 import { CHUNK_BYTES, Chunk } from './chunk.js'
 import type { Output } from './output.js'
 
-/** One is written while the other is filled. */
+/** One chunk is written while the other is filled. */
 const FEWEST_CHUNKS = 2
 
 export type Item =
@@ -18,13 +17,13 @@ const filled = ({ bytes, length }: Chunk): Uint8Array => bytes.subarray(0, lengt
 export interface WriteQueueEvents {
   opened(removed: string | undefined): void
   closed(bytes: number): void
-  /** The file or stream failed; nothing goes into it any more. */
+  /** The file or stream failed; nothing more is written to it. */
   failed(error: Error): void
-  /** These packets are in no file, because it failed. */
+  /** The packets of this chunk are in no file, because it failed. */
   lost(chunk: Chunk): void
   /** A chunk is free again. */
   freed(): void
-  /** All is written. */
+  /** All items are written. */
   idle(): void
 }
 
@@ -46,7 +45,7 @@ export class WriteQueue {
     this.#most = Math.max(FEWEST_CHUNKS, Math.floor(bytes / CHUNK_BYTES))
   }
 
-  /** Nothing is written or waits. */
+  /** No item is being written or waits. */
   get idle(): boolean {
     return !this.#busy && this.#items.length === 0
   }
@@ -56,7 +55,7 @@ export class WriteQueue {
     if (!this.#busy) void this.#work()
   }
 
-  /** An empty chunk, or undefined: all are full. */
+  /** An empty chunk; undefined: all are in use. */
   take(): Chunk | undefined {
     const chunk = this.#free.pop()
     if (chunk !== undefined || this.#made === this.#most) return chunk
@@ -64,7 +63,7 @@ export class WriteQueue {
     return new Chunk()
   }
 
-  /** The oldest chunk that waits, taken out: its packets are given up. */
+  /** Takes the oldest chunk out of the queue; its packets are dropped. */
   takeOldest(): Chunk | undefined {
     const index = this.#items.findIndex(item => item.what === 'packets')
     if (index < 0) return undefined
@@ -72,8 +71,8 @@ export class WriteQueue {
     return (item as { chunk: Chunk }).chunk
   }
 
-  /** Takes back the close that was pushed last, if it is not done yet. */
-  uncloses(): boolean {
+  /** Removes a close that is the last item. False: there is none, or it has been done. */
+  undoClose(): boolean {
     if (this.#items.at(-1)?.what !== 'close') return false
     this.#items.pop()
     return true
@@ -103,8 +102,8 @@ export class WriteQueue {
     this.#events.idle()
   }
 
-  // A write takes a turn of the event loop, however little it is: chunks that wait go together. Not all of them: the others
-  // are filled meanwhile.
+  // A write takes a turn of the event loop, however small it is, so chunks that wait are written together. At most half of
+  // all chunks: the others are filled meanwhile.
   #together(first: Chunk): Chunk[] {
     const chunks = [first]
     for (let item = this.#items[0]; item?.what === 'packets'; item = this.#items[0]) {

@@ -1,6 +1,6 @@
-// Reads the packets of a pcapng file (draft-ietf-opsawg-pcapng §3, §4), in either byte order, from any writer: enhanced,
-// simple and obsolete packet blocks; blocks that it does not know are skipped. What a file says is checked before it is
-// used. It hands out where a packet is; nothing is made per packet. It knows no pool.
+// Reads the packets of a pcapng file (draft-ietf-opsawg-pcapng §3, §4), in either byte order: enhanced, simple and
+// obsolete packet blocks; it skips blocks of other types. Every field is checked before it is used. It returns the position of
+// a packet in the input; nothing is allocated for a packet.
 import { VhostError } from '../errors.js'
 import type { Input } from './input.js'
 import {
@@ -18,18 +18,18 @@ import {
   unitsPerMs,
 } from './pcapng.js'
 
-/** A block may be so long; a longer one is no block. Wireshark's limit too. */
+/** The longest block, in bytes; a longer one is refused. Wireshark has the same limit. */
 const MOST_BLOCK = 16 << 20
-/** Blocks without a packet that are skipped in one call: the rest of the process wants its turn. */
+/** Blocks without a packet that one call skips at most, so that it does not hold up the event loop. */
 const MOST_SKIPPED = 1024
 /** First words of a classic capture file, with micro- and with nanoseconds, in both byte orders. */
 const CLASSIC = [0xa1b2c3d4, 0xd4c3b2a1, 0xa1b23c4d, 0x4d3cb2a1]
 
-/** A packet is there: `data`, `length`, `ms`. */
+/** There is a packet: `data`, `length`, `ms`. */
 export const FRAME = 1
-/** The input has not got enough yet. */
+/** The input does not have enough bytes yet. */
 export const WAIT = 2
-/** Nothing so far; ask again. */
+/** MOST_SKIPPED blocks were skipped; call again. */
 export const SKIPPED = 3
 /** The file has ended. */
 export const END = 4
@@ -38,7 +38,7 @@ export type Next = typeof FRAME | typeof WAIT | typeof SKIPPED | typeof END
 interface Interface {
   linkType: number
   snaplen: number
-  /** Units of its timestamps in a millisecond, and milliseconds to add. */
+  /** Units of its timestamps in a millisecond, and milliseconds to add to them. */
   perMs: number
   offset: number
 }
@@ -48,9 +48,9 @@ export class CaptureReader {
   #little = true
   #interfaces: Interface[] = []
   #inSection = false
-  /** Bytes of the block whose packet was handed out. */
+  /** Bytes of the block of the current packet. */
   #block = 0
-  /** Of the packet: where in the input's view, how many bytes, when. */
+  /** Of the current packet: its offset in the input's view, its bytes, its time. */
   data = 0
   length = 0
   /** Milliseconds since 1970, as precise as a double is. */
@@ -66,7 +66,7 @@ export class CaptureReader {
     this.#block = 0
   }
 
-  /** Looks at the next packet; the same until `take()`. Throws ERR_VHOST_CAPTURE_INVALID. */
+  /** Finds the next packet; the same one until `take()`. Throws ERR_VHOST_CAPTURE_INVALID. */
   next(): Next {
     const input = this.#input
     for (let skipped = 0; skipped < MOST_SKIPPED; skipped++) {
@@ -87,7 +87,7 @@ export class CaptureReader {
     return SKIPPED
   }
 
-  /** Goes on behind the packet. */
+  /** Moves on after the current packet. */
   take(): void {
     this.#input.consume(this.#block)
     this.#block = 0
@@ -114,7 +114,7 @@ export class CaptureReader {
     return this.#found(28, this.#word(20), length)
   }
 
-  // Without a time: that of the packet before.
+  // The block has no time: that of the packet before is used.
   #simple(length: number): boolean {
     if (length < 16) this.#bad('a packet block that is too short')
     const { snaplen } = this.#interface(0)

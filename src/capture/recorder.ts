@@ -1,6 +1,6 @@
-// From packets to chunks that wait to be written: which file a packet goes to (rotation), what its blocks stand between
-// (headers, statistics), and what happens when no chunk is free (overflow). Copies are made at once, so that no lease is
-// kept, unless it blocks. The writer (writer.ts) says when a capture begins and ends.
+// Copies packets into chunks, and queues these for writing: begins and ends files (rotation), writes the blocks around the
+// packets (headers, statistics), and applies `overflow` when no chunk is free. Packets are copied at once, so no lease is
+// taken, except with `block`. writer.ts begins and ends the capture.
 import { SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../packet/packet.js'
 import type { Overflow } from '../packet/sink.js'
 import { blockBytes, type Chunk } from './chunk.js'
@@ -11,13 +11,13 @@ import type { Rotation } from './options.js'
 import { STATISTICS_BYTES, type Timestamp } from './pcapng.js'
 import type { WriteQueue } from './queue.js'
 
-/** A chunk that is not full is written after this. */
+/** Milliseconds after which a chunk that is not full is written. */
 const FLUSH_MS = 100
 
 export class Recorder {
   readonly interfaces: CaptureInterface[] = []
   readonly drops: Record<string, number> = { overflow: 0, failed: 0 }
-  /** A file is begun and not ended, as far as what was pushed goes. */
+  /** A file has begun and not ended, by the items that were pushed. */
   open = false
   readonly #queue: WriteQueue
   readonly #clock: CaptureClock
@@ -26,7 +26,7 @@ export class Recorder {
   readonly #rotate: Rotation | undefined
   readonly #held = new Held<CapturePort>()
   #chunk: Chunk | undefined
-  /** Of the file: bytes that it may still get, has it packets, when it began. */
+  /** Of the current file: bytes that it may still get, whether it has packets, when it began. */
   #left = Infinity
   #hasPackets = false
   #fileBegan: Timestamp
@@ -40,12 +40,12 @@ export class Recorder {
     this.#rotate = rotate
   }
 
-  /** Packets whose leases are held. */
+  /** Packets under lease, for want of room. */
   get held(): number {
     return this.#held.length
   }
 
-  /** One more interface, described from now on. */
+  /** Adds an interface, and its description to the file. */
   add(made: CaptureInterface): void {
     this.interfaces.push(made)
     if (!this.open) return
@@ -55,7 +55,7 @@ export class Recorder {
     this.#queue.push({ what: 'blocks', bytes })
   }
 
-  /** A file begins. */
+  /** Begins a file. */
   begin(): void {
     this.open = true
     this.#clock.follow()
@@ -67,7 +67,7 @@ export class Recorder {
     this.#queue.push({ what: 'open', bytes })
   }
 
-  /** It ends, with what was counted so far. */
+  /** Ends the file, with the statistics so far. */
   end(): void {
     this.#submit()
     this.open = false
@@ -75,7 +75,7 @@ export class Recorder {
     this.#queue.push({ what: 'close', bytes: tailOf(this.interfaces, this.#began, this.#clock) })
   }
 
-  /** The first `count` of `ids`, of `received` packets that came by. False: no room, and `overflow` is `strict`. */
+  /** Captures the first `count` packets of `ids`, out of `received`. False: there is no room, and `overflow` is `strict`. */
   put(port: CapturePort, slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
     const { to } = port
     to.received += received
@@ -93,12 +93,12 @@ export class Recorder {
     return this.#overflow !== 'strict'
   }
 
-  /** A chunk is free: what is held goes first. True: nothing is held any more. */
+  /** A chunk is free: packets under lease are copied first. True: none is left. */
   goOn(): boolean {
     for (let list = this.#held.first; list !== undefined; list = this.#held.first) {
       const { slots, ids, port, time, next } = list
       const done = this.#encode(port, slots, ids, next, ids.length, time)
-      this.#held.letGo(list, done)
+      this.#held.releaseBefore(list, done)
       if (done < ids.length) return false
     }
     return true
@@ -111,7 +111,7 @@ export class Recorder {
     })
   }
 
-  // Puts packets into chunks; where it stopped for want of one.
+  // Copies packets into chunks. Returns the index of the first for which there was no chunk, or `to`.
   #encode(
     port: CapturePort,
     slots: Slots,
@@ -175,7 +175,7 @@ export class Recorder {
     this.#queue.push({ what: 'packets', chunk })
   }
 
-  // While something is written there is no hurry: the next chunks would wait anyway, and better full.
+  // During a write a partly filled chunk would have to wait, so it is rather filled meanwhile.
   #flush(): void {
     this.#timer = undefined
     if (this.#queue.idle) this.#submit()

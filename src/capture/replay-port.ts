@@ -1,5 +1,5 @@
-// A capture as a ring: what stands in the file is what a guest has sent. A queue (data/source.ts) on it has leases, credit
-// and backpressure like any other. It says when a packet is due; it knows no rxjs.
+// A capture file as a ring: its packets are those that a guest has sent. A source queue on it has leases, credit and
+// backpressure as on any ring. A packet is in the ring once it is due.
 
 import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters/counters.js'
 import type { DataPlane } from '../data/plane.js'
@@ -12,10 +12,10 @@ import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 import type { Input } from './input.js'
 import { CaptureReader, END, FRAME, SKIPPED, WAIT } from './reader.js'
 
-/** What is shorter is no Ethernet frame: no ring takes it. */
+/** A shorter packet is no Ethernet frame: no ring takes it. */
 const SHORTEST = 14
 const LONGEST = LARGE_SLOT - HEADROOM
-/** Node's timers take no more, and would be at once. A file may say any time. */
+/** A timer of more milliseconds would fire at once (Node). A file may have any time. */
 const MOST_MS = 2 ** 31 - 1
 
 export interface ReplayPortOptions {
@@ -41,13 +41,13 @@ export class ReplayPort implements QueuePort {
   #account = 0
   #events: PortEvents | null = null
   #timer: unknown = null
-  /** Rounds that are done, and packets of this one. */
+  /** Rounds that are done, and packets sent in this one. */
   #rounds = 0
   #inRound = 0
-  /** When the first packet of this round was sent, and when it was recorded. */
+  /** When the first packet of this round was sent, and when it had been recorded. */
   #sentFirst = 0
   #recordedFirst = 0
-  /** The next packet is due then; 0: it is not known. */
+  /** When the next packet is due; 0: not known. */
   #due = 0
   #over = false
   #error: unknown
@@ -103,7 +103,7 @@ export class ReplayPort implements QueuePort {
     throw new Error('rx-vhost: nothing can be sent into a capture that is replayed')
   }
 
-  /** Nothing is there: the input will kick, or a timer. */
+  /** No packet is due: the input will kick, or a timer. */
   arm(): boolean {
     const { timers = nodeTimers, scheduler } = this.#plane
     if (this.#timer !== null) return false
@@ -132,7 +132,7 @@ export class ReplayPort implements QueuePort {
   /** There is no guest. */
   readonly notifications = 0
 
-  // Copies the packet into a slot, whose id goes to `at` of the exchange; why not, or 0.
+  // Copies the packet into a slot, and puts its id at `at` of the exchange. Returns 0, or why it could not.
   #take(at: number): number {
     const { pool } = this.#plane
     const { data, length } = this.#reader
@@ -172,14 +172,14 @@ export class ReplayPort implements QueuePort {
     return this.#due <= now
   }
 
-  // A round without a packet is the last: it would go on for ever.
+  // A round without a packet is the last: an endless loop of such rounds would never return.
   #endOfRound(): void {
     this.#over = ++this.#rounds >= this.#options.loop || this.#inRound === 0
     this.#inRound = 0
     if (!this.#over) this.#reader.rewind()
   }
 
-  // What was dequeued before is delivered first.
+  // Packets that were dequeued before are emitted first.
   #fail(error: unknown): void {
     this.#over = true
     this.#error ??= error

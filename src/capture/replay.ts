@@ -1,5 +1,5 @@
-// `replay`: a capture as a source of packets. A queue like a guest's, on a ring that is a file (replay-port.ts). Replay is an
-// Observable and so must define no member of rxjs 7's own: source, operator, lift, forEach, pipe.
+// `replay`: a capture as a source of packets. A source queue as for a guest, on a ring that is a file (replay-port.ts). A
+// subclass of Observable, so it must not define members that rxjs 7 has: source, operator, lift, forEach, pipe.
 import { Observable, type Subscriber } from 'rxjs'
 import { dataPlane } from '../data/env.js'
 import type { DataPlane } from '../data/plane.js'
@@ -11,21 +11,21 @@ import type { Packet } from '../packet/packet.js'
 import { FileInput, type Input, MemoryInput } from './input.js'
 import { ReplayPort } from './replay-port.js'
 
-/** How a capture is sent again. */
+/** How often and how fast a capture is sent. */
 export interface ReplayOptions {
-  /** 1 (default): as recorded, to the millisecond; 2: twice as fast; `Infinity`: as fast as they are taken. */
+  /** 1 (default): as recorded, to the millisecond; 2: twice as fast; `Infinity`: as fast as the subscriber takes them. */
   speed?: number
   /** How often the file is sent. Default 1; `Infinity`: until unsubscribed. */
   loop?: number
-  /** Packets of one burst at most. Default 64. */
+  /** The most packets of a burst. Default 64. */
   burst?: number
-  /** Packets that may be under lease before it stops. Default 1,024. */
+  /** Packets under lease at which it stops reading. Default 1,024. */
   highWaterMark?: number
-  /** Bytes likewise. Default 8 MiB. */
+  /** Bytes under lease at which it stops reading. Default 8 MiB. */
   highWaterBytes?: number
 }
 
-/** The packets of a capture, as bursts. Each subscription reads it from its start. */
+/** The packets of a capture, as bursts. Each subscription reads the file from its start. */
 export class Replay extends Observable<Burst> {
   /** The same packets, one by one. A burst per `next` is many times cheaper. */
   readonly packets: Observable<Packet>
@@ -40,7 +40,7 @@ export class Replay extends Observable<Burst> {
 }
 
 /**
- * Sends what a pcapng file has captured: a source of bursts, as `fromGuest()` is.
+ * Emits the packets of a pcapng file: a source of bursts, as `fromGuest()` is.
  *
  * ```
  * file:     H-(1 2 3)--------(4)--S
@@ -50,16 +50,17 @@ export class Replay extends Observable<Burst> {
  * result:   (1 2 3 4 1 2 3 4|)
  * ```
  *
- * All packets, in the order of the file, of whichever interface; what was cut off by a `snaplen` is sent as it was kept. A
- * packet that is late, since the one who takes them waited, is sent at once. Packets of less than 14 bytes are left out.
+ * Emits the packets of all interfaces, in the order of the file; a packet that a `snaplen` cut off is emitted as it was
+ * captured. A packet that is late, since the subscriber took no more, is emitted at once. Packets of less than 14 bytes are
+ * left out.
  *
- * **Leases.** As of a guest's queue: packets are in the pool, and charged to an account of the subscription. With no
- * credit left it stops reading. A subscription that ends gives back what nobody holds; `retry()` begins with the first
- * packet again.
+ * **Leases.** As those of a guest's queue: packets are in the pool, and charged to an account of the subscription. Without
+ * credit it stops reading. The end of a subscription releases all packets that no one holds; `retry()` begins with the
+ * first packet again.
  *
  * @param file A path, or the bytes of a file.
- * @return Errors with `ERR_VHOST_CAPTURE_FAILED` when the file can't be read, with `ERR_VHOST_CAPTURE_INVALID` for what is no
- * capture of Ethernet frames, behind the packets before.
+ * @return Fails with `ERR_VHOST_CAPTURE_FAILED` when the file can't be read, and with `ERR_VHOST_CAPTURE_INVALID`, after the
+ * packets before, when it is no capture of Ethernet frames.
  * @example
  * replay('vm.pcapng', { speed: 10 }).pipe(enqueue(vm.toGuest())).subscribe()
  */
@@ -67,7 +68,7 @@ export function replay(file: string | Uint8Array, options: ReplayOptions = {}): 
   return replayOn(dataPlane, file, options)
 }
 
-/** The same on a pool and a clock of one's own. @internal */
+/** `replay` on a given pool and clock. @internal */
 export function replayOn(
   plane: () => DataPlane,
   file: string | Uint8Array,

@@ -1,5 +1,5 @@
-// PcapngWriter: one capture, into which any number of pipelines write. Here: who uses it, its interfaces, what it tells. The
-// operator is in capture.ts, what becomes of packets in recorder.ts, what waits for the disk in queue.ts.
+// PcapngWriter: one capture, which any number of pipelines write to. It counts these pipelines, and has interfaces, events and
+// statistics. recorder.ts copies the packets of the operator (capture.ts), queue.ts writes them.
 import type { Writable } from 'node:stream'
 import { type Observable, Subject } from 'rxjs'
 import { debugFor } from '../debug.js'
@@ -16,17 +16,17 @@ import { FileOutput, type Output, StreamOutput } from './output.js'
 import { WriteQueue } from './queue.js'
 import { Recorder } from './recorder.js'
 
-/** What waits for the disk at most: at 64 bytes a frame, 40,000 packets. */
+/** Bytes that wait for the disk at most: 40,000 packets of 64 bytes. */
 export const HIGH_WATER_BYTES = 4 << 20
 
 const debug = debugFor('capture')
 
 /**
- * A capture that several pipelines share: `capture(writer, { name })` in each. Its file is begun by the first subscription
- * and ends when the last has left and all is written; a later one goes on behind it, in a section of its own.
+ * A capture that several pipelines share: `capture(writer, { name })` in each. Its file begins with the first subscription,
+ * and ends when the last one has ended and all packets are written. A later subscription adds a section to the file.
  */
 export class PcapngWriter {
-  /** What happens to the file or stream. Never errors or completes. */
+  /** Events of the file or stream. Never fails or completes. */
   readonly events: Observable<CaptureEvent>
   readonly #events = new Subject<CaptureEvent>()
   readonly #output: Output
@@ -52,7 +52,7 @@ export class PcapngWriter {
       closed: bytes => this.#tell({ type: 'closed', path: this.#output.path, bytes }),
       failed: error => this.#failed(error),
       lost: chunk => this.recorder.lost(chunk, 'failed'),
-      freed: () => this.#settle(),
+      freed: () => this.#advance(),
       idle: () => this.#idle(),
     })
     this.recorder = new Recorder(this.#queue, new CaptureClock(options.now), overflow, rotate)
@@ -60,7 +60,7 @@ export class PcapngWriter {
     if (options.onEvent) this.#events.subscribe(options.onEvent)
   }
 
-  /** What it has written so far, and what it dropped. */
+  /** The counters so far. */
   get stats(): CaptureStats {
     const { interfaces, held, drops } = this.recorder
     const sum = (of: 'received' | 'accepted' | 'dropped'): number =>
@@ -73,7 +73,7 @@ export class PcapngWriter {
     }
   }
 
-  /** Resolves when no pipeline uses it any more and all that was captured is written, or lost and counted. */
+  /** Resolves when no pipeline uses the writer, and all captured packets are written, or lost and counted. */
   finished(): Promise<void> {
     if (this.#isFinished) return Promise.resolve()
     return new Promise(resolve => {
@@ -81,7 +81,7 @@ export class PcapngWriter {
     })
   }
 
-  /** The interface of that name; a new one without. @internal */
+  /** The interface of that name, made if there is none. @internal */
   interfaceOf(name: string | undefined, snaplen: number): CaptureInterface {
     const { interfaces } = this.recorder
     const known = interfaces.find(one => one.name === name && one.snaplen === snaplen)
@@ -92,18 +92,18 @@ export class PcapngWriter {
     return made
   }
 
-  /** A pipeline begins; returns what says that it ended. @internal */
+  /** A pipeline begins. Returns a function to call when it ends. @internal */
   use(): () => void {
     if (this.#users++ === 0 && !this.recorder.open) {
-      // Ended a moment ago, as by retry(): it just goes on.
-      if (!this.#queue.failed && this.#queue.uncloses()) this.recorder.open = true
+      // The last pipeline ended a moment ago, as with retry(): the file goes on.
+      if (!this.#queue.failed && this.#queue.undoClose()) this.recorder.open = true
       else this.recorder.begin()
     }
     let used = true
     return () => {
       if (!used) return
       used = false
-      if (--this.#users === 0) this.#settle()
+      if (--this.#users === 0) this.#advance()
     }
   }
 
@@ -111,8 +111,8 @@ export class PcapngWriter {
     return this.#users === 0 && !this.recorder.open && this.#queue.idle
   }
 
-  // What is held goes on; when that is all, and nobody is left, the file ends.
-  #settle(): void {
+  // Copies packets under lease into free chunks. When none is left, and no pipeline, the file ends.
+  #advance(): void {
     if (this.recorder.goOn() && this.#users === 0 && this.recorder.open) this.recorder.end()
   }
 

@@ -1,4 +1,4 @@
-// What `rx-vhost/streams` exports: ways from RxJS to the rest of the world, a burst at a time. Loads no addon.
+// What `rx-vhost/streams` exports: bridges between RxJS and iterators or streams, a burst at a time.
 export type { BridgeOptions } from './intake.js'
 export type { OutletOptions } from './outlet.js'
 export { toAsyncIterable } from './to-async-iterable.js'

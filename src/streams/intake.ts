@@ -1,31 +1,31 @@
-// What all ways out of RxJS have in common: it subscribes to bursts, takes a lease on each, keeps them in order until they
-// are asked for, and remembers every lease until it is released. It knows neither streams nor iterators.
+// The base of all bridges out of RxJS: subscribes to bursts, takes a lease on each, queues them in order until the bridge
+// takes them, and records every lease until it is released.
 //
-// Backpressure. It keeps whatever comes; that is bounded, since all of it is under lease: the source stops when its credit
-//   is used up, and the guest's ring fills.
-// An early end. Streams keep what they were given in buffers of their own (a Writable's, a Transform's, a tee's) and
-//   drop it without a word when they are destroyed. So the intake takes back all that is open, whoever has it.
+// Backpressure. The queue has no limit of its own, but all of it is under lease: the source stops when its credit is used up,
+//   and the guest's ring fills.
+// An early end. Streams have buffers of their own (of a Writable, a Transform, a tee), and drop them silently when they are
+//   destroyed. So the intake then releases every open lease itself, whoever holds it.
 import type { Observable } from 'rxjs'
 import { Subscription } from 'rxjs'
 import { onAbort } from '../abort.js'
 import { VhostError } from '../errors.js'
 import { Burst, type HeldBurst, ownBurst, revoke } from '../packet/burst.js'
 
-/** What every bridge out of a pipeline can be told. */
+/** Options of every bridge out of a pipeline. */
 export interface BridgeOptions {
-  /** Ends the bridge early: everything that is open is released. */
+  /** Ends the bridge early: all open leases are released. */
   signal?: AbortSignal
 }
 
 /** How the source ended. */
 export interface Outcome {
   failed: boolean
-  /** It was ended from this side. */
+  /** The bridge ended it. */
   early: boolean
   error?: unknown
 }
 
-/** Handed-out places at the front of the list before it is moved up. */
+/** Taken places at the front of the list before the list is compacted. */
 const COMPACT_AT = 64
 
 export class Intake {
@@ -33,7 +33,7 @@ export class Intake {
   readonly #name: string
   readonly #changed: () => void
   readonly #running = new Subscription()
-  /** Leases that were not released, those that nobody asked for yet among them. */
+  /** All open leases, also those in `#waiting`. */
   readonly #open = new Set<HeldBurst>()
   readonly #waiting: HeldBurst[] = []
   /** Where `#waiting` begins. */
@@ -41,14 +41,14 @@ export class Intake {
   #started = false
   #outcome: Outcome | undefined
 
-  /** `name`: shows in `stalled` events. `changed`: something may be there, or it ended, or the last lease came back. */
+  /** `name`: the holder in `stalled` events. `changed`: called when a burst came, the source ended, or the last lease was released. */
   constructor(source: Observable<Burst>, name: string, changed: () => void) {
     this.#source = source
     this.#name = name
     this.#changed = changed
   }
 
-  /** Subscribes, at the first call; `signal` is heeded from then on. */
+  /** Subscribes, at the first call. From then on an abort of `signal` ends it. */
   start(signal?: AbortSignal): void {
     if (this.#started) return
     this.#started = true
@@ -56,14 +56,14 @@ export class Intake {
     if (this.#outcome !== undefined) return
     this.#running.add(
       this.#source.subscribe({
-        next: burst => this.#keep(burst),
+        next: burst => this.#push(burst),
         error: error => this.#end({ failed: true, early: false, error }),
         complete: () => this.#end({ failed: false, early: false }),
       }),
     )
   }
 
-  /** The oldest burst that nobody has; it is the caller's to release. */
+  /** Takes the oldest burst of the queue; the caller releases it. */
   take(): HeldBurst | undefined {
     if (this.#head === this.#waiting.length) return undefined
     const held = this.#waiting[this.#head++]
@@ -74,17 +74,17 @@ export class Intake {
     return held
   }
 
-  /** How the source ended, once all that came before is taken. */
+  /** How the source ended, once all bursts before are taken. */
   get outcome(): Outcome | undefined {
     return this.#head === this.#waiting.length ? this.#outcome : undefined
   }
 
-  /** Are leases out that were not released yet? */
-  get owed(): boolean {
+  /** Are there open leases? */
+  get hasOpen(): boolean {
     return this.#open.size > 0
   }
 
-  /** Nobody wants more: unsubscribes and takes back what is open. Nothing is left to do after an orderly end. */
+  /** Ends early: unsubscribes, and releases all open leases. Does nothing after finish(). */
   stop(): void {
     this.#started = true
     this.#outcome ??= { failed: false, early: true }
@@ -92,19 +92,19 @@ export class Intake {
     for (const held of this.#open) revoke(held)
   }
 
-  /** After an orderly end: who has leases keeps them. */
-  letGo(): void {
+  /** After the source has ended: open leases stay with their holders. */
+  finish(): void {
     this.#running.unsubscribe()
     this.#open.clear()
   }
 
-  /** One of ours was released. */
+  /** A lease of this intake was released. */
   released(lease: object): void {
     this.#open.delete(lease as HeldBurst)
     if (this.#outcome !== undefined && this.#open.size === 0) this.#changed()
   }
 
-  #keep(burst: Burst): void {
+  #push(burst: Burst): void {
     if (!(burst instanceof Burst)) {
       const fix = 'bridge bursts, not packets, and put release() behind what was retained'
       this.#abort(new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'this is no borrowed burst', { fix }))
@@ -124,13 +124,13 @@ export class Intake {
   }
 
   #abort(error: unknown): void {
-    if (this.#outcome?.failed === false && !this.owed) return
+    if (this.#outcome?.failed === false && !this.hasOpen) return
     this.#outcome = { failed: true, early: true, error }
     this.#drop()
     this.#changed()
   }
 
-  /** Unsubscribes, and releases what nobody has yet. */
+  /** Unsubscribes, and releases the bursts in the queue. */
   #drop(): void {
     this.#running.unsubscribe()
     const rest = this.#waiting.splice(0).slice(this.#head)

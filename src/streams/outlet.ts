@@ -1,20 +1,20 @@
-// What both ways into a sink have in common: the bursts that were written and wait, the one that is put into the sink, and
-// the wait until the sink took it. It knows no streams.
+// The base of both streams into a sink: the bursts that were written and wait, putting one into the sink, and the wait until
+// the sink has put it into its ring.
 //
-// Who owns what. What is written belongs to the stream, also when the stream is about to end. What the sink accepted is
-//   the sink's, and survives the stream.
+// Ownership. A written burst belongs to the stream, also when the stream is about to end. A burst that the sink accepted
+//   belongs to the sink, also after the stream has ended.
 
 import { VhostError } from '../errors.js'
 import { borrow, coreOf, endBorrow, HeldBurst, isOpen, revoke } from '../packet/burst.js'
 import type { Overflow, PacketSink } from '../packet/sink.js'
 
-/** What a stream into a sink can be told. */
+/** Options of a stream into a sink. */
 export interface OutletOptions {
-  /** What happens to packets that the guest's ring has no room for. Default `block`, by which alone a write waits. */
+  /** What happens to packets for which the guest's ring has no room. Default `block`: only with it a write waits. */
   overflow?: Overflow
-  /** Bursts that wait in the stream before it asks who writes to wait. */
+  /** Bursts that wait in the stream before it signals backpressure to its writer. */
   highWaterMark?: number
-  /** Ends the stream early: everything that waits in it is released. */
+  /** Ends the stream early: bursts that wait in it are released. */
   signal?: AbortSignal
 }
 
@@ -32,19 +32,19 @@ export class Outlet {
     this.#overflow = overflow
   }
 
-  /** A pipeline into the sink starts. Throws what the sink's driver fails with. */
+  /** Begins to use the sink. Throws the error of the sink's driver. */
   open(): void {
     this.#leave = this.#sink.use()
   }
 
-  /** Something was written, which will be `put()` in its turn unless the outlet is closed first. */
+  /** A chunk was written. It is `put()` later, unless the outlet is closed before. */
   written(chunk: unknown): void {
     if (!(chunk instanceof HeldBurst)) return
     if (this.#closed) takeBack(chunk)
     else this.#waiting.add(chunk)
   }
 
-  /** Puts a burst into the sink and releases it. Throws if it is none, or if a `strict` sink has no room. */
+  /** Puts a burst into the sink and releases it. Throws for any other chunk, and if a `strict` sink has no room. */
   put(chunk: unknown): void {
     if (!(chunk instanceof HeldBurst))
       throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'only bursts can be written to a sink', {
@@ -61,13 +61,13 @@ export class Outlet {
     }
   }
 
-  /** Calls back when the next may be put: `block` waits for a ring without room, the others keep or drop. */
+  /** Calls back when the next burst may be put: with `block` once the ring has room, otherwise at once. */
   whenReady(done: () => void): void {
     if (this.#overflow === 'block') this.whenDrained(done)
     else done()
   }
 
-  /** Calls back once, when the sink took all, or the outlet is closed. Never from inside the sink. */
+  /** Calls back once, when the sink has put all packets into its ring, or the outlet is closed. Never from inside the sink. */
   whenDrained(done: () => void): void {
     let waits = true
     let later = false
@@ -86,7 +86,7 @@ export class Outlet {
     }
   }
 
-  /** Releases what was written and not put into the sink. */
+  /** Releases the bursts that were written and not put into the sink. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -97,7 +97,7 @@ export class Outlet {
   }
 }
 
-// Who wrote it may see that it was refused, and release it as well.
+// The writer of a burst that was refused may release it, too: after revoke() that does nothing.
 function takeBack(held: HeldBurst): void {
   if (isOpen(held)) revoke(held)
 }

@@ -1,4 +1,4 @@
-// Bursts for `for await`. Its place: the end of a pipeline. It knows no streams.
+// Bursts for `for await`, at the end of a pipeline.
 import type { Observable } from 'rxjs'
 import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake, type Outcome } from './intake.js'
@@ -14,15 +14,15 @@ import { type BridgeOptions, Intake, type Outcome } from './intake.js'
  *
  * The loop subscribes at its first step, each loop anew. `break`, `return` and a throw in the body unsubscribe.
  *
- * **Leases.** Each burst is the loop's own, to be released by `using burst`, or in a `finally`. Those that wait for the
- * loop are under lease as well, so a slow body uses up the source's credit, and the guest slows down. An early end takes
- * back all that is open, also what the loop has; a `release()` after that does nothing. When the source completes, what
- * the loop still has stays its own.
+ * **Leases.** The loop owns each burst that it gets, and releases it, by `using burst` or in a `finally`. Bursts that wait
+ * for the loop are under lease, too, so a slow body uses up the source's credit, and the guest slows down. An early end
+ * releases all open leases, also those of the loop; a later `release()` does nothing. When the source completes, the loop
+ * still owns the bursts that it has.
  *
  * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`, when it is aborted: the step that waits, or the next, throws `signal.reason`. The body in hand may finish with
- *   its burst.
- * @return Throws what the source fails with, after the bursts that came before.
+ * @param options With a `signal`: when it is aborted, the step that waits, or the next one, throws `signal.reason`. The body
+ *   that is running may finish with its burst.
+ * @return Throws the source's error, after the bursts that came before it.
  * @example
  * for await (const burst of toAsyncIterable(vm.fromGuest())) {
  *   try {
@@ -51,9 +51,9 @@ const OVER: Step = { done: true, value: undefined }
 class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, AsyncDisposable {
   readonly #intake: Intake
   readonly #signal: AbortSignal | undefined
-  /** Steps that wait, in the order in which they were asked for. */
+  /** Steps that wait, in the order of their calls. */
   readonly #asked: Asked[] = []
-  /** The loop knows how it ended. */
+  /** The loop has been told how the source ended. */
   #told = false
 
   constructor(source: Observable<Burst>, signal: AbortSignal | undefined) {
@@ -98,7 +98,7 @@ class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, Asyn
     const tell = failed && !this.#told
     this.#told = true
     if (early) this.#intake.stop()
-    else this.#intake.letGo()
+    else this.#intake.finish()
     if (tell) asked?.reject(error)
     else asked?.resolve(OVER)
   }

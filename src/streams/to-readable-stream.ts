@@ -1,5 +1,5 @@
-// Bursts as a ReadableStream of the web. Its place: the end of a pipeline, the start of pipeTo(). It knows nothing of who
-// reads. As in to-readable.ts, its highWaterMark is 0: what waits does so in the intake.
+// Bursts as a ReadableStream of the web, between a pipeline and pipeTo(). As in to-readable.ts, the highWaterMark is 0: bursts
+// wait in the intake.
 import { ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web'
 import type { Observable } from 'rxjs'
 import { onAbort } from '../abort.js'
@@ -18,16 +18,16 @@ import { type BridgeOptions, Intake } from './intake.js'
  *
  * Subscribes at the first read.
  *
- * **Leases.** Each burst belongs to whoever reads it, who releases it. The stream buffers nothing itself; what was not read
- * is under lease, so a slow reader uses up the source's credit, and the guest slows down. `cancel()`, an error at the other
- * end of a pipe or an abort takes back all that is open, also what is in the queues of the streams behind; a `release()`
- * after that does nothing. For that reason it closes, or fails with the source's error, only once all that it gave has been
- * released.
+ * **Leases.** The reader owns each burst that it reads, and releases it. The stream itself buffers nothing; bursts that were
+ * not read are under lease, so a slow reader uses up the source's credit, and the guest slows down. `cancel()`, an error at
+ * the other end of a pipe or an abort releases all open leases, also those in the queues of streams downstream; a later
+ * `release()` does nothing. For that reason the stream closes, or fails with the source's error, only once all bursts that
+ * were read are released.
  *
  * Not for `tee()`, whose two branches would release each burst twice: make two streams out of a `share()` instead.
  *
  * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`, when it is aborted: the stream fails with `signal.reason`.
+ * @param options With a `signal`: when it is aborted, the stream fails with `signal.reason`.
  */
 export function toReadableStream(
   source: Observable<Burst>,
@@ -43,12 +43,12 @@ export function toReadableStream(
       const held = intake.take()
       if (held !== undefined) {
         wanted = false
-        // Calls pull() if somebody waits for one more.
+        // Calls pull() if a read waits for one more.
         controller.enqueue(held)
         continue
       }
       const { outcome } = intake
-      if (outcome === undefined || intake.owed) return
+      if (outcome === undefined || intake.hasOpen) return
       wanted = false
       forget()
       if (outcome.failed) controller.error(outcome.error)

@@ -1,7 +1,7 @@
-// Bursts as a Readable of Node. Its place: the end of a pipeline, the start of pipeline(). It knows nothing of who reads.
+// Bursts as a Readable of Node, between a pipeline of RxJS and pipeline().
 //
-// Its highWaterMark is 0: what waits does so in the intake, so that _read() is called only when nothing is left in the
-// stream, and an error that comes after bursts can't overtake them.
+// The highWaterMark is 0: bursts wait in the intake, so that _read() is called only when none is left in the stream, and an
+// error can't overtake the bursts before it.
 import { addAbortSignal, Readable } from 'node:stream'
 import type { Observable } from 'rxjs'
 import type { Burst, HeldBurst } from '../packet/burst.js'
@@ -22,16 +22,16 @@ export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
  *
  * Subscribes at the first read.
  *
- * **Leases.** Each burst belongs to whoever reads it, who releases it. The stream buffers nothing itself; what was not read
- * is under lease, so a slow reader uses up the source's credit, and the guest slows down. `destroy()`, an error in a
- * `pipeline()` or an abort takes back all that is open, also what is in the buffers of the streams behind; a `release()`
- * after that does nothing. For that reason it ends, or fails with the source's error, only once all that it gave has been
- * released: who collects bursts until `'end'` waits for ever.
+ * **Leases.** The reader owns each burst that it reads, and releases it. The stream itself buffers nothing; bursts that were
+ * not read are under lease, so a slow reader uses up the source's credit, and the guest slows down. `destroy()`, an error in
+ * a `pipeline()` or an abort releases all open leases, also those in the buffers of streams downstream; a later `release()`
+ * does nothing. For that reason the stream ends, or fails with the source's error, only once all bursts that were read are
+ * released: a program that collects bursts until `'end'` waits for ever.
  *
  * One reader: two would release each burst twice. Make two of them out of a `share()` instead.
  *
  * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`, when it is aborted: the stream is destroyed with an `AbortError`.
+ * @param options With a `signal`: when it is aborted, the stream is destroyed with an `AbortError`.
  */
 export function toReadable(source: Observable<Burst>, { signal }: BridgeOptions = {}): ReadableOfBursts {
   return new BurstReadable(source, signal)
@@ -44,7 +44,7 @@ class BurstReadable extends Readable {
   constructor(source: Observable<Burst>, signal: AbortSignal | undefined) {
     super({ objectMode: true, highWaterMark: 0 })
     this.#intake = new Intake(source, 'toReadable()', () => this.#serve())
-    // Not in the options: it may be aborted already, and then _destroy() is called at once.
+    // Not in the options: a signal that is already aborted calls _destroy() at once, before the fields are set.
     if (signal) addAbortSignal(signal, this)
   }
 
@@ -66,13 +66,13 @@ class BurstReadable extends Readable {
       const held = intake.take()
       if (held !== undefined) {
         this.#wanted = false
-        // Inside push() a reader may read on.
+        // The reader may read the next one from inside push().
         const more = this.push(held)
         this.#wanted ||= more
         continue
       }
       const { outcome } = intake
-      if (outcome === undefined || intake.owed) return
+      if (outcome === undefined || intake.hasOpen) return
       this.#wanted = false
       if (outcome.failed)
         this.destroy((outcome.error as Error) || new Error('the source failed and did not say why'))

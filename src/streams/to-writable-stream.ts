@@ -1,11 +1,11 @@
-// A sink as a WritableStream of the web. Its place: the end of pipeTo(). It knows nothing of who writes.
+// A sink as a WritableStream of the web, at the end of pipeTo().
 import { WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { onAbort } from '../abort.js'
 import type { HeldBurst } from '../packet/burst.js'
 import type { PacketSink } from '../packet/sink.js'
 import { Outlet, type OutletOptions } from './outlet.js'
 
-/** Node has its signal from version 18 on, its types not yet. */
+/** Node has the signal since version 18; its types do not. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal }
 
 /**
@@ -15,20 +15,20 @@ type Controller = WritableStreamDefaultController & { readonly signal: AbortSign
  * written:   --a--b--c---|
  *            toWritableStream(sink)
  * sink:      --a-----b--c                   the ring was full behind a
- * closed:    ------------|                  once the sink took all
+ * closed:    ------------|                  once all are in the ring
  * ```
  *
- * A write's promise is resolved once the sink took the burst: with a full ring that is when the guest has posted buffers,
- * and `pipeTo()` stops reading. A ring that does not run drops, as `not-ready`, `no-device` or `gone`, and does not wait.
+ * A write's promise is fulfilled once the burst is in the ring: if that is full, once the guest has posted buffers. Until
+ * then `pipeTo()` stops reading. A ring that does not run drops, as `not-ready`, `no-device` or `gone`, and does not wait.
  *
- * **Leases.** What is written belongs to the stream, which releases it: once the sink has it, or when the stream is
- * aborted or has failed. What the sink accepted is the sink's, and still reaches its guest.
+ * **Leases.** The stream owns each burst that is written, and releases it once the sink has accepted it, or when the stream
+ * is aborted or fails. Packets that the sink accepted still reach its guest.
  *
- * Uses its driver until it is closed or aborted: close it, as you would close a file.
+ * The stream uses its driver until it is closed or aborted: close it, as you would close a file.
  *
  * @param sink Where the bursts go: `toGuest()` of a driver or a device.
  * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default 1.
- *   With a `signal`, when it is aborted: the stream fails with `signal.reason`.
+ *   With a `signal`: when it is aborted, the stream fails with `signal.reason`.
  */
 export function toWritableStream(
   sink: PacketSink,
@@ -42,7 +42,7 @@ export function toWritableStream(
     outlet.close()
   }
 
-  /** What fails, fails the stream, which does not say so to its sink. */
+  /** An error from `work` fails the stream, which then does not call close() or abort() of its sink. */
   function attempt(work: () => void): void {
     try {
       work()
@@ -54,11 +54,11 @@ export function toWritableStream(
 
   return new WritableStream<HeldBurst>(
     {
-      // Async: what it throws fails the stream, not the constructor.
+      // Async: an error fails the stream, instead of the constructor.
       async start(own: WritableStreamDefaultController) {
         const controller = own as Controller
         attempt(() => outlet.open())
-        // abort() waits for the write under way, which would wait for the guest.
+        // abort() is called only after the current write, which may wait for the guest.
         controller.signal.addEventListener('abort', close, { once: true })
         forget = onAbort(signal, () => {
           close()
@@ -81,7 +81,7 @@ export function toWritableStream(
     },
     {
       highWaterMark,
-      // The queue is dropped in silence when the stream fails. This is called once for each chunk on its way in.
+      // Called once for each chunk that is written. A stream that fails drops its queue silently, so chunks are recorded here.
       size(chunk) {
         outlet.written(chunk)
         return 1

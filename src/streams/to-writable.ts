@@ -1,4 +1,4 @@
-// A sink as a Writable of Node. Its place: the end of pipeline(). It knows nothing of who writes.
+// A sink as a Writable of Node, at the end of pipeline().
 import { addAbortSignal, Writable } from 'node:stream'
 import { HeldBurst } from '../packet/burst.js'
 import type { PacketSink } from '../packet/sink.js'
@@ -11,21 +11,21 @@ import { Outlet, type OutletOptions } from './outlet.js'
  * written:   --a--b--c---|
  *            toWritable(sink)
  * sink:      --a-----b--c                   the ring was full behind a
- * 'finish':  ------------|                  once the sink took all
+ * 'finish':  ------------|                  once all are in the ring
  * ```
  *
- * A write calls back once the sink took the burst: with a full ring that is when the guest has posted buffers, so
- * `write()` returns `false` after `highWaterMark` bursts and `pipeline()` stops reading. A ring that does not run drops, as
+ * A write calls back once the burst is in the ring: if that is full, once the guest has posted buffers. So `write()`
+ * returns `false` after `highWaterMark` bursts and `pipeline()` stops reading. A ring that does not run drops, as
  * `not-ready`, `no-device` or `gone`, and does not wait.
  *
- * **Leases.** What is written belongs to the stream, which releases it: once the sink has it, or when the stream is
- * destroyed. What the sink accepted is the sink's, and still reaches its guest.
+ * **Leases.** The stream owns each burst that is written, and releases it once the sink has accepted it, or when the stream
+ * is destroyed. Packets that the sink accepted still reach its guest.
  *
- * Uses its driver from the next turn until it has finished or is destroyed: end it, as you would close a file.
+ * The stream uses its driver from the next turn until it has finished or is destroyed: end it, as you would close a file.
  *
  * @param sink Where the bursts go: `toGuest()` of a driver or a device.
  * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default
- *   Node's own for objects. With a `signal`, when it is aborted: the stream is destroyed with an `AbortError`.
+ *   Node's own for objects. With a `signal`: when it is aborted, the stream is destroyed with an `AbortError`.
  */
 export function toWritable(sink: PacketSink, options: OutletOptions = {}): Writable {
   return new SinkWritable(sink, options)
@@ -40,7 +40,7 @@ class SinkWritable extends Writable {
     if (signal) addAbortSignal(signal, this)
   }
 
-  // Node drops its buffer in silence when it is destroyed: what is written has to be noted on its way in.
+  // A stream that is destroyed drops its buffer silently, so each chunk is recorded when it is written.
   override write(chunk: unknown, ...rest: unknown[]): boolean {
     this.#outlet.written(chunk)
     return super.write(chunk, ...(rest as []))
