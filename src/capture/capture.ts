@@ -4,7 +4,7 @@ import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { VhostError } from '../errors.js'
 import { OperatorSubscriber, operator } from '../operators/shared/operator.js'
 import { type Burst, type BurstCore, packetAt } from '../packet/burst.js'
-import { type Packet, slotOf, slotsOf } from '../packet/packet.js'
+import { type Packet, type Slots, slotOf, slotsOf } from '../packet/packet.js'
 import { type PacketPredicate, Verdicts } from '../packet/predicate.js'
 import { DIRECTIONS } from './chunk.js'
 import type { CapturePort } from './interfaces.js'
@@ -81,7 +81,7 @@ class CaptureSubscriber extends OperatorSubscriber {
   protected onBurst(burst: Burst, input: BurstCore): void {
     const { out, filter } = this
     if (filter === undefined) {
-      if (this.#write(input, input.ids, input.length, input.length)) out.next(burst)
+      if (this.#write(input.slots, input.ids, input.length, input.length)) out.next(burst)
       return
     }
     const verdicts = this.#verdicts.of(input)
@@ -95,7 +95,7 @@ class CaptureSubscriber extends OperatorSubscriber {
         if (verdicts === null ? filter(packetAt(input, at)) : verdicts[at] === 1)
           passed[count++] = input.ids[at]
     } catch (error) {
-      this.#write(input, passed, count, at)
+      this.#write(input.slots, passed, count, at)
       this.fail(error, input, at)
       return
     }
@@ -103,7 +103,7 @@ class CaptureSubscriber extends OperatorSubscriber {
       this.stop(input, at)
       return
     }
-    const fits = this.#write(input, passed, count, input.length)
+    const fits = this.#write(input.slots, passed, count, input.length)
     this.#passed = passed
     if (fits) out.next(burst)
   }
@@ -118,11 +118,11 @@ class CaptureSubscriber extends OperatorSubscriber {
     }
     if (this.out.closed) return
     this.#one[0] = slotOf(packet)
-    if (this.#write({ slots: slotsOf(packet) }, this.#one, count, 1)) this.out.next(packet)
+    if (this.#write(slotsOf(packet), this.#one, count, 1)) this.out.next(packet)
   }
 
   // False: there is no room, and the subscription has failed.
-  #write({ slots }: Pick<BurstCore, 'slots'>, ids: Uint32Array, count: number, received: number): boolean {
+  #write(slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
     if (this.writer.recorder.put(this.port, slots, ids, count, received)) return true
     this.out.error(
       new VhostError('ERR_VHOST_OVERFLOW', 'the capture has no room, and was asked to be strict'),
