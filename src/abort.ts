@@ -1,6 +1,6 @@
-// AbortSignal for what this library can cancel. Synchronous, unlike events.addAbortListener(): who aborts finds all released.
+// AbortSignal for what this library can cancel. Synchronous, unlike events.addAbortListener(): after abort() returns, everything is released.
 
-/** Calls `aborted` once, now if the signal is aborted already; returns what forgets it. */
+/** Calls `aborted` once, now if the signal is aborted already; returns a function that removes the listener. */
 export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
   if (signal === undefined) return () => {}
   if (signal.aborted) {
@@ -12,8 +12,8 @@ export function onAbort(signal: AbortSignal | undefined, aborted: () => void): (
 }
 
 /**
- * A promise that `start` settles, or that rejects with the signal's reason once it is aborted. `start` returns what takes
- * back the wait, for that case.
+ * A promise that `start` settles, or that rejects with the signal's reason once it is aborted. `start` returns a
+ * function that cancels the wait in that case.
  */
 export function abortable<T>(
   signal: AbortSignal | undefined,

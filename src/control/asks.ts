@@ -1,12 +1,12 @@
-// What a session asks of native code: the effects that have a result, which it needs before it goes on. Plain data.
+// Asks: the effects of a session that native code answers with a result. The session waits for that result. Plain data.
 
-/** Names an fd that native code owns; 0 is none. */
+/** The name of an fd that native code owns; 0 means no fd. */
 export type FdToken = number
 
 /** At most one a step, and always the last effect: nothing but an end of the session is served before its result is fed back. */
 export type Ask =
   | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
-  /** fd 0: none, the former one is dropped. */
+  /** fd 0: the ring has no fd any more; native code closes the previous one. */
   | { kind: 'ring-fd'; ring: number; which: 0 | 1 | 2; fd: FdToken }
   | {
       kind: 'start-ring'
@@ -19,7 +19,7 @@ export type Ask =
       features: bigint
     }
   | { kind: 'stop-ring'; ring: number; reason: string }
-  /** Is the memory in force gone, of which this ring said so? 1 = yes, with `detail` if known why; 0 = it was a former one. */
+  /** Checks a ring's fault: 1 = the current memory is gone, with the cause in `detail` if it is known; 0 = the fault was about an earlier memory. */
   | { kind: 'look-at-memory'; ring: number }
   /** Regions are guest address, size, user address and offset, as in `map`. */
   | { kind: 'add-region'; region: bigint[]; fd: FdToken }
@@ -28,7 +28,7 @@ export type Ask =
   | { kind: 'log-call'; fd: FdToken }
   /** Whether writes into buffers are marked. */
   | { kind: 'log-buffers'; on: boolean }
-  /** Whether those into a used ring are, and where it is in the guest's memory. */
+  /** Whether writes into a used ring are marked, and the ring's address in guest memory. */
   | { kind: 'log-ring'; ring: number; on: boolean; address: bigint }
   | { kind: 'mtu'; mtu: number }
   /** The socket on which we may send requests of our own. */
@@ -52,13 +52,13 @@ const asks: Record<Ask['kind'], true> = {
 
 export const isAsk = (effect: { kind: string }): effect is Ask => effect.kind in asks
 
-/** Carried out by threads that may wait, since the file of a front end can keep them for long: the result comes later. */
+/** Asks that worker threads carry out, since access to a front end's file can block for long. The result comes later. */
 export type MemoryAsk = Extract<Ask, { kind: 'map' | 'add-region' | 'remove-region' | 'set-log' }>
 
 export const isMemoryAsk = (ask: Ask): ask is MemoryAsk =>
   ask.kind === 'map' || ask.kind === 'add-region' || ask.kind === 'remove-region' || ask.kind === 'set-log'
 
-/** The fds that an ask hands over; 0 names none. */
+/** The fds that an ask hands over; 0 means no fd. */
 export function fdsOf(ask: Ask): FdToken[] {
   if ('fds' in ask) return ask.fds
   return 'fd' in ask && ask.fd !== 0 ? [ask.fd] : []

@@ -13,9 +13,9 @@ export const REPLY_FLAGS = VERSION | FLAG_REPLY
 /** SET_VRING_KICK/CALL/ERR: no fd is attached. */
 export const NO_FD = 0x100
 
-// Byte by byte: a DataView would have V8 give each of these few bytes a buffer of its own, away from its heap.
+// Byte by byte: for a DataView, V8 would allocate a separate buffer outside its heap for these few bytes.
 const word = new BigUint64Array(1)
-/** Of `word`, the low one first. */
+/** The bytes of `word`, lowest first. */
 const halves = new Uint32Array(word.buffer)
 
 function getU32(bytes: Uint8Array, at: number): number {

@@ -1,4 +1,4 @@
-// Requests about the configuration space, and about the channel by which the front end hears that it has changed.
+// Requests about the configuration space, and about the channel that tells the front end of changes to it.
 // (vhost-user, VHOST_USER_GET_CONFIG, _SET_CONFIG, _SET_BACKEND_REQ_FD, BACKEND_CONFIG_CHANGE_MSG.)
 import { CONFIG_HEADER_SIZE, decodeConfig, encodeConfig } from './codec.js'
 import type { Draft } from './draft.js'
@@ -12,14 +12,14 @@ export const setBackendReqFd: Handler = {
     hasProtocol(state.protocolFeatures, 'BACKEND_REQ') ? [{ kind: 'channel', fd: fds[0] }] : 'feature_gate',
 }
 
-/** What is asked for; undefined when it is not all there. */
+/** The bytes that the request names; undefined if some of them lie outside the configuration space. */
 function configPart(state: State, payload: Uint8Array): { offset: number; bytes: Uint8Array } | undefined {
   const { offset, size, bytes } = decodeConfig(payload)
   const fits = bytes.length === size && offset + size <= (state.config?.length ?? 0)
   return fits && size > 0 ? { offset, bytes } : undefined
 }
 
-/** An answer without a payload says that there is none. */
+/** A reply without a payload tells the front end that the request failed. */
 export const getConfig: Handler = {
   begin: gate('CONFIG', () => []),
   finish({ state }, { payload }) {
@@ -42,7 +42,7 @@ export const setConfig: Handler = {
   },
 }
 
-/** From our side: the front end is told that it should ask again, if it can be. */
+/** The program changed the configuration space: tells the front end to read it again, if there is a channel. */
 export function changeConfig(draft: Draft, bytes: Uint8Array): void {
   const { state } = draft
   if (!hasProtocol(state.offered.protocolFeatures, 'CONFIG')) return

@@ -56,10 +56,10 @@ export const getQueueNum: Handler = {
   finish: ({ state }) => encodeU64(BigInt(kinds[state.kind].queueNum(state))),
 }
 
-/** May be missing (virtio-user after a reconnect) or repeated. */
+/** A front end may leave this request out (virtio-user after a reconnect) or repeat it. */
 export const setOwner: Handler = {}
 
-/** Deprecated, and read in two ways: the harmless one is to disable the rings. */
+/** Deprecated. Front ends disagree on its meaning; disabling the rings is the harmless reading. */
 export const resetOwner: Handler = {
   finish(draft) {
     for (const i of draft.state.rings.keys()) draft.ring(i).enabled = false

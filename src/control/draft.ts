@@ -1,6 +1,6 @@
-// One step under way: a private copy of the state that may be changed, and the effects so far. A step that is
-// refused never touched the state that it began with. Rings are copied when they are written to: most messages touch
-// one of them or none.
+// A draft is one step of the session in progress: a private copy of the state, and the effects so far. A refused step
+// leaves the original state unchanged. A ring is copied when it is first written to, since most messages change at most
+// one ring.
 import type { FaultCode, SessionEvent } from './events.js'
 import { featureNames } from './feature-names.js'
 import { hasProtocol, hasVirtio, virtioMask } from './features.js'
@@ -13,7 +13,7 @@ export const MEMORY_DEADLINE_MS = 2000
 /** Come and go without a word to the guest. */
 const NOT_OF_THE_RINGS = virtioMask('LOG_ALL', 'PROTOCOL_FEATURES')
 
-/** Faults that are ours, not the front end's. */
+/** Faults that this back end causes, not the front end. */
 const fixes: Readonly<Record<string, string>> = {
   kick_watch: 'allow more open files (ulimit -n) or watches (sysctl fs.epoll.max_user_watches)',
 }
@@ -64,7 +64,7 @@ export class Draft {
     this.tell({ type: 'fault', code, reason, message, ...more })
   }
 
-  /** Keeps a ring from running until it is set up anew, and says so once. */
+  /** Stops a ring until the front end sets it up again, and reports the fault once. */
   latch(ring: number, reason: string): void {
     if (this.state.rings[ring].latched === reason) return
     this.ring(ring).latched = reason
@@ -84,7 +84,7 @@ export class Draft {
     this.fault('ERR_VHOST_MEMORY_REVOKED', reason, what, { detail, fix })
   }
 
-  /** A front end without share=on shows itself in several ways; it is told once a connection. */
+  /** A front end without share=on causes several symptoms; the fault is reported once per connection. */
   notShared(ring?: number): void {
     if (this.state.notSharedTold) return
     this.state.notSharedTold = true
@@ -94,7 +94,7 @@ export class Draft {
     })
   }
 
-  /** The ring, to be written to. It may be named for the first time. */
+  /** The ring, for writing; it is created if no message has named it before. */
   ring(index: number): RingState {
     const { state } = this
     if (state.rings === this.#former) state.rings = [...state.rings]
@@ -104,7 +104,7 @@ export class Draft {
     return rings[index]
   }
 
-  /** A ring goes on where an earlier back end stopped. Its guest made it with the features of that time. */
+  /** A ring continues where an earlier back end stopped. The guest made it with the features of that time. */
   resumed(ring: number): void {
     const { state } = this
     const lost = state.expected & ~state.features & ~NOT_OF_THE_RINGS
@@ -130,7 +130,7 @@ export class Draft {
     })
   }
 
-  /** librte_vhost's destroy_device, if there was a new_device. */
+  /** Reports `stopped` (librte_vhost's destroy_device) if `ready` was reported before. */
   stopped(): void {
     this.state.leaving = false
     if (!this.state.ready) return
@@ -156,7 +156,7 @@ export const isEnabled = (state: State, ring: RingState): boolean =>
 export const driverIsOk = (state: State): boolean =>
   !hasProtocol(state.protocolFeatures, 'STATUS') || (state.status & STATUS_DRIVER_OK) !== 0
 
-/** Everything is there that a ring needs from its front end, memory apart. */
+/** True if the front end has sent everything that a ring needs except memory. */
 export const isSetUp = (state: State, ring: RingState): boolean =>
   state.negotiated &&
   ring.size > 0 &&

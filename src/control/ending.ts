@@ -1,4 +1,4 @@
-// The end of a session, whoever wants it, and of fds that nobody wants. Called by session.ts; nothing is asked any more.
+// Ends a session, for any reason, and closes fds that have no owner. session.ts calls it; no ask follows it.
 import { type Ask, type FdToken, fdsOf } from './asks.js'
 import type { Draft } from './draft.js'
 
@@ -6,7 +6,7 @@ export function closeFds(draft: Draft, fds: FdToken[]): void {
   if (fds.length > 0) draft.effects.push({ kind: 'close-fds', fds })
 }
 
-/** Those that no ask hands over. */
+/** The fds that no ask hands over. */
 export function closeUnwanted(draft: Draft, fds: FdToken[], asks: Ask[]): void {
   const wanted = asks.flatMap(fdsOf)
   closeFds(
@@ -15,7 +15,7 @@ export function closeUnwanted(draft: Draft, fds: FdToken[], asks: Ask[]): void {
   )
 }
 
-/** The end does not wait for what was asked: that may last for as long as the front end likes. */
+/** The end does not wait for a pending ask, since the front end can delay the result without limit. */
 export function abandon(draft: Draft, code: string): void {
   const { pending, backlog } = draft.state
   const unread = backlog.flatMap(input => (input.kind === 'message' ? input.message.fds : []))
@@ -25,7 +25,7 @@ export function abandon(draft: Draft, code: string): void {
   close(draft, code)
 }
 
-/** Destroying the device stops its rings; nothing needs to be asked any more. */
+/** Destroying the device stops its rings, so no ask is needed. */
 export function close(draft: Draft, code: string): void {
   const { state } = draft
   state.rings.forEach((ring, i) => {

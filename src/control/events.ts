@@ -1,4 +1,4 @@
-// What a session tells about its device. The types only; src/device/device.ts turns them into the public DeviceEvent.
+// The events that a session reports about its device. src/device turns them into the public DeviceEvent.
 import type { Refusal } from './refusals.js'
 
 /** A region of a guest's memory, as the front end shared it. */
@@ -7,7 +7,7 @@ export interface MemoryRegion {
   guest: bigint
   /** In bytes. */
   size: bigint
-  /** Address in the front end, which ring addresses are given in. */
+  /** Address in the front end's address space, which ring addresses refer to. */
   user: bigint
   /** Offset of the first byte in the file. */
   offset: bigint
@@ -20,24 +20,24 @@ export type FaultCode =
   | 'ERR_VHOST_PROTOCOL'
   | 'ERR_VHOST_FEATURES_LOST'
 
-/** Nothing is wrong yet, and something will be slow or fragile. */
+/** Nothing has failed, but something will be slow or fragile. */
 export type WarningCode = 'WARN_VHOST_MEMORY_ON_DISK'
 
 export type SessionEvent =
   /** The connection's first SET_FEATURES was accepted. */
   | { type: 'negotiated'; features: bigint; protocolFeatures: bigint }
-  /** A later one was, with a mask that differs from the one before. */
+  /** A later SET_FEATURES with a different mask was accepted. */
   | { type: 'features'; features: bigint; before: bigint }
   | { type: 'memory'; regions: MemoryRegion[] }
   | { type: 'ring-started'; ring: number }
   /** `reason`: base, disabled, reset, status, address, memory, closed, or the word of a fault. */
   | { type: 'ring-stopped'; ring: number; reason: string }
-  /** librte_vhost's new_device: the first two rings run. */
+  /** librte_vhost's new_device: the rings run that the kind of device needs. */
   | { type: 'ready' }
   /** librte_vhost's destroy_device; `ready` may follow. */
   | { type: 'stopped' }
   | { type: 'status'; value: number }
-  /** The front end has begun to have our writes marked, or that is over. */
+  /** The front end has begun or ended the logging of our writes. */
   | { type: 'migration'; active: boolean }
   | { type: 'mtu'; mtu: number }
   | { type: 'rarp'; mac: string }

@@ -1,5 +1,5 @@
-// Why a device or a ring does not run, in words and as data: what of all that reconcile.ts asks for is not there yet.
-// Pure, over the session's state.
+// Explains, in words and as data, why a device or a ring does not run: which of the conditions in reconcile.ts are not
+// met. Pure functions of the session's state.
 import { driverIsOk, isEnabled } from './draft.js'
 import { hasProtocol } from './features.js'
 import type { RingState, State } from './types.js'

@@ -1,4 +1,4 @@
-// A request that belongs to a protocol feature is refused where that was not negotiated.
+// Refuses a request that belongs to a protocol feature if that feature was not negotiated.
 import { hasProtocol, type ProtocolFeature } from './features.js'
 import type { Handler } from './handler.js'
 import type { Refusal } from './refusals.js'

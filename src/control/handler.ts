@@ -1,15 +1,15 @@
-// What a row of the table of requests (requests.ts) consists of. Handlers lie in the files of their subject.
+// The types of a row in the table of requests (requests.ts). The handlers are in the files of their subjects.
 import type { Draft } from './draft.js'
 import type { Refusal } from './refusals.js'
 import type { Ask, Message, State } from './types.js'
 
 export interface Handler {
-  /** Checks, changing nothing: the asks to make, or the reason for a refusal. */
+  /** Checks the request without changing the state; returns the asks to make, or the reason for a refusal. */
   begin?(state: State, message: Message): Ask[] | Refusal
   /** Changes the state, after all asks have succeeded; returns the payload of the request's own reply, if it has one. */
   // biome-ignore lint/suspicious/noConfusingVoidType: most requests have no reply of their own
   finish?(draft: Draft, message: Message): Uint8Array | void
-  /** Says more about a refusal than its reason. */
+  /** Reports more about a refusal than its reason. */
   refuse?(draft: Draft, message: Message): void
   /** The request has taken effect even if a ring can't run because of it. */
   mayCostRings?: boolean
@@ -17,12 +17,12 @@ export interface Handler {
 
 /** A payload as people read it, for the trace. */
 export interface Decoder {
-  /** Bytes that `decode` needs at least; a shorter payload is told by its length. */
+  /** The fewest bytes that `decode` needs; the trace shows only the length of a shorter payload. */
   bytes: number
   decode(payload: Uint8Array): Record<string, unknown>
 }
 
-/** How a request and its own reply are told in the trace; without, a payload is told by its length. */
+/** How the trace shows a request and its own reply; without a decoder it shows the payload's length. */
 export interface Decoders {
   request?: Decoder
   reply?: Decoder
@@ -31,9 +31,9 @@ export interface Decoders {
 export interface Request extends Decoders {
   id: number
   name: string
-  /** Payload, in bytes: at least and at most. */
+  /** Payload in bytes: minimum and maximum. */
   size: readonly [number, number]
-  /** fds: at least and at most. */
+  /** Number of fds: minimum and maximum. */
   fds: readonly [number, number]
   handler: Handler
 }

@@ -1,4 +1,4 @@
-// What a session remembers when its connection begins.
+// The state of a session when its connection begins.
 import { kinds } from './kinds/index.js'
 import { type KindName, newRing, type State } from './types.js'
 

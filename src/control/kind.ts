@@ -1,4 +1,4 @@
-// What the session asks of a kind of device (virtio 1.2, 5): all else of the protocol is the same for every kind.
+// What distinguishes one kind of device from another for the session (virtio 1.2, 5). The rest of the protocol is common.
 import type { Request } from './handler.js'
 import type { State } from './types.js'
 
@@ -15,7 +15,7 @@ export interface DeviceKind {
   ringLimit(state: State): number
   /** The answer to GET_QUEUE_NUM. */
   queueNum(state: State): number
-  /** Do the rings run that a program needs? */
+  /** True if all rings run that the program needs. */
   isReady(state: State): boolean
   /** Rows of the table of requests that only this kind has. */
   requests: readonly Request[]

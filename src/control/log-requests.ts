@@ -1,4 +1,4 @@
-// Requests of a live migration: where the dirty log is, and who hears of its changes. What is logged is said by
+// Requests of a live migration: where the dirty log is, and which fd signals its changes. What is logged depends on
 // SET_FEATURES (VHOST_F_LOG_ALL: buffers) and by SET_VRING_ADDR (VHOST_VRING_F_LOG: a used ring). (vhost-user
 // "Migration", VHOST_USER_SET_LOG_BASE, _SET_LOG_FD.)
 import { decodeLog, encodeU64, type LogPlace } from './codec.js'
@@ -8,10 +8,10 @@ import { TOP } from './memory.js'
 import type { Refusal } from './refusals.js'
 import type { State } from './types.js'
 
-/** One bit a page of 4 KiB. */
+/** One bit per page of 4 KiB. */
 const BYTES_A_LOG_BYTE = 8n * 4096n
 
-/** Has a log of that size a bit for each of these bytes? */
+/** True if a log of that size has a bit for the page of each of these bytes. */
 export const logCovers = (size: bigint, address: bigint, length: bigint): boolean =>
   length === 0n || (address + length <= TOP && (address + length - 1n) / BYTES_A_LOG_BYTE < size)
 

@@ -24,7 +24,7 @@ import {
 } from './memory.js'
 import type { Ask, Message, State } from './types.js'
 
-/** Rings that run and would have no memory under this table: they stop before the old one goes. */
+/** Running rings that would have no memory under this table; they stop before the old table is dropped. */
 const stopsFor = (state: State, regions: MemoryRegion[]): Ask[] =>
   state.rings.flatMap((ring, i): Ask[] =>
     ring.running &&
@@ -42,7 +42,7 @@ const wordsOf = (r: MemoryRegion): bigint[] => [r.guest, r.size, r.user, r.offse
 export const setMemTable: Handler = {
   begin(state, { payload, fds }: Message) {
     const count = decodeRegionCount(payload)
-    // The count, the size and the fds are three claims about one number: none is believed alone.
+    // The count, the payload size and the number of fds must agree.
     if (count === 0 || count > MAX_REGIONS || count !== fds.length) return 'mem_count'
     if (payload.length !== TABLE_HEADER_SIZE + REGION_SIZE * count) return 'msg_size'
     const regions = decodeRegions(payload)
@@ -66,8 +66,7 @@ export const getMaxMemSlots: Handler = {
   finish: () => encodeU64(BigInt(MAX_SLOTS)),
 }
 
-// QEMU before 8.0 adds and removes each region once per queue pair: what is there already is there, what is gone is
-// gone.
+// QEMU before 8.0 adds and removes each region once per queue pair, so a repeated request succeeds without effect.
 
 export const addMemReg: Handler = {
   begin(state, { payload, fds }) {

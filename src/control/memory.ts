@@ -1,5 +1,5 @@
-// The arithmetic of the memory table: is it one that can be mapped, and does a ring lie within it. Native code
-// checks again what it is handed; here a refusal costs no system call and leaves everything as it was.
+// The arithmetic of the memory table: whether it can be mapped, and whether a ring lies within it. Native code checks
+// again; a refusal here costs no system call and changes nothing.
 // (vhost-user "Memory region description"; virtio 1.2, 2.7 for the sizes of a split ring.)
 import type { RingAddresses } from './codec.js'
 import type { MemoryRegion } from './events.js'
@@ -21,7 +21,7 @@ export const touches = (a: MemoryRegion, b: MemoryRegion): boolean =>
 /** The reason why a region can't be added to these, or undefined. */
 export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegion): Refusal | undefined {
   const { guest, size, user, offset } = region
-  // The end may be 2^64 itself: that wraps to nothing in no sum that we make.
+  // The end may be 2^64 itself: BigInt sums do not wrap.
   if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
   return regions.some(other => touches(region, other)) ? 'mem_overlap' : undefined
 }
@@ -29,11 +29,11 @@ export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegi
 /** The reason why a table can't be used, or undefined. */
 export function tableFault(regions: readonly MemoryRegion[]): Refusal | undefined {
   const faults = regions.map((region, i) => regionFault(regions.slice(0, i), region))
-  // A region that can't be is worse than two that meet.
+  // An impossible region is reported before an overlap.
   return faults.find(fault => fault === 'mem_range') ?? faults.find(fault => fault !== undefined)
 }
 
-/** Where the region is that has the same addresses and size; -1 = nowhere. */
+/** Index of the region with the same addresses and size; -1 if there is none. */
 export const findRegion = (regions: readonly MemoryRegion[], { guest, size, user }: MemoryRegion): number =>
   regions.findIndex(r => r.guest === guest && r.size === size && r.user === user)
 
@@ -49,7 +49,7 @@ export function alignmentFault(ring: RingAddresses): Refusal | undefined {
   return ring.descriptors % 16n || ring.available % 2n || ring.used % 4n ? 'vq_align' : undefined
 }
 
-/** Of a used ring, with its event field. */
+/** Size of a used ring in bytes, with its event field. */
 export const usedBytes = (size: number): bigint => 6n + 8n * BigInt(size)
 
 /** The reason why a split ring can't start with this memory, or undefined. */

@@ -1,5 +1,5 @@
-// Which rings should run, by all that is known, against those that do. Runs after every message and fault, so that
-// no request needs to know in which order the others came.
+// Compares the rings that should run with those that do. It runs after every message and fault, so that handlers need
+// not depend on the order of requests.
 import { type Draft, driverIsOk, isEnabled, isSetUp } from './draft.js'
 import { hasVirtio } from './features.js'
 import { kinds } from './kinds/index.js'
@@ -13,7 +13,7 @@ function stopReason(state: State, ring: RingState): string {
   return 'memory'
 }
 
-/** The next thing to ask so that the rings become what they should be; undefined when they are. */
+/** The next ask that brings the rings closer to the wanted state; undefined if they are in it. */
 export function nextRingAsk(draft: Draft): Ask | undefined {
   const { state } = draft
   for (let i = 0; i < state.rings.length; i++) {
@@ -42,10 +42,7 @@ export function nextRingAsk(draft: Draft): Ask | undefined {
   return undefined
 }
 
-/**
- * Once nothing is left to ask: is this a device that a program can use. The first pair decides: a guest uses as many of the
- * others as it likes, and a front end sets up all that it was configured with.
- */
+/** Reports `ready` once no ask is left and the kind of device says that the program can use it. */
 export function settle(draft: Draft): void {
   const { state } = draft
   if (state.leaving) draft.stopped()

@@ -1,5 +1,5 @@
-// The table of requests: one row each, with what is checked for all in one place. What has no row is unknown to us,
-// whether or not the protocol knows it, and is refused in the same polite way (session.ts).
+// The table of requests, one row each, and the check of a message's shape. session.ts refuses a request without a row,
+// whether or not the specification has it, and the connection stays open.
 
 import { REGION_SIZE, TABLE_HEADER_SIZE } from './codec.js'
 import * as config from './config-requests.js'
@@ -17,9 +17,9 @@ import type { KindName, Message } from './types.js'
 const ADDRESSES = [40, 40] as const
 const TABLE = [TABLE_HEADER_SIZE, TABLE_HEADER_SIZE + MAX_REGIONS * REGION_SIZE] as const
 const REGION = [TABLE_HEADER_SIZE + REGION_SIZE, TABLE_HEADER_SIZE + REGION_SIZE] as const
-/** Of a message that is its fd: some front ends send a word with it. */
+/** The payload of a message that only carries an fd: some front ends send a word with it. */
 const ONE_FDS_WORD = [0, 8] as const
-/** Those that every kind of device has. */
+/** The requests that every kind of device has. */
 const common: readonly Request[] = [
   row(1, 'GET_FEATURES', NONE, NO_FDS, device.getFeatures, { reply: told.features }),
   row(2, 'SET_FEATURES', WORD, NO_FDS, device.setFeatures, { request: told.features }),

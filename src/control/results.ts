@@ -1,4 +1,4 @@
-// What the success of an ask changes: the only place where memory and running rings change.
+// Applies the result of a successful ask. No other file changes the memory or the running state of a ring.
 import type { Draft } from './draft.js'
 import type { MemoryRegion } from './events.js'
 import { findRegion } from './memory.js'

@@ -1,7 +1,6 @@
 // The vhost-user session of one connection: step(state, input) → { state, effects }, pure. A message goes through
 // its row of the table, what it asks of native code, the reconciliation of the rings, and its answer. Whatever waits
-// for native code leaves the session pending, and its state is changed only by the result. Knows no socket, no fd
-// number and no address of ours. (vhost-user "Communication".)
+// for native code leaves the session pending, and only the result changes its state. (vhost-user "Communication".)
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
 import { changeConfig } from './config-requests.js'
 import { expectsMemory } from './device-requests.js'
@@ -21,7 +20,7 @@ export interface Step {
   effects: Effect[]
 }
 
-/** True while the result of an ask is awaited. Other inputs are kept until then, but feed none if you can. */
+/** True while the session waits for the result of an ask. Other inputs are queued until then; avoid them if possible. */
 export const isPending = (state: State): boolean => state.pending !== null
 
 export function step(from: State, input: Input): Step {
@@ -156,7 +155,7 @@ function reply(draft: Draft, message: Message, payload: Uint8Array): void {
   draft.effects.push({ kind: 'reply', bytes: encodeReply(message.request, payload) })
 }
 
-// What comes from elsewhere
+// Inputs that are not messages
 
 const noMessage: Pending = {
   message: null,
@@ -166,7 +165,7 @@ const noMessage: Pending = {
   failed: false,
   reply: null,
 }
-/** The same, with something to ask first. */
+/** The same, after an ask. */
 const told: Pending = { ...noMessage, stage: 'body' }
 
 function ringFault(draft: Draft, { ring, reason }: Input & { kind: 'ring-fault' }): void {

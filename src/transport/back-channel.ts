@@ -1,11 +1,11 @@
 // The channel back to the front end: a socket that it gave us, on which we may send it requests. No answer is ever
 // asked for or waited for, since QEMU does not read it while it waits for an answer of ours: a sender that waited would
 // wait for ever. What the front end does not read is bounded in bytes and time, and costs the channel, not the device.
-// Between device/session.ts and connection.ts. Knows no request. (vhost-user "Back-end communication".)
+// Between device/session.ts and connection.ts. (vhost-user "Back-end communication".)
 import { native } from '../addon/native.js'
 import { Connection } from './connection.js'
 
-/** Answers that nobody asked for, before the channel is closed. */
+/** The number of unrequested answers after which the channel is closed. */
 const MAX_STRIKES = 3
 
 export class BackChannel {

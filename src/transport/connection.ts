@@ -1,6 +1,6 @@
 // One Unix socket as a stream of whole messages with their fds. Never blocks, never waits for a peer longer than the
 // deadlines, and never lets one peer have more than its share of a turn: sockets are watched level-triggered, so what
-// is left comes back in the next. Does not keep the process alive (src/addon/wakeup.ts: refLoop). Knows no request.
+// is left comes back in the next. It does not keep the process alive.
 
 import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../addon/native.js'
 import { PEER_GONE, type Watch, type WatchMode, watch } from '../addon/wakeup.js'
@@ -20,7 +20,7 @@ export interface ConnectionHandlers {
 }
 
 export interface ConnectionOptions {
-  /** We are the front end: what comes are replies. */
+  /** This end is the front end, so incoming messages are replies. */
   fromBackEnd?: boolean
   timers?: Timers
 }
@@ -94,7 +94,7 @@ export class Connection {
     this.#paused = true
     // The peer can't finish its message while we don't read.
     this.#readDeadline.stop()
-    // The socket stays watched as it is until something comes, which is rare: who waits for an answer says nothing.
+    // The socket stays watched until a byte arrives, which is rare: a front end that waits for an answer sends nothing.
   }
 
   resume(): void {

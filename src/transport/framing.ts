@@ -1,10 +1,10 @@
 // Bytes of a stream → messages, however the stream is cut. A reader is asked for the room where the next bytes go:
 // first exactly a header, then exactly its body, so that one read never spans two messages and the fds that come
-// with a header's bytes belong to that message beyond doubt. Knows no socket and no request.
+// with a header's bytes belong to that message beyond doubt.
 // (vhost-user "Header": request, flags, size.)
 
 export const HEADER_SIZE = 12
-/** Every request we know is smaller by far; nothing is allocated for one that claims more. */
+/** Far above the size of any request in the table; no memory is allocated for a message that claims more. */
 export const MAX_BODY = 4096
 /** As many as a memory table has regions. */
 export const MAX_FDS = 8
@@ -61,7 +61,7 @@ export class MessageReader {
     this.#fromBackEnd = fromBackEnd
   }
 
-  /** Some bytes of a message are here, and others are not. */
+  /** True if a message has arrived in part. */
   get underWay(): boolean {
     return this.#inBody || this.filled > 0
   }

@@ -158,7 +158,7 @@ export function listen(path: string, handlers: ListenerHandlers, options: Listen
   return listener
 }
 
-/** Accepts on a socket that listens already and is somebody else's to make and to remove: a supervisor's. */
+/** Accepts on a socket that already listens. Its creator, for instance a supervisor, removes it. */
 export function listenOn(
   token: number,
   path: string,

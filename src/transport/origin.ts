@@ -1,5 +1,5 @@
 // Where the connections of a driver come from: it listens, it connects and keeps trying, or it was handed a socket. The
-// driver above sees no difference but one: whether another connection can follow the last. Knows no message.
+// driver sees one difference only: whether another connection can follow the last.
 
 import { native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -100,7 +100,7 @@ class Connecting implements Origin {
 
   over(served: boolean): void {
     if (this.#closed) return
-    // Who accepts and hangs up at once is met with patience as one who does not accept.
+    // A peer that accepts and closes at once gets the same back-off as one that does not accept.
     if (served) this.#backoff.reset()
     this.#later('lost')
   }

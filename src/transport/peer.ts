@@ -1,5 +1,5 @@
 // The process at the other end of a Unix socket, as the kernel noted it when it connected (SO_PEERCRED, unix(7)). A peer
-// can't forge it. Knows no connection.
+// can't forge it.
 import { type FdToken, native } from '../addon/native.js'
 
 /** The process at the other end of a socket, as the kernel knows it. Of a listener: whoever called listen(). */

@@ -1,5 +1,5 @@
-// What is still to be written to a socket that would not take it at once. Bounded in bytes and in time, since the
-// peer decides how fast it reads.
+// The queue of bytes that a socket did not accept at once. Bounded in bytes and in time, since the peer decides how
+// fast it reads.
 import { native } from '../addon/native.js'
 
 /** Thousands of replies; a front end waits for each of its own, so more than one is odd already. */

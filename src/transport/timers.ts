@@ -1,5 +1,4 @@
-// Time, as far as the transport knows it: one-shot timers, so that a test can pass five seconds in no time. They
-// never keep the process alive by themselves.
+// One-shot timers of the transport, which a test can replace by its own clock. They do not keep the process alive.
 
 export interface Timers {
   set(ms: number, callback: () => void): unknown
@@ -11,7 +10,7 @@ export const systemTimers: Timers = {
   clear: timer => clearTimeout(timer as NodeJS.Timeout),
 }
 
-/** A timer that is either waiting or not; starting it again starts it afresh. */
+/** A timer that can be restarted; a restart replaces the earlier deadline. */
 export class Deadline {
   readonly #timers: Timers
   readonly #ms: number

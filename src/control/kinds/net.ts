@@ -7,14 +7,14 @@ import { gate } from '../gate.js'
 import { type Handler, NO_FDS, row, WORD } from '../handler.js'
 import type { DeviceKind } from '../kind.js'
 
-/** Six bytes in the low ones of the word, the first first. */
+/** The MAC address is in the low six bytes of the word, in order of transmission. */
 const macOf = (payload: Uint8Array): string =>
   Array.from(payload.subarray(0, 6), byte => byte.toString(16).padStart(2, '0')).join(':')
 
-/** The address of one station: not a group's, not none. */
+/** True for the address of one station: neither a group address nor all zeros. */
 const isStation = (mac: string): boolean => mac !== '00:00:00:00:00:00' && !(Number.parseInt(mac, 16) & 1)
 
-/** The guest has moved here and can't announce itself: its switch is to learn where it is now. */
+/** The guest was migrated to this host and can't announce itself: the program tells the switch its new port. */
 const sendRarp: Handler = {
   begin: gate('RARP', () => []),
   finish(draft, { payload }) {
@@ -23,7 +23,7 @@ const sendRarp: Handler = {
   },
 }
 
-/** IPv4 asks for 68 of every link; the field has 16 bits. */
+/** IPv4 requires at least 68 bytes of every link. */
 const MIN_MTU = 68n
 
 const netSetMtu: Handler = {
@@ -56,7 +56,7 @@ export const net: DeviceKind = {
   configProtocolFeatures: protocolMask('CONFIG', 'BACKEND_REQ'),
   // To guest and from guest, of the first pair.
   firstRings: 2,
-  // More than the first pair takes the protocol's MQ.
+  // Rings beyond the first pair need the protocol feature MQ.
   ringLimit: ({ offered, protocolFeatures }) =>
     hasProtocol(protocolFeatures, 'MQ') ? 2 * offered.queuePairs : 2,
   // QEMU's network devices count pairs.
