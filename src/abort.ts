@@ -1,4 +1,5 @@
-// AbortSignal for what this library can cancel. Synchronous, unlike events.addAbortListener(): after abort() returns, everything is released.
+// AbortSignal for what this library can cancel. Synchronous, unlike events.addAbortListener(): after
+// abort() returns, everything is released.
 
 /** Calls `aborted` once, now if the signal is aborted already; returns a function that removes the listener. */
 export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
