@@ -149,6 +149,28 @@ test('TypeScript imports point downward only', t => {
   t.deepEqual(faults.filter(Boolean), [])
 })
 
+test('no file imports itself by way of others, not even for a type', t => {
+  const graph = new Map(
+    sources.map(file => [
+      moduleOf(file),
+      imports(file)
+        .filter(specifier => specifier.startsWith('.'))
+        .map(specifier => targetOf(file, specifier)),
+    ]),
+  )
+  const done = new Set<string>()
+  const circles: string[] = []
+  function visit(module: string, route: string[]): void {
+    const start = route.indexOf(module)
+    if (start >= 0) circles.push([...route.slice(start), module].join(' → '))
+    if (start >= 0 || done.has(module)) return
+    for (const next of graph.get(module) ?? []) visit(next, [...route, module])
+    done.add(module)
+  }
+  for (const module of graph.keys()) visit(module, [])
+  t.deepEqual(circles, [])
+})
+
 test('what lies flat in src is what every room needs', t => {
   const flat = readdirSync(join(root, 'src')).filter(name => /\.c?ts$/.test(name))
   t.deepEqual(flat.sort(), ['abort.ts', 'debug.ts', 'errors.ts', 'index.cts', 'index.ts'])
