@@ -59,13 +59,13 @@ export class VhostDriver extends Observable<VhostDevice> {
    */
   fromGuest(pair?: number): VhostQueue {
     this.#checkPair(pair)
-    return this.#life.fromGuest(pair)
+    return this.#life.queues.fromGuest(pair)
   }
 
   /** A sink for packets to the guest that is connected. */
   toGuest(settings?: SinkSettings): VhostSink {
     this.#checkPair(settings?.pair)
-    return this.#life.toGuest(settings ?? {})
+    return this.#life.queues.toGuest(settings ?? {})
   }
 
   /**

@@ -7,14 +7,13 @@ import type { DeviceEvent, DriverEvent } from '../device/events.js'
 import type { VhostDevice } from '../device/net/device.js'
 import type { TraceEntry } from '../device/trace.js'
 import type { QueueLife } from '../queue/life.js'
-import type { VhostQueue, VhostSink } from '../queue/queue.js'
 import { isAllowed } from '../transport/access.js'
 import type { Connection } from '../transport/connection.js'
 import type { Origin, OriginHandlers, Retry } from '../transport/origin.js'
 import { type DeviceOwner, DriverDevice } from './device.js'
 import type { DriverFeatures } from './features.js'
 import { LateSubject } from './late-subject.js'
-import type { SinkSettings, VhostDriverOptions } from './options.js'
+import type { VhostDriverOptions } from './options.js'
 import { DriverOrigins } from './origins.js'
 import { DriverQueues } from './queues.js'
 
@@ -71,18 +70,6 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     this.#complete()
     this.queues.end()
     if (this.#isOpen) this.#close()
-  }
-
-  fromGuest(pair?: number): VhostQueue {
-    const queue = this.queues.fromGuest(pair)
-    if (this.#ended) this.queues.end()
-    return queue
-  }
-
-  toGuest(settings: SinkSettings): VhostSink {
-    const sink = this.queues.toGuest(settings)
-    if (this.#ended) this.queues.end()
-    return sink
   }
 
   keepAlive(on: boolean): void {

@@ -23,6 +23,8 @@ export class DriverQueues implements QueueMaker, StallListener {
   #sinks: readonly OwnSink[] = []
   readonly #queues = new ByPair<VhostQueue>()
   #current: QueuePairs | undefined
+  /** The driver has ended: so does every queue that is asked for. */
+  #ended = false
   #source: SourceGroup | undefined
   /** The counters of the sources that have completed. */
   #sourceBefore: Totals = NO_TOTALS
@@ -34,17 +36,24 @@ export class DriverQueues implements QueueMaker, StallListener {
   }
 
   fromGuest(pair?: number): VhostQueue {
-    return this.#queues.of(pair, () => {
+    const queue = this.#queues.of(pair, () => {
       const group = this.#group
       this.#current?.attachSource(group)
       return new VhostQueue(pair === undefined ? group : group.member(pair), this.#life)
     })
+    if (this.#ended) this.end()
+    return queue
   }
 
   toGuest(settings: SinkSettings): VhostSink {
     const { pair } = settings
     const { group, faces } = this.#sinkOf(settings)
-    return faces.of(pair, () => new VhostSink(pair === undefined ? group : group.member(pair), this.#life))
+    const sink = faces.of(
+      pair,
+      () => new VhostSink(pair === undefined ? group : group.member(pair), this.#life),
+    )
+    if (this.#ended) this.end()
+    return sink
   }
 
   /** Attaches the queues to the current device; undefined if there is none. */
@@ -90,6 +99,7 @@ export class DriverQueues implements QueueMaker, StallListener {
 
   /** As complete(), and sinks drop the packets that they have and all that come. */
   end(): void {
+    this.#ended = true
     this.complete()
     for (const { group } of this.#sinks) group.close()
   }
