@@ -13,7 +13,7 @@ const bySession = [
   'mtu_range',
 ] as const
 
-/** By native code: its reasons (src/addon/reasons.ts), some of which the session finds first. */
+/** By native code, some of which the session finds first. The compiler checks that no reason of src/addon/reasons.ts is missing. */
 const byNativeCode = [
   'fd_type',
   'mem_count',
