@@ -7,7 +7,7 @@
   "variables": { "sanitize%": "", "portable%": 0, "libpcap": "<!(node libpcap.mjs)" },
   "targets": [{
     "target_name": "rx_vhost",
-    "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/net','core/bpf','core/tap','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
+    "sources": ["<!@(node -p \"['core/base','core/memory','core/virtqueue','core/vhost','core/net','core/bpf','core/tap','guest','addon'].flatMap(d => fs.existsSync(d) ? fs.readdirSync(d).filter(f => f.endsWith('.cc')).map(f => d + '/' + f) : []).join(' ')\")"],
     "include_dirs": [".", "<!(node -p \"require('node-addon-api').include_dir\")"],
     "defines": ["NAPI_VERSION=8", "NAPI_DISABLE_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "_GNU_SOURCE"],
     "cflags": ["-O3", "-g", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fvisibility=hidden", "-fno-strict-aliasing"],

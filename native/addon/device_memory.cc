@@ -8,7 +8,8 @@
 #include "addon/env.h"
 #include "addon/functions.h"
 #include "core/base/eventfd.h"
-#include "core/net/device.h"
+#include "core/net/mtu.h"
+#include "core/vhost/device.h"
 
 namespace rxvhost::addon {
 
@@ -52,7 +53,8 @@ Napi::Value ring_log(const Napi::CallbackInfo& info) {
 Napi::Value set_mtu(const Napi::CallbackInfo& info) {
   Args args(info);
   auto device = Registry::get().find(args.u32(0));
-  if (device) device->set_mtu(args.u32(1));
+  const uint32_t mtu = args.u32(1);
+  if (device) device->set_mtu(mtu, surely_within(mtu));
   return refused(info, device ? Reason::none : Reason::device_gone);
 }
 

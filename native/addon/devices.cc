@@ -10,7 +10,7 @@
 #include "addon/functions.h"
 #include "addon/queues.h"
 #include "core/base/eventfd.h"
-#include "core/net/device.h"
+#include "core/vhost/device.h"
 
 namespace rxvhost::addon {
 

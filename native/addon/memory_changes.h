@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "core/base/fd.h"
-#include "core/net/memory_change.h"
+#include "core/vhost/memory_change.h"
 
 namespace rxvhost::addon {
 

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/net/device.h"
 #include "core/net/pool.h"
+#include "core/vhost/device.h"
 
 namespace rxvhost::addon {
 

@@ -7,9 +7,9 @@
 #include "bench/back_end.h"
 #include "core/base/result.h"
 #include "core/net/dequeue.h"
-#include "core/net/device.h"
 #include "core/net/enqueue.h"
 #include "core/net/pool.h"
+#include "core/vhost/device.h"
 
 using namespace rxvhost;
 

@@ -10,7 +10,7 @@
 #include <thread>
 
 #include "core/memory/memory_threads.h"
-#include "core/net/memory_change.h"
+#include "core/vhost/memory_change.h"
 #include "test/fixture.h"
 #include "test/waits.h"
 

@@ -13,7 +13,7 @@ import { type AskResult, failedOr, MAX_RINGS } from './effects.js'
  */
 const MEMORY_DEADLINE_MS = 10_000
 
-/** native/core/net/memory_change.h: Kind. */
+/** native/core/vhost/memory_change.h: Kind. */
 const kinds: Record<MemoryAsk['kind'], number> = { map: 0, 'add-region': 1, 'remove-region': 2, 'set-log': 3 }
 
 type OnResult = (result: AskResult) => void

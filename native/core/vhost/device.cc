@@ -1,7 +1,6 @@
-#include "core/net/device.h"
+#include "core/vhost/device.h"
 
 #include "core/base/blocking_threads.h"
-#include "core/net/mtu.h"
 
 namespace rxvhost {
 
@@ -11,7 +10,7 @@ Virtqueue* Device::ring(uint32_t index) {
   if (index >= rings_.size()) rings_.resize(index + 1);
   if (!rings_[index]) {
     rings_[index] = std::make_unique<Virtqueue>();
-    rings_[index]->set_mtu(mtu_, surely_within(mtu_));
+    rings_[index]->set_mtu(mtu_, within_mtu_);
   }
   return rings_[index].get();
 }
@@ -107,11 +106,12 @@ void Device::log_with(Logging logging) {
   if (memory_) adopt(memory_->with(logging_), nullptr);
 }
 
-void Device::set_mtu(uint32_t mtu) {
+void Device::set_mtu(uint32_t mtu, uint32_t within) {
   std::lock_guard lock(mutex_);
   mtu_ = mtu;
+  within_mtu_ = within;
   for (auto& ring : rings_)
-    if (ring) ring->set_mtu(mtu, surely_within(mtu));
+    if (ring) ring->set_mtu(mtu, within);
 }
 
 Reason Device::start(uint32_t index, const RingConfig& config) {

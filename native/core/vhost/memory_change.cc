@@ -1,4 +1,4 @@
-#include "core/net/memory_change.h"
+#include "core/vhost/memory_change.h"
 
 #include <utility>
 

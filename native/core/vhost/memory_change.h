@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "core/net/device.h"
+#include "core/vhost/device.h"
 
 namespace rxvhost {
 

@@ -1,6 +1,7 @@
-// One vhost device: its memory table and its rings, and the process-wide registry that owns all devices. An
-// env holds ids and shared pointers only: a device that is destroyed while another thread runs one of its
-// rings is freed by the last of them. It knows no messages; src/control decides what happens, this does it.
+// One vhost device of any kind: its memory table and its rings, and the process-wide registry that owns all
+// devices. An env holds ids and shared pointers only: a device that is destroyed while another thread runs
+// one of its rings is freed by the last of them. src/control decides what happens; the addon calls this to do
+// it.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +33,8 @@ class Device {
   /// nullptr past kMaxRings. Rings are made when they are first named: most devices have two.
   Virtqueue* ring(uint32_t index);
 
-  // Memory comes mapped, and what it replaced goes to the caller (core/net/memory_change.h), since to map and
-  // to unmap may last. On failure, and once the device is destroyed, all stays as it was.
+  // Memory comes mapped, and what it replaced goes to the caller (core/vhost/memory_change.h), since to map
+  // and to unmap may last. On failure, and once the device is destroyed, all stays as it was.
   /// A new table, onto which the running rings move; `lost` gets those that it does not hold.
   Reason set_table(const std::shared_ptr<const MemorySnapshot>& table, std::vector<uint32_t>* lost,
                    FormerMemory* former);
@@ -53,8 +54,8 @@ class Device {
   void set_log_call(Fd fd);
   /// Are writes into buffers marked? (VHOST_F_LOG_ALL)
   void log_buffers(bool on);
-  /// The longest frame that rings take for the guest, by its MTU.
-  void set_mtu(uint32_t mtu);
+  /// The guest's MTU, 0 = none, and the longest frame that is within it whatever the frame holds.
+  void set_mtu(uint32_t mtu, uint32_t within);
   /// Of the table in force: regions whose pages come from a disk, which works and is slow.
   uint32_t regions_on_disk();
   Reason start(uint32_t index, const RingConfig& config);
@@ -73,6 +74,7 @@ class Device {
   bool destroyed_ = false;
   Logging logging_;   // of the table in force and of each that follows
   uint32_t mtu_ = 0;  // 0 = not told
+  uint32_t within_mtu_ = UINT32_MAX;
   std::vector<std::unique_ptr<Virtqueue>> rings_;
 };
 
