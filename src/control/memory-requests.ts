@@ -12,16 +12,8 @@ import {
 import type { MemoryRegion } from './events.js'
 import { hasProtocol, hasVirtio } from './features.js'
 import type { Handler } from './handler.js'
-import {
-  findRegion,
-  MAX_REGIONS,
-  MAX_SLOTS,
-  regionFault,
-  ringFault,
-  sameTable,
-  tableFault,
-  touches,
-} from './memory.js'
+import { findRegion, MAX_REGIONS, MAX_SLOTS, regionFault, sameTable, tableFault, touches } from './memory.js'
+import { ringFault } from './ring-layout.js'
 import type { Ask, Message, State } from './types.js'
 
 /** Running rings that would have no memory under this table; they stop before the old table is dropped. */

@@ -1,7 +1,5 @@
-// The arithmetic of the memory table: whether it can be mapped, and whether a ring lies within it. Native code checks
-// again; a refusal here costs no system call and changes nothing.
-// (vhost-user "Memory region description"; virtio 1.2, 2.7 for the sizes of a split ring.)
-import type { RingAddresses } from './codec.js'
+// The arithmetic of the memory table: whether it can be mapped. Native code checks again; a refusal here costs no
+// system call and changes nothing. (vhost-user "Memory region description".)
 import type { MemoryRegion } from './events.js'
 import type { Refusal } from './refusals.js'
 
@@ -11,7 +9,7 @@ export const MAX_REGIONS = 8
 export const MAX_SLOTS = 509
 export const TOP = 1n << 64n
 
-const overlaps = (a: bigint, sizeA: bigint, b: bigint, sizeB: bigint): boolean =>
+export const overlaps = (a: bigint, sizeA: bigint, b: bigint, sizeB: bigint): boolean =>
   a < b + sizeB && b < a + sizeA
 
 /** Two views of one address would make a translation ambiguous. */
@@ -43,41 +41,3 @@ export const sameTable = (a: readonly MemoryRegion[], b: readonly MemoryRegion[]
     (r, i) =>
       r.guest === b[i].guest && r.size === b[i].size && r.user === b[i].user && r.offset === b[i].offset,
   )
-
-/** What no size and no table can mend; the alignments of virtio 1.2, 2.7. */
-export function alignmentFault(ring: RingAddresses): Refusal | undefined {
-  return ring.descriptors % 16n || ring.available % 2n || ring.used % 4n ? 'vq_align' : undefined
-}
-
-/** Size of a used ring in bytes, with its event field. */
-export const usedBytes = (size: number): bigint => 6n + 8n * BigInt(size)
-
-/** The reason why a split ring can't start with this memory, or undefined. */
-export function ringFault(
-  regions: readonly MemoryRegion[],
-  ring: RingAddresses,
-  size: number,
-  eventIndex: boolean,
-): Refusal | undefined {
-  const n = BigInt(size)
-  const tail = eventIndex ? 2n : 0n
-  const descriptors = 16n * n
-  const available = 4n + 2n * n + tail
-  const used = 4n + 8n * n + tail
-  // Each part lies in one region: neighbours need not stay neighbours once they are mapped.
-  const inside = (at: bigint, length: bigint) =>
-    regions.some(r => at >= r.user && at + length <= r.user + r.size)
-  if (
-    !inside(ring.descriptors, descriptors) ||
-    !inside(ring.available, available) ||
-    !inside(ring.used, used)
-  )
-    return 'vq_addr'
-  // A used ring that overwrites descriptors or heads can't work; other overlaps only harm the guest itself.
-  if (
-    overlaps(ring.descriptors, descriptors, ring.used, used) ||
-    overlaps(ring.available, available, ring.used, used)
-  )
-    return 'vq_addr'
-  return undefined
-}

@@ -3,7 +3,7 @@
 import { type Draft, driverIsOk, isEnabled, isSetUp } from './draft.js'
 import { hasVirtio } from './features.js'
 import { kinds } from './kinds/index.js'
-import { ringFault } from './memory.js'
+import { ringFault } from './ring-layout.js'
 import type { Ask, RingState, State } from './types.js'
 
 function stopReason(state: State, ring: RingState): string {

@@ -12,8 +12,8 @@ import {
 import type { Handler } from './handler.js'
 import { kinds } from './kinds/index.js'
 import { logCovers } from './log-requests.js'
-import { alignmentFault, usedBytes } from './memory.js'
 import type { Refusal } from './refusals.js'
+import { alignmentFault, loggedBytes } from './ring-layout.js'
 import type { Ask, Message, State } from './types.js'
 
 const MAX_RING_SIZE = 32768
@@ -59,7 +59,7 @@ export const setVringAddr: Handler = {
     if (addresses.flags & ~ADDRESS_FLAG_LOG) return 'msg_value'
     const ring = state.rings[index]
     const on = (addresses.flags & ADDRESS_FLAG_LOG) !== 0
-    if (on && state.log > 0n && !logCovers(state.log, addresses.log, usedBytes(ring?.size ?? 0)))
+    if (on && state.log > 0n && !logCovers(state.log, addresses.log, loggedBytes(ring?.size ?? 0)))
       return 'log_range'
     if (!ring?.running || !ring.addresses) return []
     const { addresses: before } = ring
