@@ -14,7 +14,7 @@ export interface Counters {
   enqueues: number
   idleEnqueues: number
   /** Spent waiting behind polls that found nothing. */
-  lingeredNs: number
+  spinWaitNs: number
 }
 
 export interface Sample extends Counters {
@@ -47,7 +47,7 @@ export class Meter {
   counters(): Counters {
     const sums = {
       ...{ dequeued: 0, enqueued: 0, dequeues: 0, idleDequeues: 0, enqueues: 0, idleEnqueues: 0 },
-      lingeredNs: native().lingered(),
+      spinWaitNs: native().spinWaited(),
     }
     for (const { stats } of this.#ports.from) {
       sums.dequeued += stats.good_packets

@@ -124,9 +124,9 @@ async function measurePairs(rig: Rig, work: Work, { pairs, ms }: RowOptions, row
 }
 
 function judge(slice: Slice, crossing: [number, number], idleCost: number, { job }: Work): Judged {
-  const { dequeues, enqueues, idleDequeues, idleEnqueues, lingeredNs, packets } = slice
+  const { dequeues, enqueues, idleDequeues, idleEnqueues, spinWaitNs, packets } = slice
   const idle = idleDequeues + idleEnqueues
-  const idleNs = idle * idleCost + lingeredNs
+  const idleNs = idle * idleCost + spinWaitNs
   const busy = job === 'source' ? enqueues - idleEnqueues : dequeues - idleDequeues
   const [first, last] = crossing.map(classOf)
   const judged: Judged = {

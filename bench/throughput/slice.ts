@@ -115,7 +115,7 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
   try {
     if (work.job === 'source') await giveSeeds(rig, side, work.size)
     const options = { ms, warmMs: 20, checkAll: false }
-    const { ns, idleDequeues, idleEnqueues, lingeredNs } = await back.ask<Sample>(
+    const { ns, idleDequeues, idleEnqueues, spinWaitNs } = await back.ask<Sample>(
       command(side, work, options, 'some'),
       ms,
     )
@@ -124,7 +124,7 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
     const { sent } = await rig.generator.ask<{ sent: number }>('stop')
     const { enqueued } = await back.ask<Totals>(`stop ${sent}`)
     await rig.generator.ask(`end ${enqueued}`)
-    return (ns - lingeredNs) / Math.max(1, idleDequeues + idleEnqueues)
+    return (ns - spinWaitNs) / Math.max(1, idleDequeues + idleEnqueues)
   } finally {
     back.rest()
   }

@@ -85,10 +85,9 @@ Napi::Value ring_start(const Napi::CallbackInfo& info) {
   if (!args.ok()) return info.Env().Undefined();
   auto device = Registry::get().find(id);
   if (!device) return refused(info, Reason::device_gone);
-  const auto base = static_cast<uint16_t>(config[1]);
   const bool log_used = config[2] & 1;  // VHOST_VRING_F_LOG
-  const Reason reason = device->start(
-      index, {config[0], base, addresses[0], addresses[1], addresses[2], features, log_used, addresses[3]});
+  const Reason reason = device->start(index, {config[0], config[1], addresses[0], addresses[1], addresses[2],
+                                              features, log_used, addresses[3]});
   return reason == Reason::none ? number(info, device->ring(index)->started_at()) : refused(info, reason);
 }
 
@@ -97,7 +96,7 @@ Napi::Value ring_stop(const Napi::CallbackInfo& info) {
   Args args(info);
   auto device = Registry::get().find(args.u32(0));
   Virtqueue* ring = device ? device->ring(args.u32(1)) : nullptr;
-  return number(info, ring ? ring->stop() : -1);
+  return number(info, ring ? static_cast<double>(ring->stop()) : -1);
 }
 
 // deviceCount(): devices of the whole process

@@ -1,6 +1,6 @@
-// The data plane's calls: arguments → core, nothing else. dequeue, linger, enqueue, arm and suppress run once
-// a burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass through
-// the shared exchange array.
+// The data plane's calls: arguments → core, nothing else. dequeue, spinWait, enqueue, arm and suppress run
+// once a burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass
+// through the shared exchange array.
 #include "addon/queues.h"
 
 #include <napi.h>
@@ -18,7 +18,7 @@
 #include "addon/wakeup.h"
 #include "core/net/dequeue.h"
 #include "core/net/enqueue.h"
-#include "core/net/linger.h"
+#include "core/net/spin_wait.h"
 
 namespace rxvhost::addon {
 
@@ -154,12 +154,12 @@ napi_value suppress(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-napi_value linger(napi_env env, napi_callback_info info) {
+napi_value spin_wait(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   Virtqueue& ring = *call.queue->ring;
   QueueTable& table = *call.table;
-  table.lingered += rxvhost::linger(ring, *table.pool, table.recent_sinks());
+  table.spin_waited += rxvhost::spin_wait(ring, *table.pool, table.recent_sinks());
   return hot_result(env, dequeue_burst(ring, *call.table->pool, call.queue->account, call.count, call.slots,
                                        call.queue->counters));
 }
@@ -228,10 +228,10 @@ Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area a
   return Napi::Uint32Array::New(env, area.size / sizeof(uint32_t), show(env, pool, area), 0);
 }
 
-// lingered(): nanoseconds that this env has spent in linger(), at empty rings
-Napi::Value lingered(const Napi::CallbackInfo& info) {
+// spinWaited(): nanoseconds that this env has spent in spinWait(), at empty rings
+Napi::Value spin_waited(const Napi::CallbackInfo& info) {
   const AddonEnv& env = env_of(info.Env());
-  return number(info, env.queues ? static_cast<double>(env.queues->lingered.count()) : 0);
+  return number(info, env.queues ? static_cast<double>(env.queues->spin_waited.count()) : 0);
 }
 
 // poolOpen(bytes): the arrays of src/data/pool/pool.ts. One pool per env: a second call gives undefined.
@@ -262,7 +262,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   hot_function(env, exports, "enqueue", enqueue);
   hot_function(env, exports, "arm", arm);
   hot_function(env, exports, "suppress", suppress);
-  hot_function(env, exports, "linger", linger);
+  hot_function(env, exports, "spinWait", spin_wait);
   add_function(env, exports, "queueOpen", queue_open);
   add_function(env, exports, "queueClose", queue_close);
   add_function(env, exports, "queueWatch", queue_watch);
@@ -270,7 +270,7 @@ void register_queues(Napi::Env env, Napi::Object exports) {
   add_function(env, exports, "queueFault", queue_fault);
   add_function(env, exports, "queueReadsZero", queue_reads_zero);
   add_function(env, exports, "queueCounters", queue_counters);
-  add_function(env, exports, "lingered", lingered);
+  add_function(env, exports, "spinWaited", spin_waited);
   add_function(env, exports, "poolOpen", pool_open);
 }
 

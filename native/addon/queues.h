@@ -65,7 +65,7 @@ class QueueTable {
   std::span<Virtqueue* const> recent_sinks();
 
   /// Spent waiting at empty rings.
-  std::chrono::nanoseconds lingered{0};
+  std::chrono::nanoseconds spin_waited{0};
   // Shared with the array buffers that show it to JavaScript, which may be collected after the env's own
   // data.
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();

@@ -218,7 +218,7 @@ class Stress {
         "# the device has taken %u; the driver has taken back %u; in flight %u\n",
         event_index_ ? "event index" : "flags", who.name, ull(received_), avail->idx, avail->ring[kRing],
         avail->flags, used->idx, *reinterpret_cast<const uint16_t*>(&used->ring[kRing]), used->flags,
-        queue_.ring().base(), ring_.used_index(), ring_.in_flight());
+        queue_.visit([](const auto& ring) { return ring.base(); }), ring_.used_index(), ring_.in_flight());
     std::fflush(stdout);
     std::_Exit(1);
   }

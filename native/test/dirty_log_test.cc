@@ -123,7 +123,7 @@ struct Migration {
     const auto run = [&](uint64_t from, uint64_t to) {
       for (uint64_t at = from / kPage * kPage; at < to; at += kPage) each(at);
     };
-    for (const auto& ring : rings) run(ring.used, ring.used + SplitRing::used_bytes(options.queue_size));
+    for (const auto& ring : rings) run(ring.used, ring.used + SplitRing::logged_bytes(options.queue_size));
     run(rings[0].headers, rings[0].headers + 16 * rings[0].chains);
     run(rings[0].buffers, rings[0].buffers + rings[0].buffer_stride * rings[0].chains);
   }
@@ -236,7 +236,7 @@ void nothing_beyond_the_log() {
 
 void used_ring_bounds() {
   Migration run({}, 0);
-  const uint64_t used = SplitRing::used_bytes(256);
+  const uint64_t used = SplitRing::logged_bytes(256);
   const uint64_t end = run.file->size * 8 * kPage;
   check(run.machine->to_guest.set_log(true, end - used) == Reason::none, "E4: up to the last byte");
   check(run.machine->to_guest.set_log(true, end - used + 1) == Reason::log_range, "E4: a byte beyond");

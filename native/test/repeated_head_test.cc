@@ -133,14 +133,14 @@ void after_many_packets() {
   alignas(4) uint8_t available[6 + 2 * kSize] = {}, used[6 + 8 * kSize] = {};
   auto* avail = reinterpret_cast<vring_avail*>(available);
   SplitRing ring;
-  ring.start({table.data(), avail, reinterpret_cast<vring_used*>(used)}, kSize, false);
+  ring.start({reinterpret_cast<uint8_t*>(table.data()), available, used}, kSize, 0, false);
   const auto offer = [&](uint16_t head) { avail->ring[avail->idx++ % kSize] = head; };
   const auto take = [&](uint32_t count) {
-    uint16_t ids[kBatch];
-    check(ring.peek(count, ids).count == count, "what was offered is there");
+    SplitRing::Head heads[kBatch];
+    check(ring.peek(count, heads).count == count, "what was offered is there");
     for (uint32_t i = 0; i < count; i++) {
-      if (const Reason reason = ring.take(ids[i]); reason != Reason::none) return reason;
-      ring.complete(ids[i], 0);
+      if (const Reason reason = ring.take(heads[i]); reason != Reason::none) return reason;
+      ring.complete(heads[i], 0);
     }
     return Reason::none;
   };

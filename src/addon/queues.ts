@@ -14,9 +14,9 @@ export interface AddonQueues {
   arm(handle: number): number
   suppress(handle: number): void
   /** Spins until the guest makes a buffer available, two microseconds at most, and dequeues. */
-  linger(handle: number, max: number, at: number): number
+  spinWait(handle: number, max: number, at: number): number
   /** Nanoseconds that this env has spent spinning. */
-  lingered(): number
+  spinWaited(): number
   queueFault(handle: number): number
   /** Whether the ring reads as zeros, as if nobody had ever written it. */
   queueReadsZero(handle: number): boolean

@@ -52,7 +52,7 @@ class Dequeuer {
     uint32_t heads = 0;
     Stop stop = Stop::none;
     while (count < max && heads < kMaxBurst && stop == Stop::none) {
-      if (ring_.staged() == kPublishEvery && !queue_.publish_early()) return finish(count, Stop::fault);
+      if (ring_.staged() == kPublishEvery && !queue_.publish_early(ring_)) return finish(count, Stop::fault);
       const uint32_t room = std::min({max - count, kMaxBurst - heads, kPublishEvery - ring_.staged()});
       if (slots_.credit() == 0) return finish(count, Stop::credit);
       const uint32_t ready = ahead_.fill(std::min(room, slots_.credit()));
@@ -73,13 +73,14 @@ class Dequeuer {
   uint32_t bytes() const { return slots_.bytes(); }
 
  private:
+  using Entry = typename Lookahead<R, Access::read>::Entry;
   static constexpr int32_t kDropped = -1, kNoSlot = -2;
   enum class Stop : uint32_t {
     none = 0,
     credit = kBurstCredit,
     no_slot = kBurstNoSlot,
     fault = kBurstFault,
-    tired = kBurstMore,  // long chains: the rest is for another burst
+    long_chains = kBurstMore,  // the walk budget is used up: the rest is for another burst
   };
 
   // `full`: it ended because it may be no longer, not for lack of chains.
@@ -89,7 +90,7 @@ class Dequeuer {
   }
 
   // The chain becomes a packet in a slot, or is dropped; unless something stops the burst before.
-  int32_t one(const typename Lookahead<R, Access::read>::Entry& entry, Stop* stop) {
+  int32_t one(const Entry& entry, Stop* stop) {
     if (__builtin_expect(!slots_.within_bytes(), 0)) return *stop = Stop::credit, kDropped;
     if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason, stop);
     const uint32_t length = entry.room - header_length_;  // wraps for what is no plain buffer
@@ -97,7 +98,7 @@ class Dequeuer {
     if (__builtin_expect(length - kMinPacket <= kMaxPacket - kMinPacket, 1))
       slot = receive_plain(entry.plain, length);
     else
-      slot = receive_chain(entry.first, stop);
+      slot = receive_chain(entry, stop);
     if (__builtin_expect(slot < 0, 0)) {
       if (slot == kNoSlot) {
         ring_.undo(entry.head);
@@ -146,13 +147,13 @@ class Dequeuer {
   }
 
   // Any other chain: walked to its end.
-  __attribute__((noinline)) int32_t receive_chain(const Descriptor& first, Stop* stop) {
-    walker_.template walk<Access::read>(ahead_.table(), first, &chain_);
+  __attribute__((noinline)) int32_t receive_chain(const Entry& entry, Stop* stop) {
+    walker_.template walk<Access::read>(ring_.cursor(entry.head), entry.first, &chain_);
     Reason reason = chain_.fault;
     if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
     // Good packets refill that budget, so the burst has its own.
-    if ((walked_ += walker_.walked()) >= kWalkBudget) *stop = Stop::tired;
+    if ((walked_ += walker_.walked()) >= kWalkBudget) *stop = Stop::long_chains;
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
     if (chain_.total < header_length_) return drop(drop_short);
     if (chain_.total == header_length_) return drop(drop_empty);
@@ -193,13 +194,14 @@ class Dequeuer {
 };
 
 // Apart from the look at a ring in which there is nothing, so that an empty poll pays for none of this.
-__attribute__((noinline)) uint32_t drain(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t max,
-                                         uint32_t* slots) {
+template <Ring R>
+__attribute__((noinline)) uint32_t drain(Virtqueue& queue, R& ring, Pool& pool, uint32_t account,
+                                         uint32_t max, uint32_t* slots) {
   uint64_t* stats = queue.stats();
   const FramesBefore before(stats);
   uint32_t result, dropped, bytes;
   {
-    Dequeuer dequeuer(queue, queue.ring(), pool, account);
+    Dequeuer dequeuer(queue, ring, pool, account);
     result = dequeuer.run(std::min(max, kMaxBurst), slots);
     dropped = dequeuer.dropped();
     bytes = dequeuer.bytes();
@@ -212,7 +214,7 @@ __attribute__((noinline)) uint32_t drain(Virtqueue& queue, Pool& pool, uint32_t 
     stats[drop_revoked] += count;
     return kBurstFault;
   }
-  queue.finish_burst();
+  queue.finish_burst(ring);
   queue.count_burst(count + dropped);
   stats[stat_packets] += count;
   stats[stat_bytes] += bytes;
@@ -226,9 +228,11 @@ uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t 
                        Counters* counters) {
   Virtqueue::Use use(queue, counters);
   if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
-  if (!queue.ring().idle()) return drain(queue, pool, account, max, slots);
-  queue.count_burst(0);
-  return queue.revoked() ? uint32_t{kBurstFault} : 0;
+  return queue.visit([&](auto& ring) -> uint32_t {
+    if (!ring.idle()) return drain(queue, ring, pool, account, max, slots);
+    queue.count_burst(0);
+    return queue.revoked() ? uint32_t{kBurstFault} : 0;
+  });
 }
 
 }  // namespace rxvhost

@@ -102,7 +102,7 @@ class Enqueuer {
   // A packet with offloads, one that may be longer than the MTU, or buffers that are chains or too small for
   // it alone; and every packet while a migration runs.
   __attribute__((noinline)) Outcome any(uint32_t slot) {
-    if (tired()) return Outcome::no_room;
+    if (walked_enough()) return Outcome::no_room;
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
     if (beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu())) return drop(drop_mtu);
@@ -112,7 +112,7 @@ class Enqueuer {
     for (;;) {
       const Outcome outcome = mergeable_ ? collect(need) : single(need);
       if (outcome == Outcome::dropped && retry_) {
-        if (tired()) return Outcome::no_room;
+        if (walked_enough()) return Outcome::no_room;
         continue;  // a malformed buffer was returned: try the next ones
       }
       if (outcome != Outcome::delivered) return outcome;
@@ -131,7 +131,7 @@ class Enqueuer {
   // Enough descriptors were walked: the rest is for another burst. Good packets refill the ring's budget of
   // malformed chains, and a chain of less than kTollDescriptors pays it nothing, so the burst counts for
   // itself.
-  bool tired() {
+  bool walked_enough() {
     if (walked_ < kWalkBudget) return false;
     queue_.leave_unfinished();
     return true;
@@ -139,12 +139,12 @@ class Enqueuer {
 
   // Chains are looked at up to here only, so that a burst of plain ones need not ask. False: the memory was
   // taken away.
-  bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(); }
+  bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(ring_); }
 
   // A buffer taken for the packet in hand, its spans from `first` on in spans_: the chain itself is not read
   // again. Each has a span at least, so the packet's buffers are bounded by spans.
   struct Buffer {
-    uint16_t head;
+    typename R::Head head;
     uint32_t first;  // of spans_
     uint32_t count;
     uint64_t size;
@@ -169,7 +169,7 @@ class Enqueuer {
     head_ = entry.head;
     if (const Reason reason = ring_.take(head_); reason != Reason::none) return fault(reason);
     ahead_.pop();
-    walker_.template walk<Access::write>(ahead_.table(), entry.first, &chain_);
+    walker_.template walk<Access::write>(ring_.cursor(head_), entry.first, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
     if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
     walked_ += walker_.walked();
@@ -211,7 +211,7 @@ class Enqueuer {
       const Outcome got = next_buffer();
       if (got == Outcome::no_room) {
         // The ring may be too small for this packet altogether: waiting for more buffers would be for ever.
-        const bool hopeless = buffers_count_ == ring_.size();
+        const bool hopeless = slots_taken() == ring_.size();
         undo(false);
         return hopeless ? drop(drop_rx_too_small) : Outcome::no_room;
       }
@@ -224,6 +224,12 @@ class Enqueuer {
       keep();
     }
     return Outcome::delivered;
+  }
+
+  uint32_t slots_taken() const {
+    uint32_t slots = 0;
+    for (uint32_t i = 0; i < buffers_count_; i++) slots += buffers_[i].head.slots();
+    return slots;
   }
 
   // Moves the walked chain's spans behind those of the packet's earlier buffers.
@@ -307,8 +313,8 @@ class Enqueuer {
   const bool mergeable_;
   const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
   bool retry_ = false;
-  uint16_t head_ = 0;    // of the chain in hand
-  uint32_t walked_ = 0;  // descriptors, of all chains in this burst
+  typename R::Head head_{};  // of the chain in hand
+  uint32_t walked_ = 0;      // descriptors, of all chains in this burst
   Lookahead<R, Access::write> ahead_;
   ChainWalker walker_;
   uint32_t buffers_count_ = 0;
@@ -326,17 +332,16 @@ bool sound(const SlotMeta& m) {
          uint32_t{m.header.csum_start} + m.header.csum_offset + 2 <= m.length;
 }
 
-}  // namespace
-
-uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
-                       Counters* counters) {
-  Virtqueue::Use use(queue, counters);
-  if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
-  using Queue = Enqueuer<SplitRing>;
-  Queue enqueuer(queue, queue.ring(), pool);
+// Always inline, as in enqueue_burst(): the compiler does not inline a function with a frame this large, and
+// the call costs a short burst a percent.
+template <Ring R>
+__attribute__((always_inline)) inline uint32_t fill(Virtqueue& queue, R& ring, Pool& pool,
+                                                    const uint32_t* slots, uint32_t count) {
+  using Queue = Enqueuer<R>;
+  Queue enqueuer(queue, ring, pool);
   uint64_t* stats = queue.stats();
   const FramesBefore before(stats);
-  const bool wiped = queue.ring().wiped();
+  const bool wiped = ring.wiped();
   const uint32_t most = wiped ? 0 : std::min(count, kMaxBurst);
   uint32_t taken = 0, dropped = 0, result = wiped ? uint32_t{kBurstMore} : 0;
   uint64_t bytes = 0;
@@ -348,7 +353,7 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
       dropped++;
       continue;
     }
-    const Queue::Outcome outcome = enqueuer.one(slot, *meta, most - taken);
+    const typename Queue::Outcome outcome = enqueuer.one(slot, *meta, most - taken);
     if (__builtin_expect(outcome == Queue::Outcome::delivered, 1)) {
       bytes += meta->length;
       continue;
@@ -363,12 +368,22 @@ uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint
     stats[drop_revoked] += delivered;
     return kBurstFault | taken;
   }
-  queue.finish_burst();
+  queue.finish_burst(ring);
   queue.count_burst(taken);
   stats[stat_packets] += delivered;
   stats[stat_bytes] += bytes;
   if (queue.fault() != Reason::none) result |= kBurstFault;
   return result | taken;
+}
+
+}  // namespace
+
+uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
+                       Counters* counters) {
+  Virtqueue::Use use(queue, counters);
+  if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
+  return queue.visit([&](auto& ring)
+                         __attribute__((always_inline)) { return fill(queue, ring, pool, slots, count); });
 }
 
 }  // namespace rxvhost

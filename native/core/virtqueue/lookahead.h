@@ -1,7 +1,7 @@
 // The next chains of a ring, looked at ahead of their turn, so that the cache lines that come from the
 // driver's core travel together and not one after the other: heads, then their descriptors, then the buffers
-// that these name. Between the ring and the burst loops of net/. Each descriptor is loaded once, here; what
-// is wrong with it is for the walker to say. virtio 1.2 §2.7.5.
+// that these name. The burst loops of net/ take their chains from here. The first descriptor of a chain is
+// loaded once, here; ChainWalker says what is wrong with it. virtio 1.2 §2.7.5.
 #pragma once
 
 #include <algorithm>
@@ -25,16 +25,15 @@ class Lookahead {
     Descriptor first;
     uint8_t* plain;  // the buffer, if the chain is one direct descriptor inside one region
     uint32_t room;   // its bytes; 0 for any other chain
-    uint16_t head;
+    typename R::Head head;
   };
 
-  Lookahead(R& ring, const MemorySnapshot& memory)
-      : ring_(ring), memory_(memory), table_(ring.table(), ring.size()) {}
+  Lookahead(R& ring, const MemorySnapshot& memory) : ring_(ring), memory_(memory) {}
 
   /// Looks at up to `want` chains; only when none is left. Returns how many; 0 with a fault, or because
   /// nothing is available.
   uint32_t fill(uint32_t want) {
-    uint16_t heads[kLookahead];
+    typename R::Head heads[kLookahead];
     const Heads got = ring_.peek(std::min(want, kLookahead), heads);
     next_ = 0;
     count_ = got.count;
@@ -46,21 +45,20 @@ class Lookahead {
     return got.count;
   }
   Reason fault() const { return fault_; }
-  /// Those that were not used yet are void: the ring has moved back.
+  /// Forgets the entries that were not used yet: the ring has moved back.
   void forget() { next_ = count_ = 0; }
 
   bool empty() const { return next_ == count_; }
   const Entry& front() const { return entries_[next_]; }
-  /// Those of the last fill(), for who uses them up.
+  /// The entries of the last fill(), for a caller that uses all of them.
   const Entry& operator[](uint32_t i) const { return entries_[i]; }
   void pop() { next_++; }
-  const DescriptorTable& table() const { return table_; }
 
  private:
-  void load(uint16_t head, Entry* entry, const Region** last) {
+  void load(typename R::Head head, Entry* entry, const Region** last) {
     constexpr uint16_t kShape = VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE;
     constexpr uint16_t kPlain = access == Access::write ? VRING_DESC_F_WRITE : 0;
-    const Descriptor d = DescriptorTable::load(ring_.table() + head);
+    const Descriptor d = ring_.first(head);
     entry->first = d;
     entry->head = head;
     entry->room = 0;
@@ -81,7 +79,6 @@ class Lookahead {
 
   R& ring_;
   const MemorySnapshot& memory_;
-  const DescriptorTable table_;
   const Region* last_ = nullptr;
   uint32_t next_ = 0;
   uint32_t count_ = 0;

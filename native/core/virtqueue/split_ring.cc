@@ -9,13 +9,13 @@ inline void full_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
 // The used index in shared memory decides where we go on, not the base that we are told: after a crash of the
-// back end, or with an old front end, that can be behind what the driver has already seen used (Q36).
+// back end, or with an old front end, that can be behind what the driver has already seen used.
 // Completions are in order, so both sides resume there.
-void SplitRing::start(const Parts& parts, uint32_t size, bool event_index) {
-  parts_ = parts;
+void SplitRing::start(const RingPlace& place, uint32_t size, uint32_t, bool event_index) {
+  parts_ = Parts(place);
   size_ = size;
   mask_ = size - 1;
-  used_ = guest_load(&parts.used->idx);
+  used_ = guest_load(&parts_.used->idx);
   published_ = called_ = seen_avail_ = used_;
   taken_ = held_from_ = kFirst + used_;
   event_index_ = event_index;
@@ -23,7 +23,7 @@ void SplitRing::start(const Parts& parts, uint32_t size, bool event_index) {
   stamp_.assign(size, 0);
 }
 
-Heads SplitRing::peek(uint32_t want, uint16_t* ids) {
+Heads SplitRing::peek(uint32_t want, Head* heads) {
   uint32_t ready = static_cast<uint16_t>(seen_avail_ - taken_);
   // Entries shown before a publish() and after it are not mixed, since heads may repeat in the later ones
   // only.
@@ -47,13 +47,22 @@ Heads SplitRing::peek(uint32_t want, uint16_t* ids) {
   const uint32_t count = std::min(ready, want);
   const uint32_t at = taken_ & mask_;
   const uint32_t first = std::min(count, size_ - at);
-  guest_copy_once(ids, &parts_.avail->ring[at], first * sizeof *ids);
-  if (first < count) guest_copy_once(ids + first, parts_.avail->ring, (count - first) * sizeof *ids);
+  guest_copy_once(heads, &parts_.avail->ring[at], first * sizeof *heads);
+  if (first < count) guest_copy_once(heads + first, parts_.avail->ring, (count - first) * sizeof *heads);
   for (uint32_t i = 0; i < count; i++) {
-    if (ids[i] >= size_) return {i, Reason::head_range};
-    prefetch(parts_.desc + ids[i]);
+    if (heads[i].at() >= size_) return {i, Reason::head_range};
+    prefetch(parts_.desc + heads[i].at());
   }
   return {count, Reason::none};
+}
+
+// Drivers write the same entries and descriptors again, in the same order.
+ChainGuess SplitRing::guess() const {
+  const uint16_t* entry = &parts_.avail->ring[taken_ & mask_];
+  const uint16_t head = guest_load(entry);
+  if (head >= size_) return {entry, nullptr, {}};
+  const vring_desc* descriptor = parts_.desc + head;
+  return {entry, descriptor, DescriptorTable::load(descriptor)};
 }
 
 void SplitRing::prefetch_used(uint32_t count) const {
@@ -71,12 +80,12 @@ void SplitRing::renumber() {
 
 bool SplitRing::should_call() {
   // Full fence between our used index and the driver's suppression: without it both sides could read the
-  // other's old value, the driver go to sleep and we not call (§2.7.7.2, §2.7.10.2).
+  // other's old value, the driver could go to sleep and we would not call (§2.7.7.2).
   full_fence();
   const uint16_t before = called_;
   called_ = published_;
   if (call_once_) {
-    // One call after a (re)start, wanted or not: an interrupt that was due before may have been lost (Q35).
+    // One call after a (re)start, wanted or not: an interrupt that was due before may have been lost.
     call_once_ = false;
     return true;
   }
@@ -89,8 +98,8 @@ bool SplitRing::should_call() {
 void SplitRing::mark_entries() const {
   const uint32_t first = published_ & mask_, count = static_cast<uint16_t>(used_ - published_);
   const uint32_t run = first + count <= size_ ? count : size_ - first;
-  log_->mark(log_address_ + kUsedHeader + 8ull * first, 8ull * run);
-  log_->mark(log_address_ + kUsedHeader, 8ull * (count - run));
+  log_->mark(log_address_ + kHeader + 8ull * first, 8ull * run);
+  log_->mark(log_address_ + kHeader, 8ull * (count - run));
 }
 
 // As publish(), with a migration's marks: of the entries before they are published, of the index once it is
@@ -107,7 +116,7 @@ void SplitRing::publish_logged() {
 bool SplitRing::arm_kick() {
   if (event_index_) {
     guest_store(reinterpret_cast<uint16_t*>(&parts_.used->ring[size_]), seen_avail_);
-    if (log_ != nullptr) log_->mark(log_address_ + kUsedHeader + 8ull * size_, 2);
+    if (log_ != nullptr) log_->mark(log_address_ + kHeader + 8ull * size_, 2);
   } else {
     guest_store(&parts_.used->flags, uint16_t{0});
     if (log_ != nullptr) mark_header();

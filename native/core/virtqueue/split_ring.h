@@ -1,23 +1,26 @@
-// A split virtqueue, device side (virtio 1.2 §2.7). Only ring mechanics: indices, suppression, fences. It
-// knows no packets, no chains and no guest addresses: its three parts arrive as checked pointers.
+// A split virtqueue, device side (virtio 1.2 §2.7): the indices, the suppression of notifications, the
+// fences, and where a chain goes on. Its three areas arrive as checked pointers.
 //
 // The driver is hostile. Its indices are read once and checked against what the ring can hold; ours (used
 // index, used flags, avail_event) are written and never read back.
 //
-// One head can't stand for two packets at once. A driver may offer a head again when it has seen it used, so
+// One head cannot stand for two packets at once. A driver may offer a head again once it has seen it used, so
 // it shows the second offer in an index that it wrote after our publish(), and that we read after it too.
-// Hence the rule, which is exact for what we can know: an entry repeats a head if, when the index that showed
-// the entry was read, that head was taken and not published yet. It holds over the whole of a burst, whatever
-// was published in its course, and from one burst to the next; and it accuses no driver that waits for its
+// Hence the rule, which is exact for what we can know: an entry repeats a head if that head was taken and not
+// yet published when the index that showed the entry was read. The rule holds within a burst, whatever was
+// published in its course, and from one burst to the next; it never accuses a driver that waits for its
 // buffers, however quickly it offers them again. Heads are completed in the order in which they are taken, so
-// "not published" is a range of their numbers: each head bears the number under which it was taken last, and
-// peek() notes where the range began.
+// "not yet published" is a range of their numbers: each head bears the number under which it was taken last,
+// and peek() notes where the range began.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
 #include "core/base/guest_load.h"
+#include "core/base/limits.h"
+#include "core/base/virtio.h"
 #include "core/memory/dirty_log.h"
 #include "core/virtqueue/ring.h"
 
@@ -25,42 +28,76 @@ namespace rxvhost {
 
 class SplitRing {
  public:
-  struct Parts {
-    vring_desc* desc;
-    vring_avail* avail;
-    vring_used* used;
+  /// The index of the chain's first descriptor. It is laid out as an entry of the available ring, so that
+  /// peek() copies entries straight into heads.
+  struct Head {
+    uint16_t head;
+    uint16_t at() const { return head; }
+    uint16_t id() const { return head; }
+    uint32_t slots() const { return 1; }
   };
-  static uint64_t desc_bytes(uint32_t size) { return uint64_t{16} * size; }
-  static uint64_t avail_bytes(uint32_t size) { return 6 + uint64_t{2} * size; }  // with used_event
-  static uint64_t used_bytes(uint32_t size) { return 6 + uint64_t{8} * size; }   // with avail_event
+  static_assert(sizeof(Head) == sizeof(uint16_t));
+
+  /// Follows `next`. Each table has a count of steps of its own, so that a loop ends.
+  class Cursor {
+   public:
+    Cursor(const SplitRing& ring, Head) : table_(ring.parts_.desc, ring.size_) {}
+    void enter(const DescriptorTable& table) { table_ = table; }
+    Step first(Descriptor* d) {
+      steps_ = 0;
+      return load(0, d);
+    }
+    Step next(Descriptor* d) { return d->flags & VRING_DESC_F_NEXT ? load(d->next, d) : Step::end; }
+
+   private:
+    Step load(uint32_t index, Descriptor* d) {
+      if (steps_++ >= table_.entries()) return Step::loop;
+      if (index >= table_.entries()) return Step::range;
+      return table_.load(index, d) ? Step::loaded : Step::unreadable;
+    }
+
+    DescriptorTable table_;
+    uint32_t steps_ = 1;  // the chain's first descriptor is loaded
+  };
+
+  /// The sizes with the event fields, negotiated or not (§2.7).
+  static RingLayout layout(uint32_t size) {
+    return {{sizeof(vring_desc) * uint64_t{size}, 16},
+            {kHeader + sizeof(uint16_t) * uint64_t{size} + kEvent, 2},
+            {kHeader + sizeof(vring_used_elem) * uint64_t{size} + kEvent, 4}};
+  }
+  /// A power of 2 (§2.7).
+  static bool valid_size(uint32_t size) { return size <= kMaxRingSize && std::has_single_bit(size); }
+  /// The used ring.
+  static uint64_t logged_bytes(uint32_t size) { return layout(size).device.bytes; }
 
   SplitRing() = default;
-  void start(const Parts& parts, uint32_t size, bool event_index);
-  /// The same ring at a new place: its memory was mapped anew.
-  void move(const Parts& parts) { parts_ = parts; }
-  /// From here on what we write into the used ring is marked as if it began at guest-physical `address`
-  /// (VHOST_VRING_F_LOG). The log covers used_bytes() there, and outlives this; nullptr = nothing is marked.
+  /// Goes on at the used index in shared memory, whatever base was told.
+  void start(const RingPlace& place, uint32_t size, uint32_t base, bool event_index);
+  void move(const RingPlace& place) { parts_ = Parts(place); }
   void log_used(const DirtyLog* log, uint64_t address) {
     log_ = log;
     log_address_ = address;
   }
 
-  Heads peek(uint32_t want, uint16_t* ids);
+  Heads peek(uint32_t want, Head* heads);
+  Descriptor first(Head head) const { return DescriptorTable::load(parts_.desc + head.at()); }
+  Cursor cursor(Head head) const { return Cursor(*this, head); }
 
-  Reason take(uint16_t id) {
-    if (stamp_[id] >= held_from_) return Reason::head_dup;
-    stamp_[id] = taken_++;
+  Reason take(Head head) {
+    if (stamp_[head.at()] >= held_from_) return Reason::head_dup;
+    stamp_[head.at()] = taken_++;
     return Reason::none;
   }
 
-  void undo(uint16_t id) {
+  void undo(Head head) {
     taken_--;
-    stamp_[id] = 0;
+    stamp_[head.at()] = 0;
   }
 
-  void complete(uint16_t id, uint32_t length) {
+  void complete(Head head, uint32_t length) {
     vring_used_elem* element = &parts_.used->ring[used_ & mask_];
-    guest_store(&element->id, static_cast<uint32_t>(id));
+    guest_store(&element->id, static_cast<uint32_t>(head.id()));
     guest_store(&element->len, length);
     used_++;
   }
@@ -73,12 +110,10 @@ class SplitRing {
     guest_store_release(&parts_.used->idx, used_);
     published_ = used_;
   }
-  /// Used entries that wait for publish().
   uint32_t staged() const { return static_cast<uint16_t>(used_ - published_); }
-  /// The next `count` used entries will be written.
+  ChainGuess guess() const;
   void prefetch_used(uint32_t count) const;
 
-  /// Something was published since the last should_call(): an empty poll asks nothing.
   bool call_due() const { return called_ != published_ || call_once_; }
   bool should_call();
   bool arm_kick();
@@ -87,31 +122,39 @@ class SplitRing {
   /// Both indices read as 0: a guest that reboots has wiped the ring, and what we saw of it is void. (With
   /// both at 0 after 65,536 entries there is nothing available either.)
   bool wiped() const { return guest_load(&parts_.avail->idx) == 0 && guest_load(&parts_.used->idx) == 0; }
-  uint16_t base() const { return static_cast<uint16_t>(taken_); }
+  uint32_t base() const { return next(); }
   uint32_t size() const { return size_; }
-  const vring_desc* table() const { return parts_.desc; }
-  /// Where the next head is, or will be, in the available ring.
-  const uint16_t* next_entry() const { return &parts_.avail->ring[taken_ & mask_]; }
-  /// More was available when the driver's index was last read.
-  bool more() const { return base() != seen_avail_; }
-  /// Nothing new since peek() looked last: what an empty poll is spared with.
-  bool idle() const { return base() == seen_avail_ && guest_load(&parts_.avail->idx) == seen_avail_; }
-  /// Nothing was ever written here: what a front end's private memory looks like from our side.
+  bool more() const { return next() != seen_avail_; }
+  bool idle() const { return next() == seen_avail_ && guest_load(&parts_.avail->idx) == seen_avail_; }
   bool reads_as_zero() const;
 
  private:
+  struct Parts {
+    Parts() = default;
+    explicit Parts(const RingPlace& place)
+        : desc(reinterpret_cast<vring_desc*>(place.descriptor)),
+          avail(reinterpret_cast<vring_avail*>(place.driver)),
+          used(reinterpret_cast<vring_used*>(place.device)) {}
+    vring_desc* desc = nullptr;
+    vring_avail* avail = nullptr;
+    vring_used* used = nullptr;
+  };
+
+  /// The index of the next entry that is taken from the available ring.
+  uint16_t next() const { return static_cast<uint16_t>(taken_); }
   /// The number of the first head that is taken and not published.
   uint32_t first_held() const { return taken_ - static_cast<uint16_t>(taken_ - published_); }
   void renumber();
   __attribute__((noinline, cold)) void publish_logged();
   void mark_entries() const;
-  void mark_header() const { log_->mark(log_address_, kUsedHeader); }
+  void mark_header() const { log_->mark(log_address_, kHeader); }
 
-  static constexpr uint64_t kUsedHeader = 4;  // flags and idx
+  static constexpr uint64_t kHeader = 4;  // flags and idx, of either ring
+  static constexpr uint64_t kEvent = 2;   // used_event, avail_event
   static constexpr uint32_t kFirst = 0x10000;
   static constexpr uint32_t kRenumber = 1 << 24;  // long before they wrap, and soon enough for a test
 
-  Parts parts_{};
+  Parts parts_;
   uint32_t size_ = 0;
   uint32_t mask_ = 0;
   uint16_t seen_avail_ = 0;  // the driver's index when we last read it

@@ -23,40 +23,49 @@ class Control {
   std::unique_lock<std::mutex> lock_;
 };
 
-bool aligned(const void* at, uintptr_t to) { return reinterpret_cast<uintptr_t>(at) % to == 0; }
+bool aligned(const uint8_t* at, const RingLayout::Area& area) {
+  return reinterpret_cast<uintptr_t>(at) % area.alignment == 0;
+}
 
 }  // namespace
 
-Reason Virtqueue::place(const MemorySnapshot& memory, SplitRing::Parts* parts) const {
-  const uint32_t size = config_.size;
-  uint8_t* desc = memory.user_range(config_.desc, SplitRing::desc_bytes(size));
-  uint8_t* avail = memory.user_range(config_.avail, SplitRing::avail_bytes(size));
-  uint8_t* used = memory.user_range(config_.used, SplitRing::used_bytes(size));
-  if (!desc || !avail || !used) return Reason::vq_addr;
-  // virtio 1.2 §2.7: 16, 2 and 4; we load descriptors as two words of 8.
-  if (!aligned(desc, 16) || !aligned(avail, 2) || !aligned(used, 4)) return Reason::vq_align;
-  if (desc < used + SplitRing::used_bytes(size) && used < desc + SplitRing::desc_bytes(size))
+Reason Virtqueue::place(const MemorySnapshot& memory, RingPlace* out) {
+  const auto [descriptor, driver, device] =
+      visit([&](const auto& ring) { return ring.layout(config_.size); });
+  const RingPlace at = {memory.user_range(config_.desc, descriptor.bytes),
+                        memory.user_range(config_.avail, driver.bytes),
+                        memory.user_range(config_.used, device.bytes)};
+  if (!at.descriptor || !at.driver || !at.device) return Reason::vq_addr;
+  if (!aligned(at.descriptor, descriptor) || !aligned(at.driver, driver) || !aligned(at.device, device))
+    return Reason::vq_align;
+  // What we write must not overwrite descriptors.
+  if (at.descriptor < at.device + device.bytes && at.device < at.descriptor + descriptor.bytes)
     return Reason::vq_addr;
-  *parts = {reinterpret_cast<vring_desc*>(desc), reinterpret_cast<vring_avail*>(avail),
-            reinterpret_cast<vring_used*>(used)};
+  *out = at;
   return Reason::none;
 }
 
+bool Virtqueue::loggable(const DirtyLog* log) {
+  if (!config_.log_used || log == nullptr) return true;
+  return log->covers(config_.log, visit([&](const auto& ring) { return ring.logged_bytes(config_.size); }));
+}
+
 Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory) {
-  if (config.size == 0 || config.size > kMaxRingSize || (config.size & (config.size - 1)))
-    return Reason::vq_size;
-  if (!memory) return Reason::mem_missing;
   Control control(mutex_, stopping_);
+  if (!visit([&](const auto& ring) { return ring.valid_size(config.size); })) return Reason::vq_size;
+  if (!memory) return Reason::mem_missing;
   if (running()) return Reason::vq_running;
   config_ = config;
-  SplitRing::Parts parts{};
-  if (Reason reason = place(*memory, &parts); reason != Reason::none) return reason;
+  RingPlace at{};
+  if (Reason reason = place(*memory, &at); reason != Reason::none) return reason;
   if (!loggable(memory->logging().log.get())) return Reason::log_range;
   // Before the first look at the memory: what is taken away from here on is for the next burst to notice.
   poison_epoch_ = poison_epoch();
   const bool event_index = config.features >> VIRTIO_RING_F_EVENT_IDX & 1;
-  ring_.start(parts, config.size, event_index);
-  started_at_ = ring_.base();
+  started_at_ = visit([&](auto& ring) {
+    ring.start(at, config.size, config.base, event_index);
+    return ring.base();
+  });
   if (memory->poisoned()) return Reason::memory_revoked;
   memory_ = std::move(memory);
   follow_log();
@@ -65,31 +74,33 @@ Reason Virtqueue::start(const RingConfig& config, std::shared_ptr<const MemorySn
   fault_.store(Reason::none, std::memory_order_release);
   running_.store(true, std::memory_order_release);
   counters_ = &own_;
-  call();
+  visit([&](auto& ring) { call(ring); });
   return Reason::none;
 }
 
-int32_t Virtqueue::stop() {
+int64_t Virtqueue::stop() {
   Control control(mutex_, stopping_);
   if (!running()) return -1;
+  end();
+  return visit([](const auto& ring) { return ring.base(); });
+}
+
+// Under the lock: from here on nothing touches ring or memory.
+void Virtqueue::end() {
   running_.store(false, std::memory_order_release);
-  ring_.log_used(nullptr, 0);
+  visit([](auto& ring) { ring.log_used(nullptr, 0); });
   memory_.reset();
-  return ring_.base();
 }
 
 Reason Virtqueue::move(std::shared_ptr<const MemorySnapshot> memory) {
   Control control(mutex_, stopping_);
   if (!running()) return Reason::none;
-  SplitRing::Parts parts{};
-  const Reason reason = place(*memory, &parts);
-  if (reason != Reason::none) {
-    running_.store(false, std::memory_order_release);
-    ring_.log_used(nullptr, 0);
-    memory_.reset();
+  RingPlace at{};
+  if (const Reason reason = place(*memory, &at); reason != Reason::none) {
+    end();
     return reason;
   }
-  ring_.move(parts);
+  visit([&](auto& ring) { ring.move(at); });
   memory_ = std::move(memory);
   poison_epoch_ = kNoPoisonEpoch;  // what was poisoned so far may be in this one
   follow_log();
@@ -127,7 +138,7 @@ void Virtqueue::follow_log() {
   plain_most_ = memory_->logs_buffers() ? 0 : within_mtu_;
   signals_log_ = log != nullptr && memory_->logging().call != nullptr;
   const bool on = config_.log_used && log != nullptr && loggable(log);
-  ring_.log_used(on ? log : nullptr, config_.log);
+  visit([&](auto& ring) { ring.log_used(on ? log : nullptr, config_.log); });
 }
 
 void Virtqueue::set_call(Fd fd) {
@@ -160,14 +171,14 @@ void Virtqueue::latch(Reason reason) {
   if (error_) notify(error_);
 }
 
-// The front end's wish to hear of a log that has changed. Nobody is known to ask for it while it migrates.
+// Signals a front end that asked to hear of changes of its log. No front end is known to ask while it
+// migrates.
 void Virtqueue::log_changed() {
   if (notify(*memory_->logging().call) == NotifyResult::stuck) latch(Reason::call_stuck);
 }
 
-void Virtqueue::call() {
-  if (signals_log_) log_changed();
-  if (!ring_.should_call()) {
+void Virtqueue::call_if(bool wanted) {
+  if (!wanted) {
     stats()[stat_calls_suppressed]++;
     return;
   }
@@ -186,11 +197,6 @@ void Virtqueue::call() {
   }
 }
 
-void Virtqueue::finish_burst() {
-  ring_.publish();
-  if (ring_.call_due()) call();
-}
-
 bool Virtqueue::find_revoked() {
   const uint64_t epoch = poison_epoch();
   if (memory_->poisoned()) {
@@ -204,7 +210,7 @@ bool Virtqueue::find_revoked() {
 bool Virtqueue::arm_kick() {
   Use use(*this);
   if (!use) return false;
-  const bool more = ring_.arm_kick() || unfinished_;
+  const bool more = visit([](auto& ring) { return ring.arm_kick(); }) || unfinished_;
   unfinished_ = false;
   if (signals_log_) log_changed();
   return more;
@@ -213,13 +219,13 @@ bool Virtqueue::arm_kick() {
 void Virtqueue::suppress_kick() {
   Use use(*this);
   if (!use) return;
-  ring_.suppress_kick();
+  visit([](auto& ring) { ring.suppress_kick(); });
   if (signals_log_) log_changed();
 }
 
 bool Virtqueue::reads_as_zero() {
   Use use(*this);
-  return use && ring_.reads_as_zero();
+  return use && visit([](const auto& ring) { return ring.reads_as_zero(); });
 }
 
 }  // namespace rxvhost

@@ -1,20 +1,19 @@
-// One ring of one device, with everything that outlives a burst: its lock, its state, its latch, its fds and
-// counters. Control starts and stops it, data runs bursts on it. It knows rings and memory; packets are
-// net/'s.
+// One ring of one device, of any format, with everything that outlives a burst: its lock, its state, its
+// latch, its fds and counters. Control starts and stops it, data runs bursts on it.
 //
-// States. stopped: start() moves it on; nothing may touch guest memory. running: bursts run; stop(), move()
-// and latch()
-//   move it on. latched: a guest's fault; it reads and writes nothing more until it was stopped and started
-//   anew.
+// States. stopped: start() leaves it; nothing may touch guest memory. running: bursts run; stop(), move() and
+//   latch() leave it. latched: after a fault of the guest; the ring reads and writes nothing more until it
+//   was stopped and started again.
 // Lock. One mutex. Data tries it and first looks at `stopping`, so that control, which waits for it, is never
-// starved.
-//   It is never held while JavaScript runs.
+//   starved. It is never held while JavaScript runs.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <utility>
+#include <variant>
 
 #include "core/base/fd.h"
 #include "core/base/limits.h"
@@ -28,11 +27,11 @@ namespace rxvhost {
 
 struct RingConfig {
   uint32_t size;
-  uint16_t base;               // what the front end says; a split ring goes on at its used index (Q36)
+  uint32_t base;               // what the front end says; the format may know better
   uint64_t desc, used, avail;  // the front end's own virtual addresses
   uint64_t features;
   bool log_used = false;  // VHOST_VRING_F_LOG
-  uint64_t log = 0;       // guest-physical address that the used ring is logged at
+  uint64_t log = 0;       // guest-physical address that the ring's own writes are logged at
 };
 
 class Virtqueue {
@@ -42,10 +41,10 @@ class Virtqueue {
 
   // --- control ---
   Reason start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory);
-  /// The index at which the last start() began: the used ring's, whatever base it was told (Q36).
-  uint16_t started_at() const { return started_at_; }
-  /// The index to restart from, or -1 if it was not running. After it returns nothing touches ring or memory.
-  int32_t stop();
+  /// The base at which the last start() began, which may be another than it was told.
+  uint32_t started_at() const { return started_at_; }
+  /// The base to restart from, or -1 if it was not running. After it returns nothing touches ring or memory.
+  int64_t stop();
   /// Runs on from another table. vq_addr: the ring is not in it, and is stopped.
   Reason move(std::shared_ptr<const MemorySnapshot> memory);
   /// Begins or ends the marking of the used ring. log_range: the log has no bits for it, nothing has changed.
@@ -82,13 +81,18 @@ class Virtqueue {
   /// Stops the ring for good after a guest's fault: signals its error fd, keeps the first reason.
   void latch(Reason reason);
   /// Within a burst: publishes what is staged; false, and nothing is, if the memory was taken away.
-  bool publish_early() {
+  template <Ring R>
+  bool publish_early(R& ring) {
     if (__builtin_expect(revoked(), 0)) return false;
-    ring_.publish();
+    ring.publish();
     return true;
   }
   /// After a burst: publish, and one call if the driver wants it.
-  void finish_burst();
+  template <Ring R>
+  void finish_burst(R& ring) {
+    ring.publish();
+    if (ring.call_due()) call(ring);
+  }
   /// A burst ended before the ring did, for the work that it was: the next arm_kick() says that there is
   /// more.
   void leave_unfinished() { unfinished_ = true; }
@@ -101,7 +105,16 @@ class Virtqueue {
   void suppress_kick();
   bool reads_as_zero();
 
-  SplitRing& ring() { return ring_; }
+  /// Runs `work` on the ring, whose type is that of its format: once a burst, with all loops below it. A
+  /// burst has a frame so large that the compiler would not inline it through std::visit.
+  template <size_t format = 0, class Work>
+  __attribute__((always_inline)) decltype(auto) visit(Work&& work) {
+    if constexpr (format + 1 < std::variant_size_v<decltype(ring_)>)
+      if (ring_.index() != format) return visit<format + 1>(work);
+    auto* ring = std::get_if<format>(&ring_);
+    if (ring == nullptr) __builtin_unreachable();  // without exceptions a variant always holds a value
+    return work(*ring);
+  }
   const MemorySnapshot& memory() const { return *memory_; }
   uint64_t features() const { return config_.features; }
   uint32_t mtu() const { return mtu_; }
@@ -116,13 +129,16 @@ class Virtqueue {
   }
 
  private:
-  Reason place(const MemorySnapshot& memory, SplitRing::Parts* parts) const;
-  bool loggable(const DirtyLog* log) const {
-    return !config_.log_used || log == nullptr ||
-           log->covers(config_.log, SplitRing::used_bytes(config_.size));
-  }
+  Reason place(const MemorySnapshot& memory, RingPlace* out);
+  bool loggable(const DirtyLog* log);
   void follow_log();
-  void call();
+  void end();
+  template <Ring R>
+  void call(R& ring) {
+    if (signals_log_) log_changed();
+    call_if(ring.should_call());
+  }
+  void call_if(bool wanted);
   bool find_revoked();
   void log_changed();
 
@@ -131,7 +147,7 @@ class Virtqueue {
   std::atomic<bool> running_{false};
   std::atomic<Reason> fault_{Reason::none};
   RingConfig config_{};
-  SplitRing ring_;
+  std::variant<SplitRing> ring_;
   std::shared_ptr<const MemorySnapshot> memory_;
   static constexpr uint64_t kNoPoisonEpoch = UINT64_MAX;
   uint64_t poison_epoch_ = kNoPoisonEpoch;  // at the last look whether it is this memory
@@ -141,7 +157,7 @@ class Virtqueue {
   bool signals_log_ = false;  // SET_LOG_FD, and there is a log
   bool unfinished_ = false;
   uint32_t malformed_ = 0;
-  uint16_t started_at_ = 0;
+  uint32_t started_at_ = 0;
   std::shared_ptr<const Fd> kick_;
   Fd call_, error_;
   Counters own_;

@@ -107,7 +107,7 @@ export class RingPort implements QueuePort, Tagged {
   }
 
   spinDequeue(max: number, at: number): number {
-    return this.#noteResult(this.#addon.linger(this.#handle, max, at))
+    return this.#noteResult(this.#addon.spinWait(this.#handle, max, at))
   }
 
   enqueue(count: number, at: number): number {

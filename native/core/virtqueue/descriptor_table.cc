@@ -1,8 +1,6 @@
-#include "core/virtqueue/chain_walker.h"
+#include "core/virtqueue/descriptor_table.h"
 
 #include <cstring>
-
-#include "core/base/guest_load.h"
 
 namespace rxvhost {
 

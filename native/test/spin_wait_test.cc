@@ -1,6 +1,6 @@
 // Waiting at an empty ring: it guesses from what lies in a hostile guest's memory, so whatever that says
 // nothing may come of it but time.
-#include "core/net/linger.h"
+#include "core/net/spin_wait.h"
 
 #include <array>
 #include <cstring>
@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::chrono::nanoseconds kNone{0};
 
-std::chrono::nanoseconds linger_at(HandRing& from, HandRing& to) {
+std::chrono::nanoseconds wait_at(HandRing& from, HandRing& to) {
   Virtqueue* const sinks[] = {&to.queue};
-  return linger(from.queue, from.pool, sinks);
+  return spin_wait(from.queue, from.pool, sinks);
 }
 
 // All that a guest or JavaScript could see of it.
@@ -47,7 +47,7 @@ void lies() {
         for (uint16_t i = 0; i < 256; i++) ring->avail()->ring[i] = head;
       }
       const Seen from_before(from), to_before(to);
-      check(linger_at(from, to) > kNone, "it waited");
+      check(wait_at(from, to) > kNone, "it waited");
       check(Seen(from) == from_before && Seen(to) == to_before, "nothing has come of it");
       check(from.queue.running() && to.queue.running(), "the rings run on");
     }
@@ -59,11 +59,11 @@ void wrong_guess() {
   from.avail()->ring[0] = 3;
   to.table()[0] = {kGuest + HandRing::kBuffers, 2048, VRING_DESC_F_WRITE, 0};
   to.offer(0);
-  check(linger_at(from, to) > kNone, "nothing is there yet");
+  check(wait_at(from, to) > kNone, "nothing is there yet");
   std::memset(from.base + HandRing::kBuffers + 4096 + 12, 0x5a, 88);
   from.table()[7] = {kGuest + HandRing::kBuffers + 4096, 100, 0, 0};
   from.offer(7);
-  check(linger_at(from, to) == kNone, "there is something");
+  check(wait_at(from, to) == kNone, "there is something");
   uint32_t slots[kMaxBurst];
   check((from.dequeue(slots) & kBurstCount) == 1, "a packet came");
   check(from.used()->ring[0].id == 7, "of the head that the driver offered");
@@ -80,15 +80,15 @@ void wrong_guess() {
 void at_rest() {
   HandRing from(256), to(256);
   to.queue.stop();
-  check(linger_at(from, to) > kNone, "a sink that does not run is passed over");
+  check(wait_at(from, to) > kNone, "a sink that does not run is passed over");
   from.queue.stop();
-  check(linger_at(from, to) == kNone, "a ring that does not run is not waited at");
+  check(wait_at(from, to) == kNone, "a ring that does not run is not waited at");
 }
 
 void taken_away() {
   HandRing from(256), to(256);
   check(ftruncate(from.file.get(), 0) == 0 && ftruncate(to.file.get(), 0) == 0, "the memory is taken away");
-  linger_at(from, to);
+  wait_at(from, to);
   uint32_t slots[kMaxBurst];
   check(from.dequeue(slots) & kBurstFault && from.queue.fault() == Reason::memory_revoked,
         "it is told as what it is");
