@@ -1,5 +1,5 @@
-// Every limit of the data plane, with its reason. A guest or front end can ask for more of anything; past
-// these it is refused or dropped, and counted.
+// Every limit of the data plane, with its reason. What a guest or a front end asks for beyond a limit is
+// refused, or dropped and counted.
 #pragma once
 
 #include <chrono>
@@ -7,19 +7,19 @@
 
 namespace rxvhost {
 
-/// Regions of one device: KVM's number of memory slots, less those that are not RAM, which is what QEMU can
-/// use. SET_MEM_TABLE brings 8 of them at most, ADD_MEM_REG one by one.
+/// Memory regions of one device. QEMU can use as many as KVM has memory slots, less those that are not RAM.
+/// SET_MEM_TABLE carries at most 8, ADD_MEM_REG adds one at a time.
 inline constexpr uint32_t kMaxRegions = 509;
-/// Files of one device that stay open to be asked, after a fault, why a page was missing
-/// (core/memory/backing.h): those of a whole SET_MEM_TABLE. They are the process's descriptors, and a front
-/// end can send a file for each of its regions.
+/// Memory files of one device that stay open, so that their sizes can tell after a fault why a page was
+/// missing (core/memory/backing.h): as many as one SET_MEM_TABLE carries. Each takes an fd of this process,
+/// and a front end can send a file for each region.
 inline constexpr uint32_t kMaxBackings = 8;
 /// Rings of one device: bits 0-7 of the u64 in SET_VRING_KICK are the ring index.
 inline constexpr uint32_t kMaxRings = 256;
 /// Entries of a split ring: virtio 1.2 §2.7, "Queue Size … maximum 32768".
 inline constexpr uint32_t kMaxRingSize = 32768;
-/// Pieces of guest memory one packet may be scattered over. Linux uses at most 19, DPDK accepts 256; more is
-/// an attack on our time, not a packet.
+/// Pieces of guest memory that one packet may consist of. Linux uses at most 19, DPDK accepts 256. More
+/// pieces would only be an attack on our time.
 inline constexpr uint32_t kMaxSpans = 1024;
 /// Longest frame: a TSO frame of 64 KiB payload with Ethernet, VLAN, IPv6 and TCP headers.
 inline constexpr uint32_t kMaxPacket = 65536 + 256;
@@ -27,57 +27,59 @@ inline constexpr uint32_t kMaxPacket = 65536 + 256;
 inline constexpr uint32_t kMinPacket = 14;
 /// Packets moved by one native call.
 inline constexpr uint32_t kMaxBurst = 256;
-/// Words of the exchange, where slot ids cross the border to JavaScript: kMaxBurst to copy through, and lists
-/// of 64 for a thousand bursts that are in hand at one time; more have their ids copied.
+/// Words of the exchange, the memory in which slot ids pass to and from JavaScript: kMaxBurst words for ids
+/// that are copied, and lists of 64 words for a thousand bursts that exist at one time; the ids of further
+/// bursts are copied.
 inline constexpr uint32_t kExchangeWords = kMaxBurst + 64 * 1024;
 /// Completions are published at least this often, so that the guest's reuse of buffers overlaps our copying.
 inline constexpr uint32_t kPublishEvery = 32;
-/// Malformed chains in a row before the ring is latched. A driver that restarts on a live ring makes a few; a
-/// guest that makes only these is keeping us busy on purpose.
+/// Malformed chains in a row before the ring is latched. A driver that restarts on a running ring makes a
+/// few; a guest that makes nothing else attacks our time.
 inline constexpr uint32_t kMalformedBudget = 1024;
-/// For every so many descriptors a chain pays once more from that budget, until a good packet refills it:
-/// DPDK accepts no longer chains at all. Without this toll 256 chains of 32,768 empty descriptors held up a
-/// turn for 90 ms.
+/// A chain takes one more from that budget for each kTollDescriptors descriptors; a good packet refills the
+/// budget. DPDK refuses chains longer than this. Without this limit 256 chains of 32,768 empty descriptors
+/// delayed a turn by 90 ms.
 inline constexpr uint32_t kTollDescriptors = 256;
-/// Descriptors that a burst walks: what its longest chains without a toll come to. Nothing refills it; what
-/// is beyond is for the next burst. A to-guest burst takes as many buffers as the guest makes malformed or
-/// tiny, so without it 32,768 chains of 255 descriptors, none of which is long, held up a turn for 30 ms.
+/// Descriptors that one burst walks: those of kMaxBurst chains of kTollDescriptors each. Nothing refills this
+/// budget; the next burst goes on from there. A to-guest burst passes over every malformed buffer and
+/// collects tiny ones, so without this limit 32,768 chains of 255 descriptors, none of them long by itself,
+/// delayed a turn by 30 ms.
 inline constexpr uint32_t kWalkBudget = kMaxBurst * kTollDescriptors;
 
-/// A small slot: headroom for tags pushed in front, then a frame of the usual MTU with room for two VLAN
-/// tags. A cache line more than a power of two: with 2048 bytes the frames of all slots begin in the same two
-/// of a first-level cache's 64 sets, which hold 24 of them.
+/// A small slot: headroom for tags that are pushed in front, then a frame of the usual MTU with room for two
+/// VLAN tags. Its size is a power of two plus one cache line: in slots of 2048 bytes all frames would begin
+/// in the same two of the 64 sets of a first-level cache, and those hold 24 lines.
 inline constexpr uint32_t kSmallSlot = 2048 + 64;
 inline constexpr uint32_t kHeadroom = 128;
 /// A large slot holds the longest frame, contiguous.
 inline constexpr uint32_t kLargeSlot = 65536 + 2048;
-/// Slots enter the free list in slabs, so that a pool that is never filled never touches its memory.
+/// Slots enter the free list in slabs, so that memory is touched only as the pool fills.
 inline constexpr uint32_t kSmallSlab = 256;
 inline constexpr uint32_t kLargeSlab = 8;
 /// Lease accounts of one pool, one per queue that dequeues: 64 queue pairs for each of a thousand devices. A
-/// slot's account is kept in 16 bits where it is lent (src/data/pool/loans.ts). 4 MiB of address space,
-/// touched as accounts are opened.
+/// slot's account has 16 bits in the records of loans (src/data/pool/loans.ts). The accounts take 4 MiB of
+/// address space, touched as accounts are opened.
 inline constexpr uint32_t kMaxAccounts = 65536;
 
 /// The longest path that fits in sockaddr_un with its terminating zero.
 inline constexpr uint32_t kMaxSocketPath = 107;
-/// A notification that has not returned after this long is blocked by its peer (an eventfd at its maximum).
+/// After this time the write to an eventfd counts as blocked by the peer, whose counter is at its maximum.
 inline constexpr uint32_t kCallDeadlineMs = 100;
-/// Threads that close what peers sent (core/base/closer.h). Each can be stuck for as long as a peer likes;
-/// beyond these, what else comes that is neither memory nor a notifier stays open until one of them is free.
+/// Threads that close fds of peers (core/base/closer.h). A peer can block each of them for an unbounded time;
+/// if all are blocked, further fds that are neither memory nor notifiers stay open until a thread is free.
 inline constexpr uint32_t kClosers = 16;
-/// Threads that free memory which nobody has any more. One would do, but for a guest so large that others
-/// should not wait for it.
+/// Threads that free the memory of guests. With two of them, other memory need not wait until that of a very
+/// large guest is freed.
 inline constexpr uint32_t kFreeingThreads = 2;
-/// Fds of memory files that wait for those threads. They are the process's: by default 1,024 for all its
-/// connections. What is beyond is freed where it is closed, 50 ms for each GiB.
+/// Fds of memory files that may wait for those threads. They count against the fd limit of the process, 1,024
+/// by default. A thread that closes one more frees that memory itself, in 50 ms for each GiB.
 inline constexpr int kMostToFree = 256;
 /// Threads that map and unmap guests' memory (core/memory/memory_threads.h), and how many of them the devices
-/// of one driver may have: a second one, so that what sticks with one connection does not keep the next from
-/// work. As many drivers as it takes to have all of them stuck are not one front end.
+/// of one driver may use: two, so that a connection that blocks one does not stop the next connection. One
+/// front end can't block all threads: that takes 32 drivers.
 inline constexpr uint32_t kMemoryThreads = 64;
 inline constexpr uint32_t kMemoryThreadsEach = 2;
-/// How long one of either without work stays for more.
+/// How long a blocking thread without work waits before it ends.
 inline constexpr std::chrono::seconds kBlockingThreadStays{1};
 
 }  // namespace rxvhost

@@ -1,6 +1,6 @@
-// A table that grows, and that a signal handler can read at any moment. Entries stay where they are and are
-// never freed, only used again; a handler sees those that were ever taken, so an entry says itself whether it
-// is in use, in words that its owner stores atomically. It knows nothing of what is in it.
+// A table that grows, and that a signal handler can read at any moment. Entries never move and are never
+// freed, only reused. A handler visits every entry that was ever taken, so each entry tells whether it is in
+// use, in words that its user stores atomically.
 #pragma once
 
 #include <atomic>
@@ -8,12 +8,12 @@
 
 namespace rxvhost {
 
-/// Static storage only: it has no destructor, since a signal may come while the process exits.
+/// For static storage only: without a destructor, since a signal can arrive while the process exits.
 template <typename Entry, uint32_t kChunk>
 class SignalTable {
  public:
-  /// An entry that nobody uses, with whatever its last user left in it. Under a mutex of the caller's, which
-  /// no handler takes.
+  /// An unused entry, with the content that its last user left. The caller holds a mutex that no handler
+  /// takes.
   Entry* take() {
     if (free_ != nullptr) {
       Cell* cell = free_;
@@ -32,14 +32,15 @@ class SignalTable {
     return &chunk->cells[index].entry;
   }
 
-  /// Under the same mutex.
+  /// The caller holds the same mutex.
   void give_back(Entry* entry) {
     Cell* cell = reinterpret_cast<Cell*>(entry);
     cell->next_free = free_;
     free_ = cell;
   }
 
-  /// `visit(entry)` for each entry that was ever taken, until it returns true. For handlers.
+  /// For handlers. Calls `visit(entry)` for each entry that was ever taken, until a call returns true;
+  /// returns whether one did.
   template <typename Visit>
   bool find(Visit&& visit) {
     for (Chunk* chunk = &first_; chunk != nullptr; chunk = chunk->next.load(std::memory_order_acquire)) {
@@ -52,7 +53,7 @@ class SignalTable {
 
  private:
   struct Cell {
-    Entry entry;  // first: an entry's address is its cell's
+    Entry entry;  // first, so that its address is that of the cell
     Cell* next_free;
   };
   struct Chunk {

@@ -15,8 +15,9 @@
 
 namespace rxvhost {
 
-// Written under the mutex, read by the handler without it: `owner` is stored last and cleared first. A forked
-// child has this table too, and its parent's sockets are not its own: hence a process id and not a flag.
+// Written under the mutex, read by the handler without it: `owner` is stored last and cleared first. `owner`
+// is a process id and not a flag, since a forked child has a copy of the table, and must not unlink the
+// sockets of its parent.
 struct SocketFile {
   std::atomic<pid_t> owner;
   dev_t device;
@@ -44,10 +45,11 @@ void on_ending(int signal) {
   for (size_t i = 0; i < std::size(kEndings); i++)
     if (kEndings[i] == signal) sigaction(signal, &former[i], nullptr);
   errno = saved_errno;
-  raise(signal);  // blocked until this returns, and then the former action's
+  raise(signal);  // pending until this handler returns; then the former action runs
 }
 
-// Each time, not once: libuv puts the default back when a program removes its last listener of a signal.
+// Called for each new file: libuv restores the default action when a program removes its last listener of a
+// signal.
 void install_locked() {
   for (size_t i = 0; i < std::size(kEndings); i++) {
     struct sigaction now {};

@@ -14,8 +14,8 @@ namespace rxvhost {
 
 namespace {
 
-// A '\0' within the path would silently bind a shorter one; a leading one means the abstract namespace, which
-// has neither permissions nor a file to find stale.
+// Refuses a path with a '\0': inside the path it would silently cut it, and a leading one names a socket of
+// the abstract namespace, which has neither a file nor permissions.
 int address_of(const std::string& path, sockaddr_un& address) {
   if (path.empty() || path.find('\0') != std::string::npos) return -EINVAL;
   if (path.size() > kMaxSocketPath) return -ENAMETOOLONG;
@@ -36,10 +36,10 @@ int connect_to(int socket, const sockaddr_un& address) {
   return 0;
 }
 
-// Between bind() and listen() a live server looks like a stale file to connect(), and two processes that both
-// found a stale file could unlink each other's new one. A lock on the folder, held for the few system calls
-// in between, closes both races among ourselves and leaves no lock file. Someone else may hold such a lock
-// for reasons of his own, so the wait is bounded and its failure is not an error.
+// Between its bind() and listen(), a live server looks like a stale file to connect(), and two processes that
+// found the same stale file could unlink each other's new one. A lock on the folder during these system calls
+// closes both races between processes that use this function, and leaves no lock file. Other programs may
+// hold the lock, too, so the wait is bounded, and a failure to get it is no error.
 Fd lock_folder_of(const std::string& path) {
   constexpr int kTries = 1000;
   const size_t slash = path.rfind('/');
@@ -50,13 +50,14 @@ Fd lock_folder_of(const std::string& path) {
   return fd;
 }
 
-/// Makes way at `path`: 0 when nothing is there any more, -EADDRINUSE, -ENOTSOCK or another errno otherwise.
+/// Removes a stale socket file at `path`. 0 if nothing is left there, otherwise -EADDRINUSE (a live server),
+/// -ENOTSOCK or another errno.
 int remove_stale(const std::string& path, const sockaddr_un& address) {
   struct stat found;
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? 0 : -errno;
   if (!S_ISSOCK(found.st_mode)) return -ENOTSOCK;
-  // A datagram socket asks without becoming a connection: a live stream socket refuses it as the wrong type,
-  // also before it listens and when its backlog is full, and never hears of it.
+  // A datagram socket probes without a connection: a bound stream socket refuses it as the wrong type, even
+  // before it listens or when its backlog is full, and its server does not notice.
   const Fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return -errno;
   const int answer = connect_to(probe.get(), address);
@@ -69,7 +70,7 @@ int remove_stale(const std::string& path, const sockaddr_un& address) {
   return ::unlink(path.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-// Since Linux 6.5; older headers don't have it.
+// SCM_PIDFD, since Linux 6.5; older headers do not define it.
 constexpr int kScmPidfd = 4;
 
 void collect_fds(msghdr& header, std::vector<Fd>& fds) {
@@ -81,7 +82,7 @@ void collect_fds(msghdr& header, std::vector<Fd>& fds) {
       int number;
       memcpy(&number, CMSG_DATA(c) + i * sizeof number, sizeof number);
       Fd fd = Fd::received(number);
-      // The kernel adds one to every read of a socket that a supervisor set up so: nobody's, but open.
+      // The kernel adds a pidfd to every read if SO_PASSPIDFD is set. It is unused, but has to be closed.
       if (!pidfd) fds.push_back(std::move(fd));
     }
   }
@@ -121,7 +122,7 @@ int listen_unix(const std::string& path, int backlog, const SocketAccess& access
   struct stat made;
   if (::lstat(path.c_str(), &made) != 0) return -errno;
   BoundPath ours(path, made.st_dev, made.st_ino);
-  // Between bind() and listen() nobody can connect yet, so nobody slips in by the permissions of the umask.
+  // Nobody can connect before listen(), so the permissions that the umask gave the file are never in effect.
   if (access.group >= 0 &&
       ::lchown(path.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(access.group)) != 0)
     return -errno;
@@ -178,7 +179,7 @@ int peer_credentials(int socket, PeerCredentials& out) {
 }
 
 Received receive(int socket, std::span<uint8_t> into) {
-  // Room for all the fds, and for other control messages that socket options may add in front of them.
+  // Room for all fds, and for other control messages that socket options may add before them.
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxReceivedFds * sizeof(int)) + 256];
   iovec part{into.data(), into.size()};
   msghdr header{};
@@ -196,7 +197,7 @@ Received receive(int socket, std::span<uint8_t> into) {
   }
   collect_fds(header, result.fds);
   if (header.msg_flags & MSG_CTRUNC) {
-    // Probe before the partial set is closed: closing it would make room and hide the cause.
+    // Probe before the fds that did arrive are closed: closing them would free numbers and hide the cause.
     result.ancillary = out_of_fds(socket) ? Ancillary::exhausted : Ancillary::truncated;
     result.fds.clear();
   }

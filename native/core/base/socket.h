@@ -1,7 +1,6 @@
-// Unix stream sockets that carry file descriptors: what the control plane's transport stands on, since Node's
-// `net` can't receive fds. Every call is non-blocking and answers a negative errno; nothing here knows a
-// message. A received fd is close-on-exec from the moment that it exists, so that no child process inherits
-// it.
+// Unix stream sockets that carry file descriptors, for the transport of the control plane: Node's `net` can't
+// receive fds. No call blocks, and each returns a negative errno on failure. A received fd is close-on-exec
+// from the start, so that no child process inherits it.
 #pragma once
 
 #include <sys/types.h>
@@ -18,12 +17,12 @@
 
 namespace rxvhost {
 
-/// The kernel's SCM_MAX_FD: no peer can attach more to one message, so none is ever cut off for want of room.
+/// The kernel's SCM_MAX_FD: no peer can attach more fds to one message, so there is always room for all.
 constexpr size_t kMaxReceivedFds = 253;
 
-/// A path that a listener is bound to, and the file that bind() made there. Unlinks it when it goes, unless
-/// the path names another file by then: what another process put in its place is not ours to remove. A signal
-/// that ends the process unlinks it as well.
+/// The path that a listener is bound to, and the file that bind() made there. The destructor unlinks the
+/// file, unless the path names another file by then, which belongs to another process. A signal that ends the
+/// process unlinks it, too.
 class BoundPath {
  public:
   BoundPath() = default;
@@ -50,14 +49,15 @@ class BoundPath {
   SocketFile* remembered_ = nullptr;
 };
 
-/// Who may connect: what the socket file gets before it is listened on, -1 = as umask and process have it.
+/// Who may connect: mode and group of the socket file, set before listen(). -1 leaves what the umask and the
+/// process gave it.
 struct SocketAccess {
   int32_t mode = -1;
   int32_t group = -1;
 };
 
-/// Binds and listens. A socket file that nobody listens on is replaced; -EADDRINUSE when a live server
-/// answers, -ENOTSOCK when the path names anything but a socket, which is never touched.
+/// Binds and listens. A stale socket file is replaced. -EADDRINUSE: a live server has the path. -ENOTSOCK:
+/// the path names a file of another kind, which is not touched.
 int listen_unix(const std::string& path, int backlog, const SocketAccess& access, Fd& listener,
                 BoundPath& bound);
 int connect_unix(const std::string& path, Fd& socket);
@@ -73,9 +73,9 @@ struct PeerCredentials {
 int peer_credentials(int socket, PeerCredentials& out);
 
 enum class Ancillary {
-  complete,   // `fds` has all that were sent
-  truncated,  // some were lost (an LSM, a control buffer too small); `fds` is empty, the others are closed
-  exhausted,  // some were lost because this process is out of fds; likewise
+  complete,   // `fds` has every fd that was sent
+  truncated,  // some fds were lost (an LSM, a small control buffer); the others are closed, `fds` is empty
+  exhausted,  // some were lost since this process has no fds left; likewise
 };
 
 struct Received {
@@ -83,9 +83,10 @@ struct Received {
   Ancillary ancillary = Ancillary::complete;
   std::vector<Fd> fds;
 };
-/// One recvmsg(). fds of any count and number of control messages are collected or closed, never leaked.
+/// One recvmsg(). All fds, in any number of control messages, are returned or closed.
 Received receive(int socket, std::span<uint8_t> into);
-/// One sendmsg() with fds on its first byte. Bytes taken, or a negative errno (-EAGAIN: none, fds not sent).
+/// One sendmsg(), the fds attached to its first byte. Returns the number of bytes sent, or a negative errno
+/// (-EAGAIN: neither bytes nor fds were sent).
 ssize_t send(int socket, std::span<const uint8_t> bytes, std::span<const int> fds);
 
 }  // namespace rxvhost

@@ -1,5 +1,5 @@
-// The kernel's layouts and constants of rings and the virtio-net header. The headers are C: the helpers that
-// C++ refuses are left out, and a member called `class` is renamed.
+// The kernel's layouts and constants of rings and of the virtio-net header. The kernel's headers are C:
+// helpers that are invalid in C++ are left out, and a member called `class` is renamed.
 #pragma once
 
 #include <linux/virtio_config.h>

@@ -11,7 +11,7 @@ namespace rxvhost {
 
 Loss Backing::loss(uint64_t end) const {
   if (!fd_) return Loss::no_backing;
-  // What the kernel knows by itself, without asking a file system: this is the thread of other devices.
+  // Only what the kernel has cached: asking a file system could block, and this thread serves other devices.
   struct statx now {};
   if (statx(fd_.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, &now) != 0) return Loss::unknown;
   return now.stx_size < end ? Loss::truncated : Loss::no_backing;

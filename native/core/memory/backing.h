@@ -1,7 +1,8 @@
-// Why a page of a mapped file was missing, which SIGBUS does not say: the front end has shortened the file,
-// or it is as long as ever and its file system, or the pool of huge pages, had no page left. A file that
-// can't be shortened (sealed, as QEMU's memfds are) needs no look; any other stays open for it, once for all
-// regions that lie in it, and for kMaxBackings files of a table.
+// Finds out why a page of a mapped file was missing, which SIGBUS does not tell: the front end truncated the
+// file, or its file system or the pool of huge pages had no page left. A file that is sealed against
+// shrinking, as QEMU's memfds are, can't have been truncated. Any other file stays open, so that its size can
+// be read after a fault: one fd for all regions of a file, and at most kMaxBackings files of one memory
+// table.
 #pragma once
 
 #include <cstdint>
@@ -13,21 +14,21 @@
 
 namespace rxvhost {
 
-/// The numbers cross into JavaScript (src/device/effects.ts).
+/// The numbers pass to JavaScript (src/device/effects.ts).
 enum class Loss : uint8_t {
-  unknown,     // nothing is missing, or nobody can tell any more
-  truncated,   // the file is shorter than what was mapped of it
-  no_backing,  // it is not: there was no page to be had
-  hardware,    // there was one, and the machine's memory failed under it
+  unknown,     // nothing is missing, or the cause is not known
+  truncated,   // the file is shorter than its mapping
+  no_backing,  // the file is long enough, but the system had no page
+  hardware,    // the machine's memory failed
 };
 
 class Backing {
  public:
   Backing(Fd fd, const FileFacts& file) : fd_(std::move(fd)), device_(file.device), inode_(file.inode) {}
-  /// Of a file without an fd: it can't be shortened.
+  /// For a file that can't be truncated: no fd is needed.
   Backing() = default;
 
-  /// What a page is missing for, of the first `end` bytes. For the moment: the front end can mend it again.
+  /// Why a page among the first `end` bytes is missing, as of now: the front end can lengthen the file again.
   Loss loss(uint64_t end) const;
   bool open() const { return static_cast<bool>(fd_); }
   bool is(const FileFacts& file) const { return open() && device_ == file.device && inode_ == file.inode; }
@@ -40,8 +41,8 @@ class Backing {
 /// The files of one table.
 using Backings = std::vector<std::shared_ptr<const Backing>>;
 
-/// Of a file that is being mapped: the one that is there already, or one more; nullptr if there are too many.
-/// The fd is taken only if it has to stay open.
+/// The backing of a file that is being mapped: the one in `known`, or a new one, which is added to `known`;
+/// nullptr if there are too many. Takes the fd only if it has to stay open.
 std::shared_ptr<const Backing> backing_of(Fd* fd, const FileFacts& file, Backings* known);
 
 }  // namespace rxvhost

@@ -17,7 +17,7 @@ namespace {
 
 using File = std::unique_ptr<FILE, decltype([](FILE* file) { fclose(file); })>;
 
-// Calls `line` with each line of a file until it returns true.
+// Calls `line` for each line of a file until it returns true.
 template <class Line>
 bool any_line(const char* path, Line line) {
   const File file(fopen(path, "re"));
@@ -30,7 +30,7 @@ bool any_line(const char* path, Line line) {
   return found;
 }
 
-// Which mount the file was opened through; what /proc/self/fdinfo shows of any file.
+// The id of the mount that the file was opened through, from /proc/self/fdinfo.
 std::optional<int> mount_of(int fd) {
   char path[40];
   snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
@@ -39,8 +39,8 @@ std::optional<int> mount_of(int fd) {
   return any_line(path, is_it) ? std::optional(id) : std::nullopt;
 }
 
-// The file system of this process's own root folder. After chroot() /proc/self/mountinfo does not list it,
-// unless the new root is a mount point. Its programs come from there, so it may be asked what it is.
+// The file system of this process's root folder. After chroot() /proc/self/mountinfo lists it only if the new
+// root is a mount point. The process's own programs come from this file system, so a call to it is safe.
 FileKind kind_of_root(const struct statx& known) {
   struct statx root {};
   struct statfs system {};
@@ -51,9 +51,9 @@ FileKind kind_of_root(const struct statx& known) {
   return file_kind(static_cast<long>(system.f_type));
 }
 
-// "36 35 98:0 /root /mount rw,noatime shared:1 - ext4 /dev/sda rw": proc(5). The mount itself, or another of
-// the same file system, as it is for a front end in a mount namespace of its own. What is mounted only there,
-// anything can be, and is not to be trusted.
+// Reads lines such as "36 35 98:0 /root /mount rw,noatime shared:1 - ext4 /dev/sda rw" (proc(5)). Finds the
+// file's own mount, or another mount of the same file system if the front end has a mount namespace of its
+// own. A file system that is mounted in that namespace only could be of any kind, and is not trusted.
 FileKind kind_of_mount(int fd, const struct statx& known) {
   const std::optional<int> mount = mount_of(fd);
   std::optional<FileKind> kind;
@@ -96,7 +96,7 @@ FileKind file_kind(long magic) {
 FileKind file_kind(std::string_view name) {
   for (const std::string_view own : {"tmpfs", "hugetlbfs", "ramfs", "devtmpfs"})
     if (name == own) return FileKind::memory;
-  // `fuse.sshfs`, `fuseblk`; `nfs4`; `smb3`.
+  // Prefixes: `fuse.sshfs`, `fuseblk`; `nfs4`; `smb3`.
   for (const std::string_view far : {"fuse", "nfs", "smb", "cifs", "9p", "ceph", "virtiofs", "afs", "lustre"})
     if (name.starts_with(far)) return FileKind::may_block;
   return FileKind::disk;
@@ -105,9 +105,9 @@ FileKind file_kind(std::string_view name) {
 Reason look_at(const Fd& fd, FileFacts* out) {
   if (!fd) return Reason::fd_type;
   const int flags = fcntl(fd.get(), F_GETFL);
-  if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // O_PATH names a file, and can't be mapped
-  // Files of tmpfs, which memfds are, and of hugetlbfs have seals, or the want of them; no other file has.
-  // All else is asked for what the kernel knows by itself.
+  if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // an O_PATH fd can't be mapped
+  // F_GET_SEALS succeeds only for files of tmpfs, which include memfds, and of hugetlbfs. Any other file
+  // system could block, so only what the kernel has cached is read first.
   const int seals = fcntl(fd.get(), F_GET_SEALS);
   if (seals < 0) {
     struct statx known {};

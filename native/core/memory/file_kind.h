@@ -1,5 +1,5 @@
-// Which files may hold a guest's memory, found out without asking the file system, which may be the front
-// end's own and never answer (FUSE) or another machine's (NFS). Mapping asks; nothing else is known here.
+// Decides which files may hold a guest's memory, before Mapping maps them. It makes no call to a file system
+// that could block: the front end's own may never answer (FUSE), and others are on another machine (NFS).
 #pragma once
 
 #include <cstdint>
@@ -11,27 +11,27 @@
 namespace rxvhost {
 
 enum class FileKind {
-  memory,     // pages are nobody's but the kernel's
-  disk,       // works, at the disk's pace
-  may_block,  // a page fault waits for another process or another machine, which could stop us for ever
+  memory,     // the kernel alone provides the pages
+  disk,       // works, at the speed of the disk
+  may_block,  // a page fault waits for another process or another machine, possibly for ever
 };
 
-/// By the number that fstatfs() tells.
+/// The kind by f_type of fstatfs().
 FileKind file_kind(long magic);
-/// By the name in /proc/self/mountinfo.
+/// The kind by the name in /proc/self/mountinfo.
 FileKind file_kind(std::string_view file_system);
 
 struct FileFacts {
   uint64_t size;   // bytes
-  uint64_t block;  // bytes that are mapped at a time
-  bool huge;       // in huge pages
+  uint64_t block;  // bytes; a mapping is a multiple of it
+  bool huge;       // its pages are huge pages
   bool on_disk;
   bool keeps_size;  // sealed against being shortened
   uint64_t device, inode;
 };
 
-/// fd_type: no regular file. mem_fs_type: one whose pages may block, or of a file system that this process
-/// has not mounted, and so can't know.
+/// Fills in `out`. fd_type: not a regular file. mem_fs_type: a page fault may block, or the file system is
+/// not mounted in this process's namespace, so that its kind is not known.
 Reason look_at(const Fd& fd, FileFacts* out);
 
 }  // namespace rxvhost

@@ -9,10 +9,11 @@ namespace rxvhost {
 
 namespace {
 
-// mmap() of a file in huge pages takes the file's lock while it has the one of this process's address space,
-// for which every page fault of ours waits. A front end holds the file's for as long as its fallocate()
-// takes. So it is waited for first, without ours: to add seals takes it, and no seals change nothing. What
-// this returns tells nothing. A front end that locks the file again right behind it still has us wait.
+// mmap() of a huge page file waits for the file's lock while it holds the lock of this process's address
+// space, for which every page fault of the process waits. A front end holds the file's lock for as long as
+// its fallocate() takes. So we wait for the file's lock before mmap(): F_ADD_SEALS takes it, and adding no
+// seals changes nothing. Its result does not matter. A front end that takes the lock again between the two
+// calls can still make mmap() wait.
 void wait_for(const Fd& fd) { fcntl(fd.get(), F_ADD_SEALS, 0); }
 
 }  // namespace
@@ -29,15 +30,15 @@ Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
   if (file.huge) wait_for(fd);
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
-  madvise(base, rounded, MADV_DONTDUMP);  // a guest's memory has no place in our core dump
+  madvise(base, rounded, MADV_DONTDUMP);  // keeps guest memory out of core dumps
   *out = std::make_shared<Mapping>(Shape{static_cast<uint8_t*>(base), rounded, end, file.on_disk},
                                    backing_of(&fd, file, known));
-  fd.close_kept();  // by the mapping; it need not wait behind what is freed
+  fd.close_kept();  // the mapping holds the file; no need to queue behind memory that is freed
   return Reason::none;
 }
 
-// The range leaves the guard's table before it is unmapped: between the two, another thread could get the
-// same addresses from mmap and a SIGBUS of its own be taken for ours.
+// The range leaves the guard's table before it is unmapped. In the other order another thread could get the
+// same addresses from mmap() in between, and the handler would take its SIGBUS for one of ours.
 Mapping::~Mapping() {
   { GuardedRange leave(std::move(range_)); }
   munmap(shape_.base, shape_.length);

@@ -1,5 +1,5 @@
-// One file of the front end, mapped. Its place in the route: SET_MEM_TABLE → Mapping → MemorySnapshot. It
-// knows file kinds and sizes; it does not know guest addresses. vhost-user: "Memory regions description".
+// A mapped file of the front end. Its place in the route: SET_MEM_TABLE → Mapping → MemorySnapshot.
+// vhost-user: "Memory regions description".
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,16 @@ namespace rxvhost {
 class Mapping {
  public:
   /// Maps `fd` from its start to `offset + size`, rounded up to the file's block size: hugetlbfs maps and
-  /// unmaps whole huge pages only. Checked against the file's length first, since mmap is not.
-  /// May last (core/memory/memory_threads.h), and so may its end. `known`: files of the same table, to which
-  /// this one may be added.
+  /// unmaps whole huge pages only. Checks the length of the file first, since mmap() does not.
+  /// This call and the destructor may block (core/memory/memory_threads.h). `known` has the files of the same
+  /// table; this file may be added.
   static Reason open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
                      std::shared_ptr<const Mapping>* out);
 
   struct Shape {
     uint8_t* base;
     size_t length;
-    uint64_t end;  // of what is wanted of the file
+    uint64_t end;  // offset + size, before it is rounded up
     bool on_disk;
   };
   Mapping(const Shape& shape, std::shared_ptr<const Backing> backing)
@@ -35,7 +35,7 @@ class Mapping {
 
   uint8_t* base() const { return shape_.base; }
   bool poisoned() const { return range_.poisoned(); }
-  /// Why it is.
+  /// Why it is poisoned.
   Loss loss() const {
     if (range_.poison() == Poison::hardware) return Loss::hardware;
     return poisoned() && backing_ ? backing_->loss(shape_.end) : Loss::unknown;
@@ -46,7 +46,7 @@ class Mapping {
 
  private:
   Shape shape_;
-  std::shared_ptr<const Backing> backing_;  // none: nobody can tell
+  std::shared_ptr<const Backing> backing_;  // null: the cause of a loss stays unknown
   GuardedRange range_;
 };
 

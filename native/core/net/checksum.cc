@@ -19,7 +19,7 @@ uint16_t internet_checksum(const uint8_t* data, uint32_t length) {
   while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
   const uint16_t result = static_cast<uint16_t>(~sum);
   return result == 0 ? 0xffff
-                     : result;  // 0 means "no checksum" in UDP, and both are zero in ones' complement
+                     : result;  // 0 means "no checksum" in UDP; in ones' complement 0xffff is zero, too
 }
 
 }  // namespace rxvhost

@@ -4,7 +4,7 @@ namespace rxvhost {
 
 namespace {
 
-// The feature that lets a guest send (host) or receive (guest) a segmentation type; 64 = none does.
+// The feature bit by which a guest may send (`host`) or receive this segmentation type; 64: there is none.
 unsigned gso_feature(uint8_t type, bool host) {
   switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
     case VIRTIO_NET_HDR_GSO_TCPV4:
@@ -29,10 +29,10 @@ bool gso_allowed(uint8_t type, uint64_t features, bool host) {
 
 HeaderDrop accept_header(NetHeader* header, uint32_t packet_length, uint64_t features) {
   if ((header->flags | header->gso_type) == 0) {
-    *header = NetHeader{};  // the lengths are hints that mean nothing without a flag
+    *header = NetHeader{};  // without flags the lengths are only hints
     return HeaderDrop::none;
   }
-  header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;  // DATA_VALID and RSC_INFO are a device's to set (§5.1.6.2)
+  header->flags &= VIRTIO_NET_HDR_F_NEEDS_CSUM;  // only a device sets DATA_VALID and RSC_INFO (§5.1.6.2)
   header->num_buffers = 0;
   if (header->flags) {
     if (!(features & feature(VIRTIO_NET_F_CSUM))) return HeaderDrop::feature;
@@ -45,7 +45,7 @@ HeaderDrop accept_header(NetHeader* header, uint32_t packet_length, uint64_t fea
     header->gso_size = 0;
     return HeaderDrop::none;
   }
-  // §5.1.6.2.1: segmentation needs a checksum to fill in, and a size.
+  // §5.1.6.2.1: segmentation needs a checksum that is to be filled in, and a segment size.
   if (!gso_allowed(header->gso_type, features, true) || header->gso_size == 0 || !header->flags)
     return HeaderDrop::gso;
   return HeaderDrop::none;

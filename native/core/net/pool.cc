@@ -18,8 +18,8 @@ constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t page_up(size_t n) { return (n + 4095) & ~size_t{4095}; }
 }  // namespace
 
-// One mapping for all: slots, metadata, free lists, cursors, accounts. Nothing of it is touched before it is
-// used, so a pool of 64 MiB costs what is in flight.
+// One mapping holds all areas: slots, metadata, free lists, cursors, accounts, exchange. No page is touched
+// before it is used, so a pool of 64 MiB takes only as much memory as packets have filled.
 bool Pool::open(uint64_t bytes) {
   const uint32_t count[2] = {static_cast<uint32_t>(std::max<uint64_t>(bytes / 2 / kSmallSlot, kSmallSlab)),
                              static_cast<uint32_t>(std::max<uint64_t>(bytes / 2 / kLargeSlot, kLargeSlab))};
@@ -38,10 +38,10 @@ bool Pool::open(uint64_t bytes) {
                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (got == MAP_FAILED) return false;
   mapping_ = static_cast<uint8_t*>(got);
-  // The slots begin on a huge page: those that go round are the first, and a kernel gives a huge page only
-  // where one fits.
+  // The slots begin at the boundary of a huge page: the first slots are used most, and the kernel backs
+  // memory with a huge page only where a whole one fits.
   uint8_t* at = mapping_ + (-reinterpret_cast<uintptr_t>(got) & (kHugePage - 1));
-  // Fewer misses of the address cache; where the system offers none, small pages do.
+  // Huge pages mean fewer TLB misses; a system without them uses small pages.
   madvise(at, page_up(bytes_size_), MADV_HUGEPAGE);
   auto next = [&, i = 0]() mutable {
     uint8_t* area = at;
@@ -63,8 +63,9 @@ Pool::~Pool() {
   if (mapping_ != nullptr) munmap(mapping_, mapping_size_);
 }
 
-// Those parked last are listed again, a few at once: who holds many packets comes here for each of those few
-// only. JavaScript can write the chain: it may lose slots, not lead outside.
+// Moves the slots that were parked last back into the free list, kUnpark at a time, so that a consumer with
+// many packets comes here once for each kUnpark of them. JavaScript can write the list of parked slots: a
+// wrong entry may lose slots, but can't lead outside the pool.
 bool Pool::unpark(SlotClass c) {
   uint32_t n = 0;
   for (; n < kUnpark && cursors_->parked_count[c] > 0; n++) {
@@ -85,8 +86,8 @@ bool Pool::grow(SlotClass c) {
   return n > 0;
 }
 
-// What JavaScript can write (cursors, account numbers) is masked or checked here: a bug up there may lose a
-// slot, it must not write outside the pool.
+// Values that JavaScript can write (cursors, account numbers) are masked or checked: a bug in JavaScript may
+// lose a slot, but must not cause a write outside the pool.
 int32_t Pool::take(uint32_t length, uint32_t account_id) {
   const SlotClass c = length <= kSmallSlot - kHeadroom ? small : large;
   Account& account = accounts_[account_id & (kMaxAccounts - 1)];
@@ -97,7 +98,7 @@ int32_t Pool::take(uint32_t length, uint32_t account_id) {
   if (list.head == list.tail && !unpark(c) && !grow(c)) return -1;
   const uint32_t slot = free_[c][list.head & mask_[c]];
   const uint32_t index = slot - first_slot(c);
-  if (index >= count_[c]) return -1;  // of the other class too: its bytes would begin elsewhere
+  if (index >= count_[c]) return -1;  // also a slot of the other class, whose bytes begin elsewhere
   list.head++;
   if (own > 0) cursors_->reserved[c]--;
   account.out[c]++;
@@ -152,7 +153,7 @@ void SlotTaker::settle() {
   a.bytes += bytes_ - settled_bytes_;
 }
 
-// A large slot, a list that has to grow, or none left: the long way, and a new beginning.
+// For a large slot, and for a free list that is empty.
 int32_t SlotTaker::take_elsewhere(uint32_t length) {
   settle();
   const int32_t slot = pool_.take(length, account_id_);

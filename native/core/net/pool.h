@@ -1,11 +1,11 @@
-// The packet pool: private memory that guests' packets are copied into, and what is known of each. One thread
-// owns it; JavaScript releases slots into the same free lists through shared arrays, so a release costs no
-// native call (src/data/pool/pool.ts is the other half: the layout below is its contract). It knows no rings.
+// The packet pool: private memory that guests' packets are copied into, with the metadata of each packet. One
+// thread owns it. JavaScript releases slots into the same free lists through shared arrays, so that a release
+// needs no native call; src/data/pool/pool.ts relies on the layouts below.
 //
-// Two classes of slots: 2 KiB with headroom, and 66 KiB for segmentation-offload frames; a packet is always
-// contiguous. Each open account (one per queue that dequeues) has a reserve, so that one consumer that keeps
-// its packets can't starve the other queues. All reserves together take at most half of a class, unless slots
-// of it are still out elsewhere: then what is reserved may for a while be more than what is left.
+// Slots have two classes: 2 KiB with headroom, and 66 KiB for segmentation-offload frames; a packet is always
+// contiguous. Each open account (one per queue that dequeues) has a reserve, so that a consumer that holds
+// its packets can't starve the other queues. All reserves together take at most half of a class. For a while
+// they can exceed the free slots of the class, if other accounts already hold those slots.
 #pragma once
 
 #include <cstddef>
@@ -28,28 +28,27 @@ static_assert(sizeof(SlotMeta) == 32);
 
 struct Account {
   uint32_t packets;
-  uint32_t bytes;  // sum of the LENGTHs of the packets under lease
+  uint32_t bytes;  // sum of the lengths of the packets under lease
   uint32_t packet_limit;
   uint32_t byte_limit;
   uint32_t out[2];      // slots by class
   uint32_t reserve[2];  // slots by class that only this account may use
-  uint32_t
-      wanted[2];  // the reserve that it would have if there were few accounts (src/data/pool/reserves.ts)
+  uint32_t wanted[2];   // the reserve if there were few accounts (src/data/pool/reserves.ts)
   uint32_t spare[6];
 };
 static_assert(sizeof(Account) == 64);
 
-/// Cursors shared with JavaScript: free-running positions in the two free lists, and the reserves.
+/// Cursors shared with JavaScript: free-running positions in the two free lists, reserves and parked slots.
 struct PoolCursors {
   struct {
     uint32_t head;  // next to take
     uint32_t tail;  // next to give back
   } free[2];
-  uint32_t grown[2];         // slots that were ever in a free list
-  uint32_t count[2];         // slots that there are
+  uint32_t grown[2];         // slots that have ever been in a free list
+  uint32_t count[2];         // all slots of the class
   uint32_t reserved[2];      // unused parts of the accounts' reserves
   uint32_t parked[2];        // the slot that was parked last, plus 1; its offset names the next
-  uint32_t parked_count[2];  // free slots beyond those that are listed
+  uint32_t parked_count[2];  // free slots that are parked, not in the free list
   uint32_t spare[2];
 };
 static_assert(sizeof(PoolCursors) == 64);
@@ -68,25 +67,27 @@ class Pool {
   bool open(uint64_t bytes);
   bool is_open() const { return bytes_ != nullptr; }
 
-  /// A slot for `length` bytes, charged to the account; -1 if the class is empty but for others' reserves.
+  /// Takes a slot for `length` bytes and charges it to the account. -1 if the class has no free slot beyond
+  /// the reserves of other accounts.
   int32_t take(uint32_t length, uint32_t account);
-  /// The next small packet will get this slot: its metadata and the beginning of its bytes are asked for.
+  /// Prefetches the metadata and the first bytes of the slot that the next small packet will get.
   void prefetch_next() const;
-  /// Gives back a slot that nobody saw.
+  /// Frees a slot that has not been handed to JavaScript.
   void give_back(uint32_t slot);
 
   uint8_t* data(const SlotMeta& meta) { return bytes_ + meta.offset; }
   uint8_t* data(uint32_t slot) { return data(meta_[slot]); }
   SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
   Account& account(uint32_t id) { return accounts_[id]; }
-  /// Where slot ids cross the border: the list of `count` at `at`, or nullptr if it is not inside
-  /// kExchangeWords.
+  /// The list of `count` slot ids at word `at` of the memory in which ids pass to and from JavaScript;
+  /// nullptr if it is not inside kExchangeWords.
   uint32_t* exchange(uint32_t at, uint32_t count) {
     return at <= kExchangeWords && count <= kExchangeWords - at ? exchange_ + at : nullptr;
   }
   uint32_t slots() const { return count_[small] + count_[large]; }
 
-  /// The slot's metadata, which JavaScript can write, if it is inside the pool; or nullptr.
+  /// The slot's metadata, or nullptr if the slot or its packet is outside the pool: JavaScript can write
+  /// both.
   const SlotMeta* held(uint32_t slot) const {
     if (slot >= slots()) return nullptr;
     const SlotMeta& m = meta_[slot];
@@ -94,7 +95,7 @@ class Pool {
   }
   bool holds(uint32_t slot) const { return held(slot) != nullptr; }
 
-  // For the addon, which shows them to JavaScript as array buffers.
+  // The addon shows these areas to JavaScript as array buffers.
   struct Area {
     void* data;
     size_t size;
@@ -119,14 +120,14 @@ class Pool {
   SlotMeta* meta_ = nullptr;
   uint32_t* free_[2] = {};
   uint32_t mask_[2] = {};
-  uint32_t count_[2] = {};  // slots by class; our own, JavaScript can write the cursors
+  uint32_t count_[2] = {};  // slots by class; private, since JavaScript can write the cursors
   PoolCursors* cursors_ = nullptr;
   Account* accounts_ = nullptr;
   uint32_t* exchange_ = nullptr;
 };
 
-/// Slots for the packets of one burst, charged to one account: Pool::take() with its bookkeeping done once,
-/// when this ends. Nothing else may use the pool meanwhile.
+/// Takes slots for the packets of one burst and one account, as Pool::take() does, but does the bookkeeping
+/// once, in the destructor. Nothing else may use the pool meanwhile.
 class SlotTaker {
  public:
   SlotTaker(Pool& pool, uint32_t account);
@@ -134,12 +135,12 @@ class SlotTaker {
   SlotTaker& operator=(const SlotTaker&) = delete;
   ~SlotTaker() { settle(); }
 
-  /// Packets that the account may still have, as far as it depends on their number.
+  /// How many more packets the account's packet limit allows.
   uint32_t credit() const { return credit_ - (head_ - settled_head_); }
-  /// May it have one more, as far as it depends on their bytes?
+  /// True if the account's byte limit allows one more packet.
   bool within_bytes() const { return bytes_ < byte_limit_; }
 
-  /// As Pool::take(); the header is the caller's to fill.
+  /// As Pool::take(). The caller fills in the header.
   int32_t take(uint32_t length) {
     if (length > kSmallSlot - kHeadroom || head_ == end_) return take_elsewhere(length);
     const uint32_t slot = list_[head_ & mask_];
@@ -155,7 +156,7 @@ class SlotTaker {
   }
   SlotMeta& meta(uint32_t slot) { return meta_[slot]; }
   uint8_t* data(const SlotMeta& meta) { return bytes_of_pool_ + meta.offset; }
-  /// Bytes of all that were taken.
+  /// Bytes of all packets that were taken.
   uint32_t bytes() const { return bytes_ - first_bytes_; }
 
  private:
@@ -171,11 +172,11 @@ class SlotTaker {
   const uint32_t mask_;
   const uint32_t small_count_;
   const uint32_t account_id_;
-  const uint32_t first_bytes_;  // of the account, at the beginning
+  const uint32_t first_bytes_;  // bytes of the account at the start
   uint32_t head_;
-  uint32_t end_;     // of the small slots that are listed and that this account may have
+  uint32_t end_;     // end of the listed small slots that this account may have
   uint32_t credit_;  // packets, at the last settle()
-  uint32_t bytes_;   // of the account
+  uint32_t bytes_;   // bytes of the account
   uint32_t byte_limit_;
   uint32_t settled_head_, settled_bytes_;
 };

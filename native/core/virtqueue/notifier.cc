@@ -17,18 +17,18 @@ namespace rxvhost {
 
 namespace {
 
-// SIGURG is ignored by default and unused by Node; all that is wanted of it is EINTR, hence a handler and no
-// SA_RESTART.
+// SIGURG is ignored by default, and Node does not use it. A handler without SA_RESTART makes a blocked write
+// return EINTR.
 constexpr int kInterrupt = SIGURG;
 
 struct Caller {
-  std::atomic<uint64_t> started{0};  // count of writes begun; odd while one is under way
-  uint64_t seen = 0;                 // watchdog's own
+  std::atomic<uint64_t> started{0};  // incremented before and after each write: odd during a write
+  uint64_t seen = 0;                 // the watchdog's last look at it
   pthread_t thread{};
   Caller* next = nullptr;
 };
 
-// Deliberately never destroyed: a write may be under way while the process exits.
+// Never destroyed: a write may be in progress while the process exits.
 struct Watchdog {
   std::mutex mutex;
   std::condition_variable wake;
@@ -54,7 +54,7 @@ struct Watchdog {
     if (sigaction(kInterrupt, nullptr, &before) == 0 && before.sa_handler == SIG_DFL)
       sigaction(kInterrupt, &action, nullptr);
     sigset_t all, old;
-    sigfillset(&all);  // the process's signals are for its own threads
+    sigfillset(&all);  // signals are for the threads of the application
     pthread_sigmask(SIG_SETMASK, &all, &old);
     std::thread([this] { watch(); }).detach();
     pthread_sigmask(SIG_SETMASK, &old, nullptr);
@@ -69,8 +69,8 @@ struct Watchdog {
       }
   }
 
-  // Under the mutex: between the watchdog's look at `asleep` and its sleep, a notification without it would
-  // be lost, and nobody would send another.
+  // `asleep` changes under the mutex: otherwise it could change between the watchdog's check and its sleep,
+  // and the only wake-up would be lost.
   void rouse() {
     {
       std::lock_guard lock(mutex);
@@ -91,8 +91,8 @@ struct Watchdog {
         c->seen = now;
       }
       if (active) continue;
-      // Nobody wrote for a whole interval: sleep until somebody does. `asleep` is set before the last look,
-      // and a caller looks at it after its own store, so one of the two sees the other.
+      // No thread wrote for a whole interval: sleep until one does. The watchdog sets `asleep` and then looks
+      // at the counts; a caller changes its count and then looks at `asleep`. So one of them sees the other.
       asleep.store(true);
       bool quiet = true;
       for (Caller* c = callers; c; c = c->next) quiet = quiet && c->started.load() == c->seen;
@@ -120,7 +120,7 @@ NotifyResult notify(const Fd& eventfd) {
   caller.started.fetch_add(1);
   if (n == static_cast<ssize_t>(sizeof one)) return NotifyResult::sent;
   if (error == EAGAIN)
-    return NotifyResult::already_pending;  // the counter is full: the peer has not looked yet
+    return NotifyResult::already_pending;  // the counter is at its maximum: the peer has not read it yet
   return error == EINTR ? NotifyResult::stuck : NotifyResult::failed;
 }
 

@@ -1,7 +1,7 @@
-// The two notifications that we send: the call fd (us → guest) and the error fd. A peer can make a write to
-// its eventfd block (counter at its maximum and O_NONBLOCK cleared on the description that we share), so
-// every write runs under a watchdog that interrupts it; the watchdog sleeps for ever while nobody notifies,
-// so idle costs nothing.
+// Writes to the call fd and the error fd of a ring. A peer can make a write to its eventfd block, by setting
+// the counter to its maximum and clearing O_NONBLOCK on the file description that it shares with us. So a
+// watchdog thread interrupts every write that takes too long. It sleeps while no thread writes, so that an
+// idle process uses no CPU.
 #pragma once
 
 #include "core/base/fd.h"
