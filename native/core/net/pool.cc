@@ -129,7 +129,7 @@ SlotTaker::SlotTaker(Pool& pool, uint32_t account)
 void SlotTaker::begin() {
   const PoolCursors& cursors = *pool_.cursors_;
   const Account& a = account_;
-  head_ = settled_head_ = cursors.free[Pool::small].head;
+  head_ = charged_head_ = cursors.free[Pool::small].head;
   const uint32_t listed = cursors.free[Pool::small].tail - head_;
   const uint32_t there =
       listed + cursors.parked_count[Pool::small] + (small_count_ - cursors.grown[Pool::small]);
@@ -137,12 +137,12 @@ void SlotTaker::begin() {
   const uint32_t others = cursors.reserved[Pool::small] - own;
   end_ = head_ + std::min(listed, there > others ? there - others : 0);
   credit_ = a.packets < a.packet_limit ? a.packet_limit - a.packets : 0;
-  bytes_ = settled_bytes_ = a.bytes;
+  bytes_ = charged_bytes_ = a.bytes;
   byte_limit_ = a.byte_limit;
 }
 
-void SlotTaker::settle() {
-  const uint32_t taken = head_ - settled_head_;
+void SlotTaker::charge() {
+  const uint32_t taken = head_ - charged_head_;
   if (taken == 0) return;
   Account& a = account_;
   const uint32_t own = a.out[0] < a.reserve[0] ? a.reserve[0] - a.out[0] : 0;
@@ -150,12 +150,12 @@ void SlotTaker::settle() {
   pool_.cursors_->reserved[Pool::small] -= std::min(own, taken);
   a.out[0] += taken;
   a.packets += taken;
-  a.bytes += bytes_ - settled_bytes_;
+  a.bytes += bytes_ - charged_bytes_;
 }
 
 // For a large slot, and for a free list that is empty.
 int32_t SlotTaker::take_elsewhere(uint32_t length) {
-  settle();
+  charge();
   const int32_t slot = pool_.take(length, account_id_);
   begin();
   return slot;

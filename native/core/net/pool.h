@@ -133,10 +133,10 @@ class SlotTaker {
   SlotTaker(Pool& pool, uint32_t account);
   SlotTaker(const SlotTaker&) = delete;
   SlotTaker& operator=(const SlotTaker&) = delete;
-  ~SlotTaker() { settle(); }
+  ~SlotTaker() { charge(); }
 
   /// How many more packets the account's packet limit allows.
-  uint32_t credit() const { return credit_ - (head_ - settled_head_); }
+  uint32_t credit() const { return credit_ - (head_ - charged_head_); }
   /// True if the account's byte limit allows one more packet.
   bool within_bytes() const { return bytes_ < byte_limit_; }
 
@@ -160,8 +160,10 @@ class SlotTaker {
   uint32_t bytes() const { return bytes_ - first_bytes_; }
 
  private:
+  /// Reads what the account may take from the pool.
   void begin();
-  void settle();
+  /// Adds what was taken since begin() to the account and the cursors.
+  void charge();
   int32_t take_elsewhere(uint32_t length);
 
   Pool& pool_;
@@ -175,10 +177,10 @@ class SlotTaker {
   const uint32_t first_bytes_;  // bytes of the account at the start
   uint32_t head_;
   uint32_t end_;     // end of the listed small slots that this account may have
-  uint32_t credit_;  // packets, at the last settle()
+  uint32_t credit_;  // packets, at the last charge()
   uint32_t bytes_;   // bytes of the account
   uint32_t byte_limit_;
-  uint32_t settled_head_, settled_bytes_;
+  uint32_t charged_head_, charged_bytes_;
 };
 
 }  // namespace rxvhost
