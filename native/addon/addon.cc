@@ -1,5 +1,5 @@
-// Entry of the addon: makes the env's instance and collects what each file of addon/ exports. Context-aware:
-// nothing here is static, so the main thread and any number of workers load it side by side.
+// Entry of the addon: creates the env's instance and collects what each file of addon/ exports. It is
+// context-aware: nothing here is static, so the main thread and any number of workers can load it.
 #include <napi.h>
 
 #include "addon/bpf.h"

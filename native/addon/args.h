@@ -1,5 +1,5 @@
-// Reading arguments that come from JavaScript. TypeScript's types are a promise of our own code, not a check:
-// a wrong one throws a TypeError here instead of reading memory that isn't there.
+// Reads arguments that come from JavaScript. TypeScript checks types at compile time only, so an argument of
+// a wrong type throws a TypeError here.
 #pragma once
 
 #include <napi.h>

@@ -1,6 +1,6 @@
 // Filter programs of one env, by handle: arguments → core/bpf. bpfFilter runs once a burst, so it is a plain
-// Node-API function. It takes the arrays that a burst is in, whoever's they are: a pool of this env, or plain
-// ones of a test.
+// Node-API function. It takes the arrays that hold a burst: those of this env's pool, or plain arrays
+// of a test.
 #include "addon/bpf.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ std::span<T> typed(napi_env env, napi_value value, napi_typedarray_type type) {
 }
 
 // bpfFilter(program, bytes, meta, slots, count, verdicts: Uint8Array): writes 1 or 0 for each of the first
-// `count` slots; what is outside of its pool matches nothing.
+// `count` slots; a slot outside of the pool never matches.
 napi_value bpf_filter(napi_env env, napi_callback_info info) {
   napi_value argv[6];
   size_t argc = 6;
@@ -56,7 +56,7 @@ napi_value bpf_filter(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// bpfLoad(path): '' when libpcap is there, or why it is not
+// bpfLoad(path): '' if libpcap was loaded, otherwise the error message
 Napi::Value bpf_load(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string path = args.text(0);
@@ -66,7 +66,7 @@ Napi::Value bpf_load(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), error);
 }
 
-// bpfCompile(expression): a handle, or what libpcap says against the expression
+// bpfCompile(expression): a handle, or libpcap's error message
 Napi::Value bpf_compile(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string expression = args.text(0);

@@ -1,4 +1,4 @@
-// The filter programs of one env, by handle; they go with it.
+// The filter programs of one env, by handle. They are destroyed with the env.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// The control plane's effects on what a device does with its memory: what is marked in the dirty log and who
-// hears of it, and the MTU. The memory itself is memory_changes.cc's. As in devices.cc: arguments → core,
+// Sets up a device's dirty log, the eventfd that signals its changes, and the MTU. memory_changes.cc changes
+// the memory itself. As in devices.cc: arguments → core,
 // nothing else; failures are negative reason numbers; file descriptors arrive as tokens and are consumed
 // whatever happens.
 #include <napi.h>
@@ -15,7 +15,7 @@ namespace rxvhost::addon {
 
 namespace {
 
-// deviceLogCall(id, token): 0 = nobody is signalled any more
+// deviceLogCall(id, token): token 0 = signal no eventfd
 Napi::Value set_log_call(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), token = args.u32(1);

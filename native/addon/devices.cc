@@ -21,7 +21,7 @@ QueueTable& queues(AddonEnv& env) {
   return *env.queues;
 }
 
-// driverNumber(): one that no other driver of this process has
+// driverNumber(): a number that no other driver of this process has
 Napi::Value driver_number(const Napi::CallbackInfo& info) {
   static std::atomic<uint32_t> last = 0;
   return number(info, ++last);
@@ -72,8 +72,8 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint): the index that it
-// goes on from
+// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint): the index from
+// which it continues
 Napi::Value ring_start(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), index = args.u32(1);

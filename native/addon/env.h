@@ -1,5 +1,5 @@
 // What one Node environment (the main thread or a worker) owns of the addon. Everything process-wide lives in
-// core/; everything here dies with the env, in the order below read backwards: queues and guests let go of
+// core/; everything here dies with the env, in the order below read backwards: queues and guests release
 // their rings before the wake-up stops watching fds, and the fds close last.
 #pragma once
 
@@ -18,7 +18,7 @@ class QueueTable;     // addon/queues.h: handles on devices and rings, and the p
 class GuestTable;     // addon/guest.h: the front end in-process
 class FilterTable;    // addon/bpf.h: compiled filter expressions
 class TapTable;       // addon/tap.h: TAP interfaces
-class MemoryChanges;  // addon/memory_changes.h: under way on other threads
+class MemoryChanges;  // addon/memory_changes.h: changes that other threads carry out
 
 struct AddonEnv {
   AddonEnv();

@@ -1,6 +1,6 @@
-// What the functions that JavaScript calls have in common, but for those that run once a burst (hot.h): how
-// they get into the exports, and how they answer. Most answer a number, a failure as a negative one: an
-// errno, or a reason (core/base/result.h).
+// Shared by the functions that JavaScript calls, except those that run once a burst (hot.h): adding them to
+// the exports and returning results. Most return a number; a negative one is a failure: an errno or a reason
+// (core/base/result.h).
 #pragma once
 
 #include <napi.h>
@@ -24,7 +24,7 @@ inline Napi::Value number(const Napi::CallbackInfo& info, double value) {
   return Napi::Number::New(info.Env(), value);
 }
 
-/// Reason::none is 0, which is no refusal.
+/// Reason::none is 0, which means success.
 inline Napi::Value refused(const Napi::CallbackInfo& info, Reason reason) {
   return number(info, -static_cast<int>(reason));
 }

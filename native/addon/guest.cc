@@ -21,7 +21,7 @@ using guest::Port;
 
 constexpr uint32_t kMore =
     1u << 16;  // receive, check: there may be more; send, generate: the ring has no room
-constexpr uint32_t kBroken = 1u << 17;  // the back end broke the rules of the ring
+constexpr uint32_t kBroken = 1u << 17;  // the back end violated the ring's rules
 constexpr uint32_t kMaxBurst = 0xffff;
 
 Napi::Value burst(const Napi::CallbackInfo& info, const BurstResult& result) {

@@ -1,5 +1,4 @@
-// The guests of one env: front ends in-process, by handle. Arguments in, numbers out; what a guest does is
-// guest/port's business.
+// The guests of one env: in-process front ends, by handle. guest/port implements them.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What functions that run once a burst have in common: plain Node-API, without the allocations of the C++
+// Shared by the functions that run once a burst: plain Node-API, without the allocations of the C++
 // wrapper. Their data pointer is the env's AddonEnv; arguments are numbers, and the result is one.
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace rxvhost::addon {
 
-/// Up to four numbers; one that is missing or is none is UINT32_MAX for the first and 0 for the others.
+/// Reads up to four numbers. If an argument is missing or not a number, the first one is UINT32_MAX and any
+/// other one is 0.
 struct HotArgs {
   AddonEnv* env = nullptr;
   std::array<uint32_t, 4> numbers = {UINT32_MAX, 0, 0, 0};

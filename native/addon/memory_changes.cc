@@ -19,17 +19,17 @@
 
 namespace rxvhost::addon {
 
-// Where threads leave what they are done with.
+// The queue into which threads put finished changes.
 struct MemoryChanges::Returns {
   const Fd wake = make_eventfd();
   std::mutex mutex;
   std::deque<std::shared_ptr<MemoryChange>> changes;
-  bool over = false;  // nobody comes for them any more
+  bool over = false;  // the env has ended, so no one takes finished changes
 
   void add(std::shared_ptr<MemoryChange> change) {
     {
       std::lock_guard lock(mutex);
-      if (over) return;  // and it ends here, on this thread
+      if (over) return;  // the change is destroyed here, on this thread
       changes.push_back(std::move(change));
     }
     eventfd_write(wake.get(), 1);
@@ -91,7 +91,7 @@ MemoryChanges& changes_of(AddonEnv& env) {
   return *env.memory_changes;
 }
 
-// memoryOpen(tag): 0 or a negative errno. Under the tag is reported that memoryNext() may have something.
+// memoryOpen(tag): 0 or a negative errno. An event under the tag means that memoryNext() may have a result.
 Napi::Value memory_open(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t tag = args.u32(0);
@@ -99,7 +99,7 @@ Napi::Value memory_open(const Napi::CallbackInfo& info) {
   AddonEnv& env = env_of(info.Env());
   const int result =
       env.wakeup ? env.wakeup->watch(changes_of(env).wake_fd(), tag, WatchMode::edge_in) : -ENXIO;
-  if (result < 0) env.memory_changes.reset();  // another time there may be an fd for it
+  if (result < 0) env.memory_changes.reset();  // a later call may get an fd
   return number(info, result);
 }
 
@@ -152,7 +152,7 @@ Napi::Value device_loss(const Napi::CallbackInfo& info) {
   return number(info, static_cast<int>(device ? device->loss() : Loss::unknown));
 }
 
-// deviceRevoked(device): 1 if a page of the memory in force, or of its log, was missing
+// deviceRevoked(device): 1 if a page of the current memory, or of its log, was missing
 Napi::Value device_revoked(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto device = Registry::get().find(args.u32(0));

@@ -1,7 +1,7 @@
-// The changes of memory that one env has under way. A change goes from JavaScript to a thread that may block,
-// comes back to be put in force, goes once more to have the former memory unmapped, and is told to JavaScript
-// when that is done: by an eventfd in the env's epoll, so that nothing of Node's is touched on other threads.
-// What those threads share with the env outlives it, however long they are stuck.
+// The pending memory changes of one env. A thread that may block maps the new memory, the env's thread puts
+// it in use, another thread unmaps the former memory, and then JavaScript gets the result. The threads report
+// by an eventfd in the env's epoll, so that they never call Node. The state that they share with the env is
+// reference-counted, so a blocked thread can outlive the env.
 #pragma once
 
 #include <memory>
@@ -18,9 +18,9 @@ class MemoryChanges {
 
   /// Signalled when next() may have something.
   int wake_fd() const;
-  /// mem_map: there is no thread for it.
+  /// Reason::mem_map if no thread can be created for the change.
   Reason start(std::shared_ptr<MemoryChange> change);
-  /// One that is done; nullptr while there is none.
+  /// A finished change, or nullptr if there is none.
   std::shared_ptr<MemoryChange> next();
 
  private:

@@ -55,7 +55,7 @@ void QueueTable::close(uint32_t handle) {
   const auto [first, last] = by_ring_.equal_range(queue->ring);
   by_ring_.erase(std::find_if(first, last, [handle](const auto& entry) { return entry.second == handle; }));
   *queue = Queue();
-  std::ranges::replace(recent_, handle, UINT32_MAX);  // the next ring of this number was given nothing yet
+  std::ranges::replace(recent_, handle, UINT32_MAX);  // a new queue with this handle has no packets yet
   free_.push_back(handle);
 }
 
@@ -77,7 +77,8 @@ Reason QueueTable::watch(Queue& queue, uint32_t tag) {
   queue.watching = true;
   queue.tag = tag;
   const std::shared_ptr<const Fd>& kick = queue.ring->kick();
-  if (!env_.wakeup || !kick) return Reason::none;  // polled, or not set yet: change_kick() comes back
+  if (!env_.wakeup || !kick)
+    return Reason::none;  // polled, or the kick fd is not set yet: change_kick() will watch it
   queue.watched = add_watch(kick, tag);
   return queue.watched ? Reason::none : Reason::kick_watch;
 }
@@ -88,7 +89,7 @@ void QueueTable::unwatch(Queue& queue) {
   queue.watching = false;
 }
 
-// The new one is watched before the former is let go: to watch that again could fail as well.
+// The new fd is watched before the old one is removed: going back to the old one could fail.
 Reason QueueTable::change_kick(Virtqueue& ring, Fd fd) {
   const auto kick = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr;
   std::vector<std::pair<Queue*, std::shared_ptr<const Fd>>> moves;
@@ -140,7 +141,7 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
       env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count, call.queue->counters));
 }
 
-// 0 = a kick will come, 1 = something is there already, 2 = no kick will come: the ring is to be polled
+// 0 = a kick will come, 1 = there are chains already, 2 = no kick will come, so the ring must be polled
 napi_value arm(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr) return hot_result(env, 0);
@@ -164,7 +165,7 @@ napi_value spin_wait(napi_env env, napi_callback_info info) {
                                        call.queue->counters));
 }
 
-// --- calls of set-up ---
+// --- set-up calls ---
 
 // queueOpen(device, ring, account): handle, or a negative reason
 Napi::Value queue_open(const Napi::CallbackInfo& info) {
@@ -201,13 +202,13 @@ Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   return refused(info, reason);
 }
 
-// queueFault(handle): reason of the latch, 0 = none
+// queueFault(handle): the reason of the ring's fault, 0 = none
 Napi::Value queue_fault(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   return number(info, queue ? static_cast<int>(queue->ring->fault()) : 0);
 }
 
-// queueReadsZero(handle): the ring looks as if nobody ever wrote it
+// queueReadsZero(handle): whether the ring's memory looks as if it was never written
 Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());

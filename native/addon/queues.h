@@ -1,5 +1,5 @@
-// Handles of one env on rings, and the packet pool that it copies into. A handle outlives its ring: calls on
-// a ring that has stopped or gone answer so, they never touch it.
+// Handles of one env on rings, and the packet pool that it copies into. A handle outlives its ring:
+// a call on a ring that has stopped or been destroyed reports that and never accesses the ring.
 #pragma once
 
 #include <napi.h>
@@ -46,35 +46,35 @@ class QueueTable {
   Queue* find(uint32_t handle) {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;
   }
-  /// With the counters of the handle, which is open. Shared with the array that shows it.
+  /// The block with the counters of an open handle, shared with the array that shows it.
   const std::shared_ptr<CounterBlock>& block(uint32_t handle) const { return blocks_[handle / kBlock]; }
   /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
   Reason watch(Queue& queue, uint32_t tag);
   void unwatch(Queue& queue);
-  /// Gives the ring another kick fd, or none. Handles that watch it move over, all of them, or the ring keeps
-  /// the one that it has.
+  /// Gives the ring another kick fd, or none. All handles that watch the ring then watch the new fd; if one
+  /// fails, the ring keeps the old fd.
   Reason change_kick(Virtqueue& ring, Fd fd);
 
   /// Devices of this env, destroyed with it.
   std::vector<uint32_t> devices;
-  /// Packets are given to this handle's ring.
+  /// Notes that packets were enqueued to this handle's ring.
   void given(uint32_t handle) {
     if (recent_[last_] != handle) recent_[last_ = (last_ + 1) % recent_.size()] = handle;
   }
-  /// Rings that packets were given to lately, and so will be again; until the next call.
+  /// Rings that recently got packets, and probably will again. Valid until the next call.
   std::span<Virtqueue* const> recent_sinks();
 
-  /// Spent waiting at empty rings.
+  /// Time spent in spinWait() at empty rings.
   std::chrono::nanoseconds spin_waited{0};
   // Shared with the array buffers that show it to JavaScript, which may be collected after the env's own
   // data.
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 
  private:
-  /// What is watched from then on: the kick itself or a duplicate. None if that failed.
+  /// Returns the fd that is now watched: the kick itself or a duplicate; empty on failure.
   std::shared_ptr<const Fd> add_watch(std::shared_ptr<const Fd> kick, uint32_t tag);
 
-  static constexpr uint32_t kRecent = 4;  // a mirror to three ports; of more, the latest
+  static constexpr uint32_t kRecent = 4;  // enough for a mirror to three ports; beyond that, the latest
 
   AddonEnv& env_;
   std::vector<Queue> queues_;

@@ -1,7 +1,6 @@
-// fds for tests that play a hostile front end, which Node has no call for: a memory file that nobody has
-// mapped on this side, an eventfd with any count, a timerfd, any fd of the process under a token, and the one
-// flag that a peer can change behind our back. Nothing in src/ but the guest's types knows these functions;
-// see src/addon/guest.ts.
+// Creates fds for tests with a hostile front end, for which Node has no call: a memory file that this process
+// has not mapped, an eventfd with any count, a timerfd, any fd of the process under a token, and O_NONBLOCK,
+// the flag that a peer can change at any time. src/addon/guest.ts declares these functions.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -37,7 +36,7 @@ Napi::Value raw_eventfd(const Napi::CallbackInfo& info) {
   return token(info, Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
 }
 
-// rawTimerfd(): one that was never set
+// rawTimerfd(): a timerfd that is not armed
 Napi::Value raw_timerfd(const Napi::CallbackInfo& info) {
   return token(info, Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
 }
@@ -58,7 +57,7 @@ Napi::Value raw_number(const Napi::CallbackInfo& info) {
   return number(info, env_of(info.Env()).fds.get(token));
 }
 
-// rawBlocking(token, on): sets or clears O_NONBLOCK of the description, which whoever has a duplicate shares
+// rawBlocking(token, on): sets or clears O_NONBLOCK of the open file description, which all duplicates share
 Napi::Value raw_blocking(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);

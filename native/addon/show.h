@@ -1,4 +1,4 @@
-// Memory of ours as arrays of JavaScript.
+// Shows native memory to JavaScript as typed arrays.
 #pragma once
 
 #include <napi.h>
@@ -9,8 +9,8 @@
 
 namespace rxvhost::addon {
 
-// Memory of ours as an array buffer. Each buffer holds a share of what owns it, since it can be collected
-// after the env's own data went.
+// Native memory as an array buffer. Each buffer holds a reference to the owner of the memory, since it can be
+// collected after the env's data is destroyed.
 template <typename Owner>
 Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void* data, size_t size) {
   auto* share = new std::shared_ptr<Owner>(owner);

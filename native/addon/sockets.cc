@@ -1,5 +1,5 @@
-// Sockets for src/transport: arguments → core/base/socket, nothing else. Every function answers a number, a
-// negative errno when it failed.
+// Sockets for src/transport: arguments → core/base/socket, nothing else. Every function returns a number,
+// which is a negative errno on failure.
 #include <errno.h>
 
 #include <algorithm>
@@ -101,7 +101,7 @@ Napi::Value socket_peer(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-/// The part [offset, offset + length) of `bytes`; fails on one that isn't there.
+/// The part [offset, offset + length) of `bytes`; fails if it is out of range.
 std::span<uint8_t> part_of(Args& args, std::span<uint8_t> bytes, uint32_t offset, uint32_t length) {
   if (offset <= bytes.size() && length <= bytes.size() - offset) return bytes.subspan(offset, length);
   args.fail("offset and length go past the end of the array");

@@ -66,7 +66,7 @@ Tap* tap_arg(const Napi::CallbackInfo& info, Args& args) {
   return args.ok() && env.taps ? env.taps->get(handle) : nullptr;
 }
 
-// tapOpen(name, fd): a handle, or a negative errno. With an fd of 0 or more that one is taken over.
+// tapOpen(name, fd): a handle, or a negative errno. An fd of 0 or more is used instead of opening one.
 Napi::Value tap_open(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string name = args.text(0);
@@ -91,7 +91,7 @@ Napi::Value tap_name(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), tap ? tap->name() : "");
 }
 
-// tapSetUp(tap, mtu, persist, up): 0 or a negative errno; an MTU of 0 is left as it is
+// tapSetUp(tap, mtu, persist, up): 0 or a negative errno; 0 leaves the MTU unchanged
 Napi::Value tap_set_up(const Napi::CallbackInfo& info) {
   Args args(info);
   Tap* tap = tap_arg(info, args);
@@ -111,8 +111,8 @@ Napi::Value tap_offloads(const Napi::CallbackInfo& info) {
   return number(info, tap == nullptr ? -EBADF : tap->set_offloads(features));
 }
 
-// tapArm(tap, tag): 0 or a negative errno. Frames are reported under `tag`, also those that are there
-// already.
+// tapArm(tap, tag): 0 or a negative errno. Frames, those already waiting too, are reported under
+// `tag`.
 Napi::Value tap_arm(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);
@@ -127,14 +127,14 @@ void tap_suppress(const Napi::CallbackInfo& info) {
   if (const auto& wakeup = env_of(info.Env()).wakeup; tap && wakeup) wakeup->unwatch(tap->fd());
 }
 
-// tapError(tap): the errno, positive, that ended it; 0 = none did
+// tapError(tap): the positive errno that ended the interface, 0 = none
 Napi::Value tap_error(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);
   return number(info, tap ? tap->error() : 0);
 }
 
-// tapCounters(tap, toHost): what is counted in that direction, in the order of Stat
+// tapCounters(tap, toHost): the counters of that direction, in the order of Stat
 Napi::Value tap_counters(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);

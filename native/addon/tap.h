@@ -1,4 +1,4 @@
-// The TAP interfaces of one env, by handle; they close with it. Arguments in, numbers out.
+// The TAP interfaces of one env, by handle; they close with it.
 #pragma once
 
 #include <cstdint>

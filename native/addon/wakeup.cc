@@ -15,8 +15,8 @@ namespace rxvhost::addon {
 
 namespace {
 
-// A turn's worth. What is left stays ready in the nested epoll and comes back in the next turn, behind those
-// that were served, since epoll_wait() moves what it reports to the end of its list.
+// The most events reported in one turn. The others stay ready in the nested epoll and come first in the next
+// turn, since epoll_wait() moves reported fds to the end of its list.
 constexpr int kEventsPerTurn = 64;
 
 }  // namespace
@@ -25,8 +25,8 @@ struct Wakeup::Loop {
   napi_env env = nullptr;
   Wakeup* owner = nullptr;
   uv_poll_t poll{};
-  uv_check_t check{};  // a turn, behind those of setImmediate
-  uv_idle_t idle{};    // and what keeps the loop from waiting for events before it
+  uv_check_t check{};  // runs once a turn, after setImmediate callbacks
+  uv_idle_t idle{};    // keeps the loop from blocking before `check` runs
   int handles = 0;     // that libuv has
   napi_ref turn = nullptr;
   napi_ref flags = nullptr, clock = nullptr;  // keep `asked` and `time` in place
@@ -65,8 +65,8 @@ int Wakeup::Loop::start(Napi::TypedArray array, Napi::Function function) {
   napi_create_reference(env, function, 1, &callback);
   napi_create_reference(env, array, 1, &ready);
   napi_async_init(env, nullptr, Napi::String::New(env, "rx-vhost:wakeup"), &context);
-  // An async hook: libuv lets go of a handle in a later turn only, and the env waits for it. Without the hook
-  // worker.terminate() would leave libuv with a pointer into freed memory.
+  // An async cleanup hook: libuv closes a handle only in a later turn, and the env waits for that. Without
+  // the hook, worker.terminate() would leave libuv with a pointer into freed memory.
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<Loop*>(self)->close(); }, this,
       &hook);
@@ -107,8 +107,8 @@ void Wakeup::Loop::call(napi_ref target, int count) {
   napi_create_int32(env, count, &argument);
   const napi_status status = napi_make_callback(env, context, self, function, 1, &argument, &result);
   if (status == napi_pending_exception) {
-    // Left alone it would vanish with this call. This takes the way of any uncaught exception; it returns
-    // only if a handler of 'uncaughtException' chose to go on, and then so do we.
+    // Otherwise the exception would be lost when this call returns. This handles it like any uncaught
+    // exception and returns only if a handler of 'uncaughtException' chose to go on, and then so do we.
     napi_value error;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
   }
@@ -234,7 +234,7 @@ Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
   return number(info, error);
 }
 
-// Several times a turn, so without the C++ wrapper.
+// Called several times a turn, so it does not use the C++ wrapper.
 napi_value read_clock(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);

@@ -1,7 +1,7 @@
 // The wake-ups of one env: kicks of rings and readiness of sockets become calls of one JavaScript function,
 // on the env's own thread. One epoll holds all watched fds and is itself nested in one uv_poll on the env's
 // loop, so that a ring costs libuv nothing and a turn of the loop is one call into JavaScript, however many
-// fds are ready. Knows no ring and no message: only tags, which src/addon/wakeup.ts hands out.
+// fds are ready. src/addon/wakeup.ts assigns the tags.
 #pragma once
 
 #include <napi.h>
@@ -18,7 +18,7 @@ enum class WatchMode : uint32_t {
   edge_in = 1,      // a kick: never read, since a peer can make a read of an eventfd block
   level_inout = 2,  // a socket with replies to write
   level_out = 3,    // the same while its messages are not wanted
-  hang_up = 4,      // nothing but that its peer has gone: it stays in the epoll, so that no more can't fail
+  hang_up = 4,  // only the peer's hang-up; the fd stays in the epoll, so a later change needs no allocation
 };
 
 class Wakeup {
@@ -34,7 +34,7 @@ class Wakeup {
   /// set.
   void unwatch(int fd);
   bool watches(int fd) const { return watched_.contains(fd); }
-  /// Whether open watches keep the event loop, and with it the process, alive. They don't at first.
+  /// Whether open watches keep the event loop, and with it the process, alive. Initially they do not.
   void hold(bool on);
   /// `turn` is called in a later turn of the event loop than that in which `flags[0]` was set, which it
   /// clears. While `flags[1]` is 0 a request needs ask_turn() as well. What setImmediate does, without an
@@ -45,7 +45,8 @@ class Wakeup {
   void read_clock();
 
  private:
-  struct Loop;  // what libuv and Node-API point to; it goes when libuv has let go, after this object perhaps
+  struct Loop;  // libuv and Node-API point to it; destroyed once libuv has closed its handles, maybe after
+                // this object
 
   Fd epoll_;
   std::unordered_set<int> watched_;

@@ -12,7 +12,7 @@ namespace rxvhost {
 bool BlockingThreads::run(uint32_t whose, Job job) {
   std::unique_lock lock(mutex_);
   Share& share = shares_[whose];
-  if (share.admitted >= most_each_) {  // so there are threads, and one of them comes back to it
+  if (share.admitted >= most_each_) {  // a running thread takes it later
     share.waiting.push_back(std::move(job));
     return true;
   }
@@ -23,16 +23,17 @@ bool BlockingThreads::run(uint32_t whose, Job job) {
   }
   share.admitted++;
   ready_.push_back({whose, std::move(job)});
-  lock.unlock();  // or it would wake up only to wait for us
+  lock.unlock();  // so that the woken thread need not wait for the mutex
   if (spare) wake_.notify_one();
   return true;
 }
 
-// Under the mutex. Not by std::thread, which ends the process when there is no room for one more.
+// The caller holds the mutex. std::thread is not used: without exceptions it ends the process when no thread
+// can be created.
 bool BlockingThreads::start() {
   sigset_t all, old;
-  // The process's signals are for its own threads. No job may touch a guest's byte: with SIGBUS blocked, a
-  // page that is missing ends the process, whatever core/memory/sigbus_guard would make of it.
+  // All signals are blocked here, so that other threads handle them. A job must not access guest memory: with
+  // SIGBUS blocked, a missing page ends the process in spite of core/memory/sigbus_guard.
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
   pthread_t thread;
@@ -43,7 +44,7 @@ bool BlockingThreads::start() {
   const bool started = pthread_create(&thread, nullptr, main, this) == 0;
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (!started) return false;
-  pthread_setname_np(thread, "rx-vhost-wait");  // for whoever looks at this process's threads
+  pthread_setname_np(thread, "rx-vhost-wait");  // shown by ps and top
   pthread_detach(thread);
   threads_++;
   return true;
@@ -60,14 +61,14 @@ void BlockingThreads::loop() {
     ready_.pop_front();
     lock.unlock();
     work.job();
-    work.job = nullptr;  // and what it held, which may be what lasts
+    work.job = nullptr;  // destroying what the job captured can block too
     lock.lock();
     admit_next(work.whose);
   }
   threads_--;
 }
 
-// Under the mutex, by a thread that now looks for work itself.
+// The caller holds the mutex, and its thread looks for work next.
 void BlockingThreads::admit_next(uint32_t whose) {
   const auto at = shares_.find(whose);
   Share& share = at->second;

@@ -1,7 +1,7 @@
-// Threads for what can last for as long as somebody else likes: a call that waits for a file system, a lock
-// that a peer's own call holds in the kernel, the freeing of a guest's whole memory. Nothing that serves
-// other devices does such work itself. They come with the work and go when there is none for a while; one
-// that is stuck for ever costs a thread and nothing else. Knows nothing of what it runs.
+// Threads for calls that can block without limit: a call that waits for a file system, a lock that a peer's
+// system call holds in the kernel, or freeing the whole memory of a guest. Threads that serve other devices
+// never make such calls. A thread is created when there is work and ends after some time without work. A job
+// that blocks for ever costs one thread and nothing else.
 #pragma once
 
 #include <condition_variable>
@@ -18,14 +18,15 @@ class BlockingThreads {
  public:
   using Job = std::function<void()>;
 
-  /// `most` threads in all, and `most_each` of them for the jobs of one `whose`: who makes threads stick uses
-  /// up its own and not those of others.
+  /// At most `most` threads, of which at most `most_each` run jobs of one owner (`whose`). An owner whose
+  /// jobs block cannot use up the threads of other owners.
   BlockingThreads(size_t most, size_t most_each) : most_(most), most_each_(most_each) {}
   /// Never destroyed: a thread may be stuck in it for as long as the process lives.
   ~BlockingThreads() = delete;
 
-  /// In the order in which they come, for each `whose`. What a job holds is let go on its thread as well.
-  /// False if there is no thread and none can be made: it was not run, and is let go here.
+  /// Runs the jobs of one owner in the order of these calls. What a job captured is destroyed on its thread.
+  /// Returns false if there is no thread and none can be created: the job has not run, and the caller's
+  /// thread destroys it.
   bool run(uint32_t whose, Job job);
 
  private:
@@ -43,17 +44,17 @@ class BlockingThreads {
   void admit_next(uint32_t whose);
 
   const size_t most_, most_each_;
-  std::mutex mutex_;  // of all below
+  std::mutex mutex_;  // guards all members below
   std::condition_variable wake_;
   std::deque<Work> ready_;
-  std::unordered_map<uint32_t, Share> shares_;  // of those who have work
+  std::unordered_map<uint32_t, Share> shares_;  // owners that have work
   size_t threads_ = 0;
   size_t idle_ = 0;
 };
 
-/// For what ends by itself and can take a while: freeing a guest's memory, 50 ms for each GiB. Of all
-/// drivers, and apart from what makes a guest wait: after a host full of guests has died they are busy for
-/// minutes.
+/// Threads for slow work that always ends: freeing guest memory, which takes about 50 ms per GiB. All drivers
+/// share them. They do no work that a guest waits for, since they can be busy for minutes after many guests
+/// have ended at once.
 BlockingThreads& freeing_threads();
 
 }  // namespace rxvhost

@@ -15,10 +15,9 @@ namespace rxvhost {
 
 namespace {
 
-// What front ends send in earnest: memory, notifiers and sockets like the one that they came by. None of
-// these questions goes to a file system.
+// An honest front end sends memory, eventfds and Unix sockets. The checks below call no file system.
 
-// Lasts as long as it takes to free it, if nobody else has it any more; never for ever.
+// Closing the last fd of a memfd takes as long as freeing its memory, so it always ends.
 bool is_memory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
 
 bool closes_at_once(int fd) {
@@ -28,7 +27,7 @@ bool closes_at_once(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-// Threads of their own: what lasts here must not keep memory from being mapped or freed.
+// These threads are separate, so that a close() that blocks does not delay mapping or freeing memory.
 BlockingThreads& closers() {
   static BlockingThreads* threads = new BlockingThreads(kClosers, kClosers);
   return *threads;

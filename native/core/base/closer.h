@@ -1,14 +1,13 @@
-// Closes what a peer sent without waiting for it. close() can last as long as somebody else likes: FUSE asks
-// its server first and takes no signal meanwhile, a TCP socket lingers, a terminal drains, and the last
-// fd of a memory file frees it, which takes 50 ms for each GiB. Whatever a front end sends has to be closed
-// in the end, and the threads that do it serve other devices as well. So what could last is closed by a
-// thread that has nothing else to do.
+// Closes file descriptors that a peer sent, without waiting. close() can block without limit: FUSE waits for
+// its server and cannot be interrupted, a TCP socket with SO_LINGER waits for its peer, a terminal drains its
+// output, and closing the last fd of a memory file frees the memory, about 50 ms per GiB. The calling thread
+// serves other devices too, so a close() that can block runs on a thread of its own.
 #pragma once
 
 namespace rxvhost {
 
-/// Of an fd that came from a peer. The number is free at once if nothing can last, and soon in any case:
-/// memory beyond what may wait for the threads (kMostToFree) is freed by the caller.
+/// Closes an fd that came from a peer: at once if close() cannot block, otherwise later on another thread. If
+/// kMostToFree memory files already wait for the threads, the caller's thread closes the next one.
 void close_received(int fd);
 
 }  // namespace rxvhost

@@ -1,9 +1,9 @@
-// Copies packets and asks for cache lines ahead of their use. Below everything; it knows bytes only.
+// Copies packets and prefetches cache lines.
 //
-// By size class: a call of memcpy and its choice of a variant cost as much as copying a short frame, so up to
-// kInlineCopy bytes are copied here, in vectors that every x86-64 and arm64 has; the last one overlaps the
-// one before it instead of being cut into pieces. Longer runs are memcpy's, which knows this machine's widest
-// vectors.
+// The way of copying depends on the size: a call of memcpy and its choice of a variant cost as much as
+// copying a short frame, so up to kInlineCopy bytes are copied here, in vectors that every x86-64 and arm64
+// has; the last vector overlaps the one before it instead of being split. Longer runs use memcpy, which
+// chooses the widest vectors of this machine.
 #pragma once
 
 #include <cstddef>
@@ -42,10 +42,11 @@ inline void copy_bytes(void* to, const void* from, size_t length) {
 }
 
 inline void prefetch(const void* at) { __builtin_prefetch(at, 0, 3); }
-/// The line will be written: asks for it in a state that needs no second trip to the other core.
+/// Prefetches a line that will be written, in exclusive state: the write needs no second request to the other
+/// core.
 inline void prefetch_to_write(const void* at) {
 #if defined(__x86_64__)
-  // The compiler emits this one only for machines that are sure to have it; the others ignore it.
+  // Compilers emit this instruction only for CPUs that are known to have it; other x86-64 CPUs ignore it.
   __asm__ volatile("prefetchw %0" ::"m"(*static_cast<const char*>(at)));
 #else
   __builtin_prefetch(at, 1, 3);

@@ -8,7 +8,7 @@
 namespace rxvhost {
 
 bool is_eventfd(int fd) {
-  // There is no call that asks: fstat() says the same of every anonymous inode.
+  // No system call tells this: fstat() gives the same answer for every anonymous inode.
   char link[32], target[32];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t length = ::readlink(link, target, sizeof target);

@@ -1,5 +1,4 @@
-// An owned file descriptor. Closing is the only thing it does; what an fd is for is its user's business. One
-// that a peer sent is closed with care.
+// An owned file descriptor, closed by the destructor. An fd that a peer sent is closed by close_received().
 #pragma once
 
 #include <unistd.h>
@@ -14,7 +13,7 @@ class Fd {
  public:
   Fd() = default;
   explicit Fd(int fd) : fd_(fd) {}
-  /// One that came from a peer, and may be anything.
+  /// Owns an fd that came from a peer and can be a file of any type.
   static Fd received(int fd) {
     Fd it(fd);
     it.received_ = true;
@@ -35,7 +34,7 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  /// What somebody else of this process keeps open as well, so that closing it can't last.
+  /// Closes an fd whose file this process also holds by another fd, so that close() cannot block.
   void close_kept() {
     if (fd_ >= 0) ::close(release());
   }

@@ -1,6 +1,7 @@
-// The only way that shared memory is read and written. A guest rewrites its memory while we look at it, so a
-// value is loaded once into a local, checked there, and used from there; volatile access keeps the compiler
-// from loading twice. Acquire and release belong to the ring files, which name the race that each closes.
+// All reads and writes of shared memory go through these functions. A guest can change its memory at any
+// time, so a value is loaded once into a local, checked there, and used from there; volatile access keeps the
+// compiler from loading twice. Acquire and release belong to the ring files, which name the race that each
+// closes.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,8 @@
 
 namespace rxvhost {
 
-// A test's guest that runs between any two of our loads: it is called after each, and may change what was
-// loaded.
+// A hook for tests: it is called after each load and can change the memory that was loaded, like a guest that
+// runs between two loads.
 #ifdef RXVHOST_PROBE_GUEST_LOADS
 inline void (*probe_guest_load)(const void* at, size_t size) = nullptr;
 inline void guest_was_loaded(const void* at, size_t size) {
@@ -40,7 +41,7 @@ template <class T>
 inline void guest_store_release(T* at, T value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
-/// A header's word at any address, loaded once.
+/// Loads a header field once, at any alignment.
 template <class T>
 inline T guest_load_unaligned(const void* at) {
   struct __attribute__((packed, may_alias)) Word {
@@ -57,13 +58,14 @@ inline void guest_store_unaligned(void* at, T value) {
   };
   static_cast<volatile Word*>(at)->value = value;
 }
-/// Packet bytes. A guest may rewrite them meanwhile and tear its own packet; lengths never come from here.
+/// Copies packet bytes. A guest that changes them during the copy damages only its own packet; no length is
+/// read from them.
 inline void guest_copy_in(void* to, const void* from, size_t length) {
   copy_bytes(to, from, length);
   guest_was_loaded(from, length);
 }
 inline void guest_copy_out(void* to, const void* from, size_t length) { copy_bytes(to, from, length); }
-/// Control data: what follows reads the copy, the compiler may not go back to the guest's memory for it.
+/// Copies control data. The compiler barrier makes later code read the copy, not guest memory again.
 inline void guest_copy_once(void* to, const void* from, size_t length) {
   guest_copy_in(to, from, length);
   __asm__ volatile("" ::: "memory");

@@ -81,8 +81,8 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal);
   } else {
-    // Nobody else's either: the access is repeated under the default action and ends the process, with a
-    // core.
+    // No earlier handler either: the access is repeated under the default action, which ends the process with
+    // a core dump.
     struct sigaction fall {};
     fall.sa_handler = SIG_DFL;
     sigaction(SIGBUS, &fall, nullptr);

@@ -1,8 +1,8 @@
 // Survives a front end that truncates the file behind its memory, and memory that fails: the access raises
 // SIGBUS, and the handler puts zero pages over the whole mapping, marks it poisoned, and lets the access
-// continue. The device is then faulted by whoever checks `poisoned` before publishing. Process-wide; the
-// handler that was there before is called for every address that is not ours. The handler only reads atomics
-// and calls mmap, both safe in a signal handler.
+// continue. The code that checks `poisoned` before it publishes then faults the device. The handler is
+// process-wide; for every other address it calls the handler that was installed before. The handler only
+// reads atomics and calls mmap, both safe in a signal handler.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace rxvhost {
 
-/// What SIGBUS said of a range: a page was missing, or the machine's memory failed under one.
+/// Why an access to a range raised SIGBUS: a page was missing, or the machine's memory failed under one.
 enum class Poison : uint8_t { none, missing, hardware };
 
 class GuardedRange {
@@ -31,7 +31,8 @@ class GuardedRange {
   Slot* slot_ = nullptr;
 };
 
-/// Rises with every poisoned range: one load tells a burst that nothing happened since it last looked.
+/// Incremented for every poisoned range: with one load, a burst learns whether any range was poisoned since
+/// its last check.
 inline uint64_t poison_epochs = 0;  // written by the signal handler
 inline uint64_t poison_epoch() { return __atomic_load_n(&poison_epochs, __ATOMIC_ACQUIRE); }
 

@@ -93,7 +93,7 @@ Reason MemorySnapshot::remove(const RegionSpec& spec, std::shared_ptr<const Memo
   if (Reason reason = check_range(spec); reason != Reason::none) return reason;
   auto next = std::make_shared<MemorySnapshot>(*this);
   std::erase_if(next->regions_, [&](const Region& r) { return same(r, spec); });
-  // A part of a region, or one that differs: what would be left of it is nobody's wish.
+  // The front end named a part of a region, or a different region: neither can be removed.
   for (const Region& region : next->regions_)
     if (overlap(region, spec)) return Reason::mem_overlap;
   *out = std::move(next);
@@ -107,7 +107,7 @@ std::shared_ptr<const MemorySnapshot> MemorySnapshot::with(Logging logging) cons
 }
 
 const Region* MemorySnapshot::find(uint64_t address) const {
-  constexpr size_t kFew = 4;  // a search costs more than a look at each
+  constexpr size_t kFew = 4;  // up to here a linear scan is faster than a binary search
   if (regions_.size() <= kFew) {
     for (const Region& region : regions_)
       if (address - region.guest < region.size)
@@ -122,7 +122,7 @@ const Region* MemorySnapshot::find(uint64_t address) const {
   return address - region.guest < region.size ? &region : nullptr;
 }
 
-// Each region has a mapping of its own, so an address of ours is in one of them at most.
+// Each region has its own mapping, so a host address lies in at most one of them.
 bool MemorySnapshot::guest_address(const uint8_t* host, uint64_t* out) const {
   for (const Region& region : regions_) {
     const uint64_t offset = reinterpret_cast<uintptr_t>(host) - reinterpret_cast<uintptr_t>(region.host);

@@ -1,8 +1,8 @@
-// The guest's memory as it was at one moment: an immutable table, swapped whole. A ring pins the one that it
-// runs on. Everything that becomes a pointer into the guest passes translate() or user_range(), nothing else
-// adds addresses. Limits: kMaxRegions regions; a buffer may continue from one region into the next, a ring
-// may not. The dirty log of a migration is part of it: whoever has written through a writable span marks what
-// it wrote, before it publishes.
+// The guest's memory at one moment: an immutable table that is replaced as a whole. A ring holds a ref to the
+// table that it runs on. Only translate() and user_range() turn a guest's addresses into pointers. Limits:
+// kMaxRegions regions; a buffer may continue from one region into the next, a ring may not. The dirty log of
+// a migration is part of the table: code that wrote through a writable span marks the bytes before it
+// publishes them.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ struct Region {
   std::shared_ptr<const Mapping> mapping;
 };
 
-/// What the caller is going to do. A writable span can be had by `write` only; mark() is for what was written
-/// through it.
+/// What the caller does with a span: it may write only to spans got with `write`, and calls mark() for the
+/// bytes that it wrote.
 enum class Access { read, write };
 
 struct Span {
@@ -42,7 +42,7 @@ struct Span {
   uint32_t size;
 };
 
-/// Maps one: what may last of a change of the memory, and knows no table but `known`, its files.
+/// Maps one region, the part of a memory change that can block. `known` are the files that are already open.
 Reason open_region(const RegionSpec& spec, Fd fd, Backings* known, Region* out);
 
 class MemorySnapshot {
@@ -50,15 +50,15 @@ class MemorySnapshot {
   /// All or nothing. `fds` are closed in every case.
   static Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds,
                     std::shared_ptr<const MemorySnapshot>* out);
-  /// The same and one region more; the same again if it is there already, since QEMU before 8.0 adds each
-  /// region once per queue pair.
+  /// A copy with one more region. A region that is already there is not added again: QEMU before 8.0 adds
+  /// each region once per queue pair.
   Reason add(const Region& region, std::shared_ptr<const MemorySnapshot>* out) const;
-  /// The same without the region that has these addresses and this size; the same again if nothing is there.
+  /// A copy without the region that has these addresses and this size, if there is one.
   Reason remove(const RegionSpec& spec, std::shared_ptr<const MemorySnapshot>* out) const;
   std::shared_ptr<const MemorySnapshot> with(Logging logging) const;
 
   /// The longest run from `address` that lies in one region, at most `length` bytes; {nullptr, 0} outside all
-  /// regions. `last` is the caller's memory of the region that it hit before: packets cluster.
+  /// regions. `last` caches the region of the caller's previous call, since packets often lie in one region.
   template <Access access>
   Span translate(uint64_t address, uint32_t length, const Region** last) const {
     const Region* region = *last;
@@ -76,18 +76,18 @@ class MemorySnapshot {
   uint8_t* user_range(uint64_t user, uint64_t length) const;
 
   const Logging& logging() const { return logging_; }
-  /// A migration runs: what is written into buffers is to be marked.
+  /// True during a migration: writes into buffers have to be marked.
   bool logs_buffers() const { return logging_.buffers && logging_.log; }
-  /// Has the log bits for these bytes of a writable span? To be asked before they are written.
+  /// Whether the log has bits for these bytes of a writable span. Call it before writing them.
   bool can_mark(const Span& span) const;
-  /// Marks bytes of a writable span, once they are written.
+  /// Marks bytes of a writable span as dirty. Call it after writing them.
   void mark(const Span& span) const;
 
-  /// The file behind a region, or behind the log, was truncated.
+  /// Whether an access to a region or to the log raised SIGBUS.
   bool poisoned() const;
-  /// Why: of the first such file of which it is known.
+  /// The reason, from the first such file for which it is known.
   Loss loss() const;
-  /// The files that its regions lie in, as far as they are open.
+  /// The files of the regions, those that are still open.
   Backings backings() const;
   /// How many regions lie in files on a disk.
   uint32_t regions_on_disk() const;
