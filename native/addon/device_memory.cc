@@ -8,8 +8,7 @@
 #include "addon/env.h"
 #include "addon/functions.h"
 #include "core/base/eventfd.h"
-#include "core/net/mtu.h"
-#include "core/vhost/device.h"
+#include "core/net/net_device.h"
 
 namespace rxvhost::addon {
 
@@ -52,9 +51,8 @@ Napi::Value ring_log(const Napi::CallbackInfo& info) {
 // deviceMtu(id, mtu)
 Napi::Value set_mtu(const Napi::CallbackInfo& info) {
   Args args(info);
-  auto device = Registry::get().find(args.u32(0));
-  const uint32_t mtu = args.u32(1);
-  if (device) device->set_mtu(mtu, surely_within(mtu));
+  auto device = find_net_device(args.u32(0));
+  if (device) device->set_mtu(args.u32(1));
   return refused(info, device ? Reason::none : Reason::device_gone);
 }
 

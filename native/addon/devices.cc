@@ -10,7 +10,7 @@
 #include "addon/functions.h"
 #include "addon/queues.h"
 #include "core/base/eventfd.h"
-#include "core/vhost/device.h"
+#include "core/net/net_device.h"
 
 namespace rxvhost::addon {
 
@@ -32,7 +32,7 @@ Napi::Value device_create(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t driver = args.u32(0);
   if (!args.ok()) return info.Env().Undefined();
-  auto device = Registry::get().create(driver);
+  auto device = Registry::get().create<NetDevice>(driver);
   queues(env_of(info.Env())).devices.push_back(device->id());
   return number(info, device->id());
 }

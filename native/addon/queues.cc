@@ -28,7 +28,7 @@ QueueTable::~QueueTable() {
   for (uint32_t id : devices) Registry::get().destroy(id);
 }
 
-uint32_t QueueTable::open(std::shared_ptr<Device> device, uint32_t index, uint32_t account) {
+uint32_t QueueTable::open(std::shared_ptr<NetDevice> device, uint32_t index, uint32_t account) {
   uint32_t handle;
   if (!free_.empty()) {
     handle = free_.back();
@@ -137,8 +137,9 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr || call.slots == nullptr) return hot_result(env, kBurstStopped);
   call.table->given(call.numbers[0]);
-  return hot_result(
-      env, enqueue_burst(*call.queue->ring, *call.table->pool, call.slots, call.count, call.queue->counters));
+  const QueueTable::Queue& queue = *call.queue;
+  return hot_result(env, enqueue_burst(*queue.ring, *call.table->pool, call.slots, call.count, queue.counters,
+                                       queue.device->mtu()));
 }
 
 // 0 = a kick will come, 1 = there are chains already, 2 = no kick will come, so the ring must be polled
@@ -171,7 +172,7 @@ napi_value spin_wait(napi_env env, napi_callback_info info) {
 Napi::Value queue_open(const Napi::CallbackInfo& info) {
   Args args(info);
   AddonEnv& env = env_of(info.Env());
-  auto device = Registry::get().find(args.u32(0));
+  auto device = find_net_device(args.u32(0));
   const uint32_t index = args.u32(1), account = args.u32(2);
   if (!args.ok()) return info.Env().Undefined();
   Reason reason = !device ? Reason::device_gone : index >= kMaxRings ? Reason::vq_index : Reason::none;

@@ -11,8 +11,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/net/net_device.h"
 #include "core/net/pool.h"
-#include "core/vhost/device.h"
 
 namespace rxvhost::addon {
 
@@ -24,7 +24,7 @@ class QueueTable {
   ~QueueTable();
 
   struct Queue {
-    std::shared_ptr<Device> device;  // empty: the handle is closed
+    std::shared_ptr<NetDevice> device;  // empty: the handle is closed
     Virtqueue* ring = nullptr;
     uint32_t account = 0;
     Counters* counters = nullptr;  // of its block
@@ -41,7 +41,7 @@ class QueueTable {
     std::array<Counters, kBlock> of;
   };
 
-  uint32_t open(std::shared_ptr<Device> device, uint32_t index, uint32_t account);
+  uint32_t open(std::shared_ptr<NetDevice> device, uint32_t index, uint32_t account);
   void close(uint32_t handle);
   Queue* find(uint32_t handle) {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;

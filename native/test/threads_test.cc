@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "core/base/eventfd.h"
+#include "core/net/net_device.h"
 #include "test/fixture.h"
 
 namespace rxvhost::test {
@@ -14,11 +15,11 @@ namespace {
 constexpr uint32_t kRounds = 3000;
 
 /// The guest sends, and gets back what it sent. Its own side of the rings is no other thread's.
-void serve(Machine& machine, Pool& pool) {
+void serve(Machine& machine, Pool& pool, uint32_t mtu) {
   uint32_t slots[kMaxBurst];
   machine.port.generate(8);
   const uint32_t count = dequeue_burst(machine.from_guest, pool, 1, 32, slots) & kBurstCount;
-  enqueue_burst(machine.to_guest, pool, slots, count);
+  enqueue_burst(machine.to_guest, pool, slots, count, nullptr, mtu);
   for (uint32_t i = 0; i < count; i++) pool.give_back(slots[i]);
   machine.from_guest.arm_kick();
   machine.to_guest.arm_kick();
@@ -33,12 +34,13 @@ void all_messages_under_traffic() {
   Pool pool;
   check(pool.open(8 << 20), "the pool opens");
   open_account(pool, 1);
+  NetDevice device(1, 0);
 
   std::atomic<bool> over = false;
   std::atomic<uint32_t> bursts = 0;
   std::thread data([&] {
     while (!over.load()) {
-      serve(machine, pool);
+      serve(machine, pool, device.mtu());
       bursts.fetch_add(1);
     }
   });
@@ -49,14 +51,14 @@ void all_messages_under_traffic() {
     check(ring.move(memory) == Reason::none, "SET_MEM_TABLE");
     ring.set_call(make_eventfd());
     ring.set_error(make_eventfd());
-    ring.set_mtu(1500 + n % 2, 1514);
+    device.set_mtu(1500 + n % 2);
     check(ring.set_log(n % 3 == 0, 0) == Reason::none, "SET_VRING_ADDR");
     check(ring.fault() == Reason::none, "no fault");
     if (n % 4 > 1) continue;
-    const int32_t base = ring.stop();
+    const int64_t base = ring.stop();
     check(base >= 0 && !ring.running(), "GET_VRING_BASE");
     RingConfig config = config_of(machine.port.plan().rings[index], options.queue_size, features);
-    config.base = static_cast<uint16_t>(base);
+    config.base = static_cast<uint32_t>(base);
     check(ring.start(config, std::move(memory)) == Reason::none, "SET_VRING_KICK");
     check(ring.started_at() == config.base, "it goes on where it was");
   }

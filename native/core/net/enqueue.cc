@@ -55,7 +55,7 @@ class SpanWriter {
 template <Ring R>
 class Enqueuer {
  public:
-  Enqueuer(Virtqueue& queue, R& ring, Pool& pool)
+  Enqueuer(Virtqueue& queue, R& ring, Pool& pool, uint32_t mtu)
       : queue_(queue),
         ring_(ring),
         pool_(pool),
@@ -63,7 +63,8 @@ class Enqueuer {
         features_(queue.features()),
         header_length_(net_header_length(features_)),
         mergeable_(features_ >> VIRTIO_NET_F_MRG_RXBUF & 1),
-        plain_most_(queue.plain_most()),
+        mtu_(mtu),
+        plain_most_(queue.memory().logs_buffers() ? 0 : surely_within(mtu)),
         ahead_(ring, queue.memory()),
         walker_(queue.memory(), features_ >> VIRTIO_RING_F_INDIRECT_DESC & 1) {}
 
@@ -105,7 +106,7 @@ class Enqueuer {
     if (walked_enough()) return Outcome::no_room;
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
-    if (beyond_mtu(pool_.data(slot), meta.length, header, queue_.mtu())) return drop(drop_mtu);
+    if (beyond_mtu(pool_.data(slot), meta.length, header, mtu_)) return drop(drop_mtu);
     const Passage pass = passage(header, features_);
     if (!pass.allowed) return drop(drop_offload);
     const uint64_t need = uint64_t{header_length_} + meta.length;
@@ -311,7 +312,9 @@ class Enqueuer {
   const uint64_t features_;
   const uint32_t header_length_;
   const bool mergeable_;
-  const uint32_t plain_most_;  // longer packets go the long way: all of them while a migration runs
+  const uint32_t mtu_;
+  // Longer packets go by any(): all of them while a migration has buffers marked.
+  const uint32_t plain_most_;
   bool retry_ = false;
   typename R::Head head_{};  // of the chain in hand
   uint32_t walked_ = 0;      // descriptors, of all chains in this burst
@@ -336,9 +339,9 @@ bool sound(const SlotMeta& m) {
 // the call costs a short burst a percent.
 template <Ring R>
 __attribute__((always_inline)) inline uint32_t fill(Virtqueue& queue, R& ring, Pool& pool,
-                                                    const uint32_t* slots, uint32_t count) {
+                                                    const uint32_t* slots, uint32_t count, uint32_t mtu) {
   using Queue = Enqueuer<R>;
-  Queue enqueuer(queue, ring, pool);
+  Queue enqueuer(queue, ring, pool, mtu);
   uint64_t* stats = queue.stats();
   const FramesBefore before(stats);
   const bool wiped = ring.wiped();
@@ -379,11 +382,12 @@ __attribute__((always_inline)) inline uint32_t fill(Virtqueue& queue, R& ring, P
 }  // namespace
 
 uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
-                       Counters* counters) {
+                       Counters* counters, uint32_t mtu) {
   Virtqueue::Use use(queue, counters);
   if (!use) return queue.fault() != Reason::none ? kBurstFault | kBurstStopped : kBurstStopped;
-  return queue.visit([&](auto& ring)
-                         __attribute__((always_inline)) { return fill(queue, ring, pool, slots, count); });
+  return queue.visit([&](auto& ring) __attribute__((always_inline)) {
+    return fill(queue, ring, pool, slots, count, mtu);
+  });
 }
 
 }  // namespace rxvhost

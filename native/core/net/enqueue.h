@@ -13,8 +13,8 @@ namespace rxvhost {
 
 /// Consumes packets in order until one finds no buffers; the count has delivered and dropped ones, which are
 /// told apart in `counters`: the caller's, or by default the ring's own. The caller keeps its references in
-/// every case.
+/// every case. `mtu`: of the guest; 0 = none. A longer packet is dropped.
 uint32_t enqueue_burst(Virtqueue& queue, Pool& pool, const uint32_t* slots, uint32_t count,
-                       Counters* counters = nullptr);
+                       Counters* counters = nullptr, uint32_t mtu = 0);
 
 }  // namespace rxvhost

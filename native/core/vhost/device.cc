@@ -8,10 +8,7 @@ Virtqueue* Device::ring(uint32_t index) {
   if (index >= kMaxRings) return nullptr;
   std::lock_guard lock(mutex_);
   if (index >= rings_.size()) rings_.resize(index + 1);
-  if (!rings_[index]) {
-    rings_[index] = std::make_unique<Virtqueue>();
-    rings_[index]->set_mtu(mtu_, within_mtu_);
-  }
+  if (!rings_[index]) rings_[index] = std::make_unique<Virtqueue>();
   return rings_[index].get();
 }
 
@@ -106,14 +103,6 @@ void Device::log_with(Logging logging) {
   if (memory_) adopt(memory_->with(logging_), nullptr);
 }
 
-void Device::set_mtu(uint32_t mtu, uint32_t within) {
-  std::lock_guard lock(mutex_);
-  mtu_ = mtu;
-  within_mtu_ = within;
-  for (auto& ring : rings_)
-    if (ring) ring->set_mtu(mtu, within);
-}
-
 Reason Device::start(uint32_t index, const RingConfig& config) {
   Virtqueue* queue = ring(index);
   if (queue == nullptr) return Reason::vq_index;
@@ -135,13 +124,6 @@ FormerMemory Device::stop_all() {
 Registry& Registry::get() {
   static Registry* registry = new Registry;
   return *registry;
-}
-
-std::shared_ptr<Device> Registry::create(uint32_t driver) {
-  std::lock_guard lock(mutex_);
-  auto device = std::make_shared<Device>(next_++, driver);
-  devices_[device->id()] = device;
-  return device;
 }
 
 std::shared_ptr<Device> Registry::find(uint32_t id) {

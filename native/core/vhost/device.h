@@ -25,7 +25,7 @@ struct FormerMemory {
 class Device {
  public:
   Device(uint32_t id, uint32_t driver) : id_(id), driver_(driver) {}
-  ~Device() { stop_all(); }
+  virtual ~Device() { stop_all(); }
 
   uint32_t id() const { return id_; }
   /// Any number that devices share which share threads for their memory (core/memory/memory_threads.h).
@@ -54,8 +54,6 @@ class Device {
   void set_log_call(Fd fd);
   /// Are writes into buffers marked? (VHOST_F_LOG_ALL)
   void log_buffers(bool on);
-  /// The guest's MTU, 0 = none, and the longest frame that is within it whatever the frame holds.
-  void set_mtu(uint32_t mtu, uint32_t within);
   /// Of the table in force: regions whose pages come from a disk, which works and is slow.
   uint32_t regions_on_disk();
   Reason start(uint32_t index, const RingConfig& config);
@@ -72,16 +70,21 @@ class Device {
   std::mutex mutex_;  // of the members below; never held together with a ring's lock by data
   std::shared_ptr<const MemorySnapshot> memory_;
   bool destroyed_ = false;
-  Logging logging_;   // of the table in force and of each that follows
-  uint32_t mtu_ = 0;  // 0 = not told
-  uint32_t within_mtu_ = UINT32_MAX;
+  Logging logging_;  // of the table in force and of each that follows
   std::vector<std::unique_ptr<Virtqueue>> rings_;
 };
 
 class Registry {
  public:
   static Registry& get();
-  std::shared_ptr<Device> create(uint32_t driver = 0);
+  /// `D`: Device, or what a kind of device makes of it.
+  template <class D = Device>
+  std::shared_ptr<D> create(uint32_t driver = 0) {
+    std::lock_guard lock(mutex_);
+    auto device = std::make_shared<D>(next_++, driver);
+    devices_[device->id()] = device;
+    return device;
+  }
   std::shared_ptr<Device> find(uint32_t id);
   /// For threads that must not become a device's last owner, which lets go of its memory.
   bool has(uint32_t id);

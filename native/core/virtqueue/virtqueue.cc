@@ -126,16 +126,8 @@ bool Virtqueue::fits(const DirtyLog& log) {
   return !running() || loggable(&log);
 }
 
-void Virtqueue::set_mtu(uint32_t mtu, uint32_t within) {
-  Control control(mutex_, stopping_);
-  mtu_ = mtu;
-  within_mtu_ = plain_most_ = within;
-  if (running()) follow_log();
-}
-
 void Virtqueue::follow_log() {
   const DirtyLog* log = memory_->logging().log.get();
-  plain_most_ = memory_->logs_buffers() ? 0 : within_mtu_;
   signals_log_ = log != nullptr && memory_->logging().call != nullptr;
   const bool on = config_.log_used && log != nullptr && loggable(log);
   visit([&](auto& ring) { ring.log_used(on ? log : nullptr, config_.log); });

@@ -51,8 +51,6 @@ class Virtqueue {
   Reason set_log(bool on, uint64_t address);
   /// Would its used ring have bits in this log?
   bool fits(const DirtyLog& log);
-  /// The guest's MTU, 0 = none, and the longest frame that is within it whatever it holds.
-  void set_mtu(uint32_t mtu, uint32_t within);
   void set_kick(std::shared_ptr<const Fd> kick) { kick_ = std::move(kick); }
   /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
   void set_call(Fd fd);
@@ -117,9 +115,6 @@ class Virtqueue {
   }
   const MemorySnapshot& memory() const { return *memory_; }
   uint64_t features() const { return config_.features; }
-  uint32_t mtu() const { return mtu_; }
-  /// The longest frame that needs no look at the MTU and no mark: none while a migration has buffers marked.
-  uint32_t plain_most() const { return plain_most_; }
   /// What the latest burst counts in; before the first one, and with no other given, the ring's own.
   uint64_t* stats() { return counters_->at; }
   /// At the end of a burst, with what it moved or dropped.
@@ -151,10 +146,7 @@ class Virtqueue {
   std::shared_ptr<const MemorySnapshot> memory_;
   static constexpr uint64_t kNoPoisonEpoch = UINT64_MAX;
   uint64_t poison_epoch_ = kNoPoisonEpoch;  // at the last look whether it is this memory
-  uint32_t mtu_ = 0;
-  uint32_t within_mtu_ = UINT32_MAX;
-  uint32_t plain_most_ = UINT32_MAX;
-  bool signals_log_ = false;  // SET_LOG_FD, and there is a log
+  bool signals_log_ = false;                // SET_LOG_FD, and there is a log
   bool unfinished_ = false;
   uint32_t malformed_ = 0;
   uint32_t started_at_ = 0;

@@ -1,0 +1,29 @@
+// A vhost device whose rings carry packets: what the front end tells of the network, beside the memory and
+// the rings that every device has (core/vhost). The addon gives it to the bursts.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "core/vhost/device.h"
+
+namespace rxvhost {
+
+class NetDevice final : public Device {
+ public:
+  using Device::Device;
+  /// The guest's MTU, 0 = none. It holds for bursts that begin after the call, on any thread.
+  void set_mtu(uint32_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
+  uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint32_t> mtu_ = 0;
+};
+
+/// Every device of the registry is one: there is no other kind so far.
+inline std::shared_ptr<NetDevice> find_net_device(uint32_t id) {
+  return std::static_pointer_cast<NetDevice>(Registry::get().find(id));
+}
+
+}  // namespace rxvhost
