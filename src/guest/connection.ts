@@ -1,6 +1,5 @@
 // A front end's connection to a back end: sends requests with fds over a Unix socket, matches replies to them in
-// order. Between native sockets and life.ts. Knows framing (vhost-user, "Header"); what a request means is its
-// caller's business.
+// order (vhost-user, "Header"). life.ts and session.ts call it; it calls the native sockets.
 
 import { errnoName, FDS_EXHAUSTED, native } from '../addon/native.js'
 import { refLoop, unrefLoop, type Watch, watch } from '../addon/wakeup.js'
@@ -18,7 +17,7 @@ interface Expected {
 }
 
 export class Connection {
-  /** Settles when the connection is over, with the reason. */
+  /** Resolves with the reason when the connection is over. */
   readonly closed: Promise<string>
   readonly #path: string
   readonly #token: number
@@ -139,7 +138,7 @@ export class Connection {
         this.close(got === 0 ? 'the back end hung up' : `the socket failed (${errnoName(got)})`)
         return
       }
-      // No reply that is asked for here carries an fd.
+      // None of the requests sent here has a reply with an fd.
       if (this.#fds[0] < FDS_EXHAUSTED)
         for (const token of this.#fds.subarray(1, 1 + this.#fds[0])) native().closeFd(token)
       this.#filled += got

@@ -1,5 +1,5 @@
-// The dirty log of a guest's memory, from the front end's side: a file with a bit a page, which the back end sets as it
-// writes (vhost-user, "Migration"). Between life.ts and the messages of session.ts; knows no ring.
+// The dirty log of a guest's memory, from the front end's side: a file with one bit for each page. The back end
+// sets the bit when it writes to the page (vhost-user, "Migration"). life.ts calls this file; it calls session.ts.
 
 import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -7,10 +7,10 @@ import type { Connection } from './connection.js'
 import { type Agreement, type SharedMemory, startLog } from './session.js'
 import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
 
-/** Pages that one native call tells of. */
+/** The most pages that one native call reports. */
 const PAGES_A_CALL = 1024
 
-/** Hands the back end an empty log; from the last answer on, it marks what it writes. `handle`: the guest's. */
+/** Gives the back end an empty log. After its last answer it marks each page it writes. `handle`: the native guest. */
 export async function startDirtyLog(
   handle: number,
   connection: Connection,
@@ -29,7 +29,7 @@ export async function startDirtyLog(
   }
 }
 
-/** Clears what is marked, and tells the pages' numbers. Of a guest that is closed there are none. */
+/** Returns the numbers of the marked pages and clears their marks. Empty if the guest is closed. */
 export function takeDirtyPages(handle: number): number[] {
   const some = new Uint32Array(PAGES_A_CALL)
   const all: number[] = []

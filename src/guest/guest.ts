@@ -1,6 +1,6 @@
 // GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
-// what any VM does, a Unix socket and the memory, so it drives any back end. The face: it makes the memory with its
-// pairs (pair.ts), whose rings native/guest works on, and frees them; what happens in between is life.ts.
+// what any VM does, a Unix socket and the memory, so it drives any back end. This public class creates and
+// frees the memory and the queue pairs (pair.ts); native/guest works on their rings. life.ts runs the connection.
 import { native } from '../addon/native.js'
 import { takeDirtyPages } from './dirty-log.js'
 import { type ConnectOptions, GuestLife, type State } from './life.js'
@@ -11,7 +11,7 @@ import { createGuest, shareMemory } from './shared.js'
 
 /** A guest's network port. Its frames are those of its first queue pair; `pair()` has the others. */
 export class GuestPort extends GuestPair {
-  /** Of the socket. */
+  /** Path of the socket. */
   readonly path: string
   /** All options, with their defaults. */
   readonly options: Readonly<ResolvedOptions>
@@ -81,7 +81,7 @@ export class GuestPort extends GuestPair {
     return this.#life.stop()
   }
 
-  /** Goes on where `stop()` stopped. */
+  /** Starts the rings again where `stop()` stopped them. */
   start(): Promise<void> {
     return this.#life.start()
   }
@@ -97,14 +97,14 @@ export class GuestPort extends GuestPair {
   }
 
   /**
-   * Begins what a live migration begins: from then on the back end marks each page of the guest's memory that it writes,
+   * Starts dirty logging, as a live migration does: from then on the back end marks each page of the guest's memory that it writes,
    * for `dirtyPages()`. Rejects with `ERR_VHOST_PROTOCOL` when the back end can't.
    */
   startLog(): Promise<void> {
     return this.#life.startLog()
   }
 
-  /** Ends it, as a migration that is called off. */
+  /** Stops dirty logging, as when a migration is cancelled. */
   stopLog(): Promise<void> {
     return this.#life.stopLog()
   }

@@ -1,4 +1,4 @@
-// `rx-vhost/guest`: the front end in-process. For tests, demos and benchmarks without a VM.
+// `rx-vhost/guest`: a front end in this process. For tests, demos and benchmarks without a VM.
 export { GuestPort } from './guest.js'
 export type { ConnectOptions } from './life.js'
 export type { GuestLayout, GuestOptions } from './options.js'

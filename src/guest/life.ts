@@ -1,6 +1,5 @@
-// The life of a guest's device as its front end leads it: connected, its rings started, stopped, started again, logged,
-// lost. Between guest.ts, which is the face and owns the memory, and the messages (session.ts). Knows no frame; what
-// its pairs do once their rings run is theirs (pair.ts).
+// The life of a guest's device seen from its front end: connect, start and stop the rings, log dirty pages, and
+// recover from a lost back end. guest.ts, which owns the memory, calls it; it sends the messages of session.ts.
 import { onAbort } from '../abort.js'
 import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -25,9 +24,9 @@ import { usedIndices } from './shared.js'
 
 export type State = 'idle' | 'running' | 'stopped' | 'closed'
 
-/** How `GuestPort.connect()` goes about it. */
+/** Options of `GuestPort.connect()`. */
 export interface ConnectOptions extends WaitOptions {
-  /** Go on with the rings as they are. Default false: they are made anew. */
+  /** Continue with the rings as they are. Default false: the rings are set up anew. */
   resume?: boolean
 }
 
@@ -48,7 +47,7 @@ export class GuestLife {
   #agreed?: Agreement
   #bases: number[]
 
-  /** `pairs`: those whose rings are in `shared`; the first has the memory. As a server it listens from now on. */
+  /** `pairs`: the pairs with rings in `shared`; the first one owns the memory. A server starts to listen here. */
   constructor(path: string, options: ResolvedOptions, pairs: readonly GuestPair[], shared: SharedMemory) {
     this.#path = path
     this.#options = options
@@ -145,7 +144,7 @@ export class GuestLife {
     await stopLog(connection, agreed, this.#shared)
   }
 
-  /** For good; false if it was over. What the rings are made of is the caller's to free. */
+  /** Closes for good; false if already closed. The caller frees the memory of the rings. */
   close(): boolean {
     if (this.#state === 'closed') return false
     this.#state = 'closed'
@@ -165,7 +164,7 @@ export class GuestLife {
     this.#started(false)
   }
 
-  /** As QEMU after its back end was lost: from what it has marked as used, since it could not be asked. */
+  /** Like QEMU after a lost back end: resumes from the used index, since the back end can no longer be asked. */
   async #resume(connection: Connection, agreed: Agreement): Promise<void> {
     this.#bases = usedIndices(this.#pairs[0].handle, this.#shared)
     await acceptFeatures(connection, agreed, this.#shared)

@@ -1,5 +1,5 @@
-// A front end that listens: its socket, and whoever connects to it, one at a time, as QEMU and virtio-user do it. A back
-// end that comes while another is served waits in the socket's backlog. Knows no message.
+// A front end that listens: it accepts one back end at a time, as QEMU and virtio-user do. A back end that
+// connects while another is served waits in the socket's backlog.
 import { abortable } from '../abort.js'
 import { errnoName, native } from '../addon/native.js'
 import { refLoop, unrefLoop, type Watch, watch } from '../addon/wakeup.js'
@@ -27,7 +27,7 @@ export class FrontEndListener {
 
   /** Waits for the next back end; rejects when the listener is closed meanwhile, or the signal aborted. */
   async accept(timeout: number, signal?: AbortSignal): Promise<Connection> {
-    refLoop() // who waits for a connection keeps the process alive
+    refLoop() // a wait for a connection keeps the process alive
     this.#watch ??= watch(this.#token, 'read', () => this.#onReady())
     try {
       const token = await abortable<number>(signal, resolve => {

@@ -1,5 +1,5 @@
-// One queue pair of a guest: frames into its ring from guest and out of its ring to guest. Joins the two halves (sender.ts,
-// receiver.ts); knows no message.
+// One queue pair of a guest: frames into its ring from guest and out of its ring to guest. Joins sender.ts
+// and receiver.ts.
 import type { Observable } from 'rxjs'
 import { type GuestStatName, STATS } from '../addon/guest.js'
 import { native } from '../addon/native.js'
@@ -9,7 +9,7 @@ import { type ReceivedFrame, Receiver, type Report } from './receiver.js'
 import { type GenerateOptions, Sender } from './sender.js'
 import { RINGS } from './session.js'
 
-/** For what waits. */
+/** Options of the methods that wait. */
 export interface WaitOptions {
   /** Once aborted, the wait ends: its promise rejects with the signal's reason. */
   signal?: AbortSignal
@@ -98,9 +98,9 @@ export class GuestPair {
     this.#watches = RINGS.map(ring => watch(calls[ring], 'edge', () => halves[ring].onCall()))
   }
 
-  /** Its rings run: whoever waits looks again. `again`: they ran before. @internal */
+  /** Called when the rings start: pending sends and receives try again. `again`: the rings ran before. @internal */
   started(again: boolean): void {
-    // What was made available while they stood still had no one to see its kick.
+    // Nobody saw the kicks for buffers that were made available while the rings were stopped.
     if (again) for (const ring of RINGS) native().guestKickNow(this.handle, ring)
     this.#receiver.onCall()
     this.#sender.onCall()

@@ -1,5 +1,6 @@
 // The messages by which a front end brings a device up, stops it and starts it again, in the order of DPDK's
-// virtio-user. Between life.ts and connection.ts. Holds no state: what was agreed is returned to the caller.
+// virtio-user. life.ts calls it; it sends through connection.ts. It holds no state and
+// returns what was negotiated to the caller.
 import { VhostError } from '../errors.js'
 import type { Connection } from './connection.js'
 import {
@@ -51,7 +52,7 @@ export interface SharedMemory {
     kick: number
     call: number
   }[]
-  /** Regions go one by one, by ADD_MEM_REG. */
+  /** Send the regions one by one, with ADD_MEM_REG. */
   slots: boolean
 }
 
