@@ -70,7 +70,7 @@ export function creditOf({ queue, credit }: FromGuest): number {
   return credit - queue.stats.held
 }
 
-/** The source for rxjs' own expectObservable: refuses what it would only look at when it has ended. */
+/** The source for rxjs' own expectObservable. Refuses bursts and packets: rxjs compares them after they have ended. */
 export function refuseLeases<T>(time: VirtualTime, source: Observable<T>): Observable<T> {
   return source.pipe(
     map(value => {

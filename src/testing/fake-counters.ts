@@ -1,4 +1,4 @@
-// What a ring in memory (fake-port.ts) counts: the counters that a native ring has, of what was moved through it.
+// The counters of a ring in memory (fake-port.ts): the same as a native ring's, for the packets that it moved.
 import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters/counters.js'
 import type { Pool } from '../data/pool/pool.js'
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'

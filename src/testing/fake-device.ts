@@ -1,6 +1,6 @@
-// A device without a front end: an Observable of DeviceEvent with the two ends of one queue pair, for tests of what an
-// application does with a VhostDevice, of which it has the public members. What a guest or front end would do are
-// methods: start, stop, close, and the ports.
+// A device without a front end: an Observable of DeviceEvent with the two ends of one queue pair, for tests of an
+// application that uses a VhostDevice. It has the public members of VhostDevice, and methods that act as the guest or
+// the front end: start, stop, close, and the ports.
 import { Observable, ReplaySubject, type SchedulerLike, Subject, takeUntil } from 'rxjs'
 import type { Explanation, RingExplanation } from '../control/explain.js'
 import type { DataPlane } from '../data/plane.js'
@@ -14,30 +14,30 @@ import type { DeviceStats } from '../queue/stats.js'
 import type { FakePort, FakePortOptions } from './fake-port.js'
 import { type FromGuest, fakeFromGuest, fakeToGuest, type ToGuest } from './fake-queues.js'
 
-/** What a `FakeDevice` begins with. */
+/** Options of a `FakeDevice`. */
 export interface FakeDeviceOptions extends Omit<SourceOptions, 'onStalled'>, FakePortOptions {
-  /** Do its rings run from the start? Default true. */
+  /** True if the rings run from the start. Default true. */
   ready?: boolean
-  /** Buffers that the guest posts at first. */
+  /** Number of receive buffers that the guest posts at the start. */
   room?: number
-  /** For the way into the guest. */
+  /** Options of the to-guest queue. */
   sink?: SinkOptions
-  /** Its `path`. Default `/fake.sock`. */
+  /** Value of the device's `path`. Default `/fake.sock`. */
   path?: string
 }
 
 const RINGS = [0, 1]
 let lastId = 0
 
-/** A device without a front end, with the public members of a `VhostDevice`; what a guest or front end would do are methods. */
+/** A device without a front end, with the public members of a `VhostDevice` and methods for its guest. */
 export class FakeDevice extends Observable<DeviceEvent> {
-  /** Rises with every fake device. */
+  /** A number that increases with every fake device. */
   readonly id = ++lastId
-  /** As of a socket; there is none. */
+  /** A path as a real device has; no socket exists there. */
   readonly path: string
-  /** The two queues with their guest's side, for expectCredit, expectReceived and the like. */
+  /** The two queues with their guest's side, for expectCredit, expectReceived and similar methods. */
   readonly from: FromGuest
-  /** The way into the guest. */
+  /** The to-guest queue. */
   readonly to: ToGuest
   readonly #events: Subject<DeviceEvent>
   readonly #state: { ready: boolean; closed: boolean }
@@ -85,17 +85,17 @@ export class FakeDevice extends Observable<DeviceEvent> {
   /** Nobody reads it here. */
   changeConfig(_bytes: Uint8Array): void {}
 
-  /** What its queues have counted, together. */
+  /** The sums of the counters of both queues. */
   get stats(): DeviceStats {
     return this.#meter.now()
   }
 
-  /** The same at every interval, with what changed in it. */
+  /** Emits the counters at every interval, with their change since the last one. */
   stats$(ms?: number, scheduler?: SchedulerLike): Observable<DeviceStatsSample> {
     return this.#meter.every(ms, scheduler).pipe(takeUntil(this.#ended))
   }
 
-  /** `stats` begins at zero again. */
+  /** Resets `stats` to zero. */
   resetStats(): void {
     this.#meter.reset()
   }
@@ -105,7 +105,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     return { fromGuest: this.from.port, toGuest: this.to.port }
   }
 
-  /** The guest's driver sets its rings up. */
+  /** Starts the rings, as the guest's driver does. */
   start(): void {
     if (this.#state.closed || this.#state.ready) return
     this.#state.ready = true
@@ -114,7 +114,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     this.emit({ type: 'ready' })
   }
 
-  /** The guest reboots, or its driver is unloaded. */
+  /** Stops the rings, as when the guest reboots or its driver is unloaded. */
   stop(reason = 'vring_base'): void {
     if (this.#state.closed || !this.#state.ready) return
     this.#state.ready = false
@@ -126,7 +126,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
   /** Nobody is behind it. */
   readonly peer: undefined
 
-  /** As of `VhostDevice`. */
+  /** As in `VhostDevice`. */
   explain(): Explanation {
     const { ready } = this.#state
     const rings = RINGS.map((ring): RingExplanation => {
@@ -137,12 +137,12 @@ export class FakeDevice extends Observable<DeviceEvent> {
     return { ready, missing: [], rings, text }
   }
 
-  /** Any event, for instance a fault. */
+  /** Emits any event, for instance a fault. */
   emit(event: DeviceEvent): void {
     this.#events.next(event)
   }
 
-  /** The connection ends. */
+  /** Ends the connection. */
   close(reason = 'closed'): void {
     if (this.#state.closed) return
     this.stop(reason)

@@ -1,14 +1,14 @@
-// Time and the event loop, by hand: tests of queues wait for nothing and need no clock.
+// A clock and an event loop that a test advances by hand, so that tests of queues need no real time.
 import type { Timers } from '../data/turn/timers.js'
 
 /** Milliseconds that a turn of the loop takes. */
 const TURN = 0.01
 
-/** Time and the event loop, by hand. */
+/** A clock and an event loop that a test advances by hand. */
 export class FakeLoop implements Timers {
-  /** Milliseconds since it was made. */
+  /** Milliseconds since the loop was created. */
   time = 0
-  /** The time, as a function. */
+  /** Function that returns the time. */
   readonly now = (): number => this.time
   /** Runs something in the next turn. */
   readonly defer = (run: () => void): void => {
@@ -29,12 +29,12 @@ export class FakeLoop implements Timers {
     this.#timers = this.#timers.filter(other => other !== timer)
   }
 
-  /** Is there anything for the next turn, timers apart? */
+  /** True if anything is deferred to the next turn; timers do not count. */
   get idle(): boolean {
     return this.#deferred.length === 0
   }
 
-  /** One turn: what was deferred before it. */
+  /** Runs one turn: everything that was deferred before the turn began. */
   turn(): void {
     this.time += TURN
     const due = this.#timers.filter(timer => timer.at <= this.time)
@@ -45,7 +45,7 @@ export class FakeLoop implements Timers {
     for (const run of deferred) run()
   }
 
-  /** Turns until nothing is deferred; throws when that takes more than `most`. */
+  /** Runs turns until nothing is deferred; throws after `most` turns. */
   drain(most = 100_000): void {
     while (!this.idle) {
       if (most-- <= 0) throw new Error('the loop never gets idle')
@@ -53,7 +53,7 @@ export class FakeLoop implements Timers {
     }
   }
 
-  /** Time passes, with turns, timers and what they start. */
+  /** Advances the time; runs the turns and timers that are due, and those that they start. */
   advance(ms: number): void {
     const until = this.time + ms
     this.drain()

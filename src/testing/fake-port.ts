@@ -1,4 +1,4 @@
-// A ring in memory, without an addon: what a guest does with it is a few method calls. For tests of pipelines and of
+// A ring in memory, without an addon: a test acts as the guest through method calls. For tests of pipelines and of
 // the queues themselves. It honours accounts as the native dequeue does, and results have the same bits.
 import type { Counters } from '../data/counters/counters.js'
 import type { Pool } from '../data/pool/pool.js'
@@ -6,7 +6,7 @@ import { CREDIT, MORE, NO_SLOT, type PortEvents, type QueuePort, STOPPED } from 
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 import { FakeCounters } from './fake-counters.js'
 
-/** What a ring in memory can be told. */
+/** Options of a ring in memory. */
 export interface FakePortOptions {
   /** Entries of the ring. */
   size?: number
@@ -18,17 +18,17 @@ export interface FakePortOptions {
 export class FakePort implements QueuePort {
   readonly exchange: Uint32Array
   running = true
-  /** From guest: did the queue ask for a kick? */
+  /** From guest: true if the queue asked for a kick. */
   armed = false
-  /** The guest's kicks are lost. */
+  /** True: the guest's kicks are lost. */
   muted = false
   /** What the guest received, if recorded, and how many packets. */
   readonly received: Buffer[] = []
   /** How many packets the guest received. */
   receivedCount = 0
-  /** Told of each call that moved frames to the guest. */
+  /** Called after each call that moved frames to the guest. */
   onReceived: ((frames: Buffer[]) => void) | null = null
-  /** Told when the guest's last waiting frame was dequeued. */
+  /** Called when the guest's last waiting frame was dequeued. */
   onDrained: (() => void) | null = null
   /** Native calls so far. */
   readonly calls = { dequeue: 0, enqueue: 0, arm: 0, suppress: 0, spinDequeue: 0 }
@@ -54,9 +54,9 @@ export class FakePort implements QueuePort {
     this.#holdsSame = new Uint8Array(pool.packets.length)
   }
 
-  // What the guest does.
+  // Actions of the guest.
 
-  /** The guest sends frames, as many as its ring has room for, and kicks if it was asked to; how many it sent. */
+  /** The guest sends frames, as many as its ring has room for, and kicks if asked to. Returns the number sent. */
   send(...frames: Uint8Array[]): number {
     const count = Math.min(frames.length, this.size - this.#sent.length)
     this.#sent.push(...frames.slice(0, count))
@@ -78,7 +78,7 @@ export class FakePort implements QueuePort {
     this.#notify()
   }
 
-  /** The guest kicks, asked or not. */
+  /** The guest kicks, even if the queue did not ask for a kick. */
   kick(): void {
     if (!this.muted) this.#events?.kick()
   }
@@ -99,13 +99,13 @@ export class FakePort implements QueuePort {
     this.#events?.state()
   }
 
-  // What the queue asks.
+  // Calls of the queue.
   open(account: number, events: PortEvents): void {
     this.#account = account
     this.#events = events
   }
 
-  /** The queue leaves it. */
+  /** The queue detaches from the ring. */
   close(): void {
     this.#events = null
   }
@@ -185,7 +185,7 @@ export class FakePort implements QueuePort {
     return this.#counters.notifications
   }
 
-  // A slot that still has the frame of sendSame() needs no copy: what is measured with it is the queue, not memcpy.
+  // A slot that still has the frame of sendSame() needs no copy: its benchmarks measure the queue, not memcpy.
   #write(slot: number, frame: Uint8Array): void {
     const same = frame === this.#same && !this.#pool.strict
     if (same && this.#holdsSame[slot] === 1) return

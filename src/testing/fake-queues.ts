@@ -1,4 +1,4 @@
-// Queues on rings in memory, with leases in strict mode: what a pipeline needs to be tested without a guest or an addon.
+// Queues on rings in memory, with leases in strict mode: for tests of a pipeline without a guest or an addon.
 import type { DataPlane } from '../data/plane.js'
 import { plainPoolArrays } from '../data/pool/arrays.js'
 import { Pool } from '../data/pool/pool.js'
@@ -14,11 +14,11 @@ import type { VirtualTime } from './virtual-time.js'
 
 /** What fake queues share, with the loop that runs them. */
 export interface FakePlane extends DataPlane {
-  /** Its time and its turns. */
+  /** The loop that gives time and turns. */
   readonly loop: FakeLoop
 }
 
-/** A from-guest queue, what drives it, and the guest's side of its ring. */
+/** A from-guest queue with its driver and the guest's side of its ring. */
 export interface FromGuest {
   /** What an application has. */
   readonly queue: VhostQueue
@@ -30,7 +30,7 @@ export interface FromGuest {
   readonly credit: number
 }
 
-/** A way into a guest, what drives it, and the guest's side of its ring. */
+/** A to-guest queue with its driver and the guest's side of its ring. */
 export interface ToGuest {
   /** What an application has. */
   readonly sink: VhostSink
@@ -40,7 +40,7 @@ export interface ToGuest {
   readonly port: FakePort
 }
 
-/** A pool, a scheduler and an event loop of their own. `bytes`: of the pool. */
+/** A pool, a scheduler and an event loop of their own. `bytes`: size of the pool. */
 export function fakePlane({ strict = true, bytes = 5 << 20 } = {}): FakePlane {
   const loop = new FakeLoop()
   return {
@@ -52,7 +52,7 @@ export function fakePlane({ strict = true, bytes = 5 << 20 } = {}): FakePlane {
   }
 }
 
-// Room for the credit of a few queues: it is the credit that should govern. Untouched memory costs nothing.
+// The pool has room for the credit of a few queues, so that credit is the limit. Untouched memory costs nothing.
 const VIRTUAL_POOL = 20 << 20
 
 /** The same in virtual time, always strict. */

@@ -1,5 +1,5 @@
 // marbles(): tests of pipelines in virtual time, without a guest, an addon or a wait. rxjs' TestScheduler.run with
-// queues, sinks and devices on rings in memory, strict leases, and expectations that know what a lease is. For any test
+// queues, sinks and devices on rings in memory, strict leases, and expectations for leases. For any test
 // runner and any assertion library; docs/testing.md shows it.
 import assert from 'node:assert/strict'
 import type { Observable } from 'rxjs'
@@ -26,14 +26,14 @@ import { type MarbleValues, marbleValues } from './recording.js'
 import { play, Traffic } from './traffic.js'
 import { VirtualTime } from './virtual-time.js'
 
-/** How a queue is watched is fixed: virtual time stands still while a queue would look. */
+/** The option that says how a queue is watched is fixed: virtual time stands still while a queue polls. */
 export type FakeQueueOptions = Omit<SourceOptions, 'poll'> & FakePortOptions
 
 /** What a marble test is written with. */
 export interface MarbleHelpers extends RunHelpers {
   /** What all queues of this test share: its pool counts the leases. */
   readonly plane: DataPlane
-  /** Rings and drains by turns in this time; `schedule(run, ms)` runs something of your own. */
+  /** The virtual time in which all rings run; `schedule(run, ms)` runs a function of your own in it. */
   readonly clock: VirtualTime
   /**
    * A from-guest queue. `traffic` says when its guest sends: a digit is so many numbered frames (the first is number
@@ -71,13 +71,13 @@ export interface MarbleHelpers extends RunHelpers {
   expectCredit(of: FromGuest): Expectation
   /** Buffers that a sink's guest has posted and that are not used. */
   expectRoom(of: ToGuest): Expectation
-  /** Packets that a sink keeps for a ring without room. */
+  /** Packets that a sink has queued because the ring has no room. */
   expectKept(of: ToGuest): Expectation
   /** What a sink's guest receives, a list of frames for each call of the ring. */
   expectReceived(by: ToGuest, as?: (frame: Buffer) => unknown): Expectation
 }
 
-/** What a marble test can be told. */
+/** Options of a marble test. */
 export interface MarbleOptions {
   /** Compares, and throws when the two differ: ava's `t.deepEqual`, chai's `assert.deepEqual`. Default node:assert. */
   equal?: (actual: unknown, expected: unknown) => unknown

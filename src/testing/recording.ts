@@ -1,5 +1,5 @@
-// What happened in a marble test, frame by frame, and the diagram that it is compared with. Below the expectations
-// (expectations.ts), which decide what is recorded.
+// Records the events of a marble test, frame by frame, and compares them with a diagram. expectations.ts calls this
+// file and decides what is recorded.
 import { type Observable, type ObservableNotification, Subscription } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import type { VirtualTime } from './virtual-time.js'

@@ -1,4 +1,4 @@
-// Diagrams that make something happen, where those of recording.ts say what should have: what a guest sends and when.
+// Diagrams as input: they say what a guest sends and when. Diagrams of expected results are in recording.ts.
 import { TestScheduler } from 'rxjs/testing'
 import type { FakePort } from './fake-port.js'
 import { frames } from './frames.js'
@@ -14,7 +14,7 @@ export function play(
 ): void {
   for (const { frame, notification } of TestScheduler.parseMarbles(marbles, values, undefined, false, true)) {
     if (notification.kind === 'E')
-      throw new TypeError(`'#' in ${marbles}: a guest ends its traffic, it makes no error of it`)
+      throw new TypeError(`'#' in ${marbles}: a guest's traffic can end but has no errors; use '|'`)
     time.schedule(
       () => (notification.kind === 'N' ? what.next(notification.value) : what.complete?.()),
       frame,

@@ -1,6 +1,6 @@
 // The clock of marble tests: rxjs' TestScheduler, from which the data plane takes its turns, its clock and its timers,
-// since native callbacks and Node's own timers know no virtual time. One frame is one millisecond; all turns that lead
-// to no waiting happen within a frame. It knows no packets.
+// since native callbacks and Node's own timers run in real time. One frame is one millisecond; all turns that do not
+// wait for a timer run within one frame.
 import { TestScheduler } from 'rxjs/testing'
 import { Scheduler } from '../data/turn/scheduler.js'
 import type { Timers } from '../data/turn/timers.js'
@@ -8,14 +8,14 @@ import type { Timers } from '../data/turn/timers.js'
 /** A pipeline that is still busy after so many turns in one frame never gets idle. */
 const MOST_TURNS = 100_000
 
-/** A check that is done when the virtual time is over; it throws. */
+/** A check that runs when the virtual time is over; it throws if it fails. */
 export type Check = () => void
 
 /** The clock of marble tests: the TestScheduler of rxjs, from which the data plane takes its turns and timers. */
 export class VirtualTime extends TestScheduler implements Timers {
   /** Serves queues in virtual time. */
   readonly scheduler = new Scheduler({ now: () => this.now(), defer: run => this.defer(run), spin: false })
-  /** Why the test can't pass, whatever the diagrams say. */
+  /** An error that fails the test even if all diagrams match. */
   refusal: Error | undefined
   #checks: Check[] = []
   #endOfFrame: (() => void)[] = []
@@ -24,7 +24,7 @@ export class VirtualTime extends TestScheduler implements Timers {
 
   constructor(equal: (actual: unknown, expected: unknown) => unknown) {
     super((actual, expected) => void equal(actual, expected))
-    // rxjs tells nobody that a frame is over; it sets this property when the next one begins.
+    // rxjs has no event for the end of a frame, but it sets this property when the next frame begins.
     let frame = 0
     Object.defineProperty(this, 'frame', {
       get: () => frame,
@@ -57,7 +57,7 @@ export class VirtualTime extends TestScheduler implements Timers {
     ;(timer as { unsubscribe(): void }).unsubscribe()
   }
 
-  /** Looks at something when a frame is over. */
+  /** Calls a function when a frame is over. */
   atEndOfFrame(look: () => void): void {
     this.#endOfFrame.push(look)
   }
@@ -86,7 +86,7 @@ export class VirtualTime extends TestScheduler implements Timers {
     for (const check of checks) check()
   }
 
-  /** Cleans up, whatever became of the test. */
+  /** Cleans up, whether the test passed or failed. */
   end(): void {
     for (const run of this.#cleanUp.splice(0)) run()
   }
