@@ -65,7 +65,9 @@ export function buildMicro(): string {
   const dpdk = (option: string): string[] =>
     words(ask('pkg-config', [option, 'libdpdk'], 'libdpdk-dev pkg-config'))
   const program = join(output, 'micro')
-  const core = ['core', 'guest'].flatMap(folder => under(join(addon, folder), '.o'))
+  // Not the filters, which would need libpcap here too.
+  const parts = ['core/base', 'core/memory', 'core/virtqueue', 'core/vhost', 'core/net', 'guest']
+  const core = parts.flatMap(folder => under(join(addon, folder), '.o'))
   const sources = under(join(native, 'bench'), '.cc')
   const newest = Math.max(...[...core, ...sources, ...under(join(native, 'bench'), '.h')].map(age))
   if (age(program) > newest) return program
