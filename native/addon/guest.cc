@@ -1,5 +1,5 @@
-// The functions of src/addon/guest.ts. A burst's result is a count in bits 0-15 with the bits below,
-// or a negative errno.
+// The functions of src/addon/guest.ts. A burst returns a count in bits 0-15 together with
+// the flags kMore and kBroken, or a negative errno.
 #include "addon/guest.h"
 
 #include <fcntl.h>
@@ -78,7 +78,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// A duplicate as a token, which the caller closes: the guest keeps its own.
+/// Returns a token for a duplicate of the fd, which the caller closes.
 Napi::Value duplicate(const Napi::CallbackInfo& info, int fd) {
   Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy) return number(info, -errno);
@@ -190,7 +190,7 @@ Napi::Value check_reset(const Napi::CallbackInfo& info) {
   });
 }
 
-/// [corrupted, foreign], then seven numbers a source; the number of sources.
+/// Writes corrupted, foreign, then seven numbers per source. Returns the number of sources.
 Napi::Value report(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
     const auto out = args.array<double>(1, napi_float64_array);
@@ -236,7 +236,7 @@ Napi::Value kick_now(const Napi::CallbackInfo& info) {
   });
 }
 
-/// The token of the emptied log's file, which the caller closes; `out[0]` gets its size.
+/// Clears the dirty log. Returns a token for its file, which the caller closes; `out[0]` gets the size.
 Napi::Value open_log(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
     const auto out = args.array<double>(1, napi_float64_array);
@@ -254,7 +254,7 @@ Napi::Value take_dirty(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Offsets are numbers, since memory is at most 4 GiB.
+/// Offsets fit into numbers, since memory is at most 4 GiB.
 bool range(Args& args, Port& port, std::span<uint8_t> bytes, uint64_t& offset) {
   offset = args.u32(1);
   return args.ok() && port.memory().contains(offset, bytes.size());

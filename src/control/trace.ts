@@ -1,5 +1,5 @@
-// A control message as people read it: decoded, as plain data that JSON takes, with its bytes beside it so that it can be
-// replayed. Pure. Messages that no handler of ours serves are decoded as far as their shape is known.
+// A control message for people to read: decoded, as plain data that JSON accepts, together with its bytes, so that it can be
+// replayed.
 import { FLAG_NEED_REPLY } from './codec.js'
 import { acknowledgement } from './decoders.js'
 import type { Decoder } from './handler.js'
@@ -17,7 +17,7 @@ export interface TracedMessage {
   id: number
   /** The front end asked for an acknowledgement. */
   needReply: boolean
-  /** How many came with it. */
+  /** The number of file descriptors that came with the message. */
   fds: number
   /** The payload's bytes in hexadecimal. */
   payload: string

@@ -39,11 +39,11 @@ export interface Agreement {
   protocolFeatures: bigint
 }
 
-/** The shared memory as the messages name it; fds as tokens, which the caller keeps open. */
+/** The shared memory as the messages describe it. A token names an fd that the addon owns; the caller keeps it open. */
 export interface SharedMemory {
   token: number
   regions: Region[]
-  /** Rings 2k and 2k + 1 are pair k's. `usedAt`: offset of the used ring; `log`: where it is in the guest's memory. */
+  /** Rings 2k and 2k + 1 are pair k's. `usedAt`: offset of the used ring; `log`: guest address of the used ring, for the dirty log. */
   rings: {
     addresses: RingAddresses
     log: bigint
@@ -77,7 +77,10 @@ export async function negotiate(connection: Connection, wanted: bigint, pairs: n
   const several = (protocolFeatures & PROTOCOL_MQ) !== 0n
   const offeredPairs = several ? readU64(await connection.ask(REQUEST.GET_QUEUE_NUM)) : 1n
   if (offeredPairs < BigInt(pairs))
-    throw new VhostError('ERR_VHOST_PROTOCOL', `the back end offers ${offeredPairs} queue pairs of ${pairs}`)
+    throw new VhostError(
+      'ERR_VHOST_PROTOCOL',
+      `${pairs} queue pairs are needed, and the back end offers ${offeredPairs}`,
+    )
   return { offered, features, protocolFeatures }
 }
 
@@ -98,7 +101,7 @@ async function setStatus(connection: Connection, agreed: Agreement, status: bigi
     await order(connection, agreed, REQUEST.SET_STATUS, u64(status))
 }
 
-/** What a driver's FEATURES_OK sends. */
+/** Sends the messages that a front end sends when the driver sets FEATURES_OK. */
 export async function acceptFeatures(
   connection: Connection,
   agreed: Agreement,
@@ -110,7 +113,7 @@ export async function acceptFeatures(
   await setStatus(connection, agreed, STATUS_FEATURES_OK)
 }
 
-/** What a driver's DRIVER_OK sends; `bases` are the rings' available indices to go on from. */
+/** Sends the messages that follow when the driver sets DRIVER_OK. `bases`: the available index from which each ring goes on. */
 export async function startRings(
   connection: Connection,
   agreed: Agreement,
@@ -133,7 +136,7 @@ export async function startRings(
   await barrier(connection)
 }
 
-/** With nothing that answers, this question is what all before it was served at. */
+/** Waits until the back end has handled all earlier messages: it asks for something and waits for the reply. */
 export async function barrier(connection: Connection): Promise<void> {
   await connection.ask(REQUEST.GET_FEATURES)
 }
@@ -151,7 +154,7 @@ async function sendMemory(
       await order(connection, agreed, REQUEST.ADD_MEM_REG, oneRegion(region), [token])
 }
 
-/** What a front end sends when a migration begins: from the last answer on, writes are marked. */
+/** Sends what a front end sends when a migration begins: from the last reply on, writes are marked. */
 export async function startLog(
   connection: Connection,
   agreed: Agreement,
@@ -165,7 +168,7 @@ export async function startLog(
   await barrier(connection)
 }
 
-/** And when it is called off. */
+/** Sends what a front end sends when a migration is cancelled: writes are no longer marked. */
 export async function stopLog(
   connection: Connection,
   agreed: Agreement,
@@ -177,12 +180,12 @@ export async function stopLog(
   await barrier(connection)
 }
 
-/** Disables some rings or enables them, without stopping any: what a driver that uses fewer channels makes QEMU send. */
+/** Enables or disables some rings and stops none, as QEMU does when a driver changes its number of channels. */
 export function enableRings(connection: Connection, rings: readonly number[], on: boolean): void {
   for (const ring of rings) connection.tell(REQUEST.SET_VRING_ENABLE, state(ring, on ? 1 : 0))
 }
 
-/** Stops all rings; the available indices at which the back end stopped. */
+/** Stops all rings. Returns the available index at which the back end stopped each one. */
 export async function stopRings(
   connection: Connection,
   agreed: Agreement,
@@ -194,7 +197,7 @@ export async function stopRings(
   return answers.map(answer => readState(answer).value & 0xffff)
 }
 
-/** What a driver's reset sends, after the rings were stopped. */
+/** Sends what a front end sends when the driver resets the device, after the rings have stopped. */
 export async function resetStatus(connection: Connection, agreed: Agreement): Promise<void> {
   await setStatus(connection, agreed, 0n)
 }

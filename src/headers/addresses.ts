@@ -45,7 +45,7 @@ export function ipv6Address(text: string): Uint8Array {
 /** 16 bytes as `2001:db8::1`, in the form of RFC 5952. */
 export function formatIpv6(address: Uint8Array): string {
   const words = Array.from({ length: 8 }, (_, i) => ((address[2 * i] << 8) | address[2 * i + 1]).toString(16))
-  // The first of the longest runs of two zeros or more.
+  // `::` replaces the longest run of at least two zero words; the first of several.
   const runs = words.map((_, i) => {
     const end = words.findIndex((word, j) => j >= i && word !== '0')
     return (end < 0 ? 8 : end) - i

@@ -4,11 +4,11 @@
 //   a word of the IPv4 header          the header's own
 //   an address                         also TCP's, UDP's or ICMPv6's, by the pseudo-header
 //   a word of the transport header     its own
-//   a word inside a tunnel             that of the tunnel (UDP around VXLAN, GRE), unless an inner checksum compensates
+//   a word inside a tunnel             that of the tunnel (UDP around VXLAN, GRE), unless an inner checksum changes too and keeps the sum
 //
 // A transport checksum that the guest left to be computed (virtio 1.2 §5.1.6.2) has the sum of the pseudo-header in its
-// field, not inverted: only a change of the pseudo-header changes it. Once computed, it makes the sum of all bytes that it
-// covers independent of their values, so the checksums of tunnels around need no update either.
+// field, not inverted: only a change of the pseudo-header changes it. Once computed, the checksum and the
+// bytes that it covers always have the same sum, so the checksums of outer tunnels need no update either.
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import type { WritablePacket } from '../packet/writable.js'
 import { changeOf, put, putLong } from './changes.js'
@@ -24,7 +24,7 @@ const UDP_ZERO = 0xffff
 export class WritableLayout extends Layout {
   declare packet: WritablePacket
   readonly outer: WritableLayout | null
-  /** Where the bytes of the checksum begin that is still to be computed, or NOWHERE. */
+  /** Offset of the first byte that a checksum covers which is still to be computed, or NOWHERE. */
   #partial = NOWHERE
 
   constructor(vxlanPort: number | undefined, outer: WritableLayout | null) {
@@ -37,7 +37,7 @@ export class WritableLayout extends Layout {
     this.#partial = partialAt(packet)
   }
 
-  /** Writes a word that only checksums of outer tunnels cover: of Ethernet, a tag, ARP, or IPv6 other than addresses. */
+  /** Writes a word of Ethernet, a VLAN tag, ARP or IPv6, but not of an address: only checksums of outer tunnels cover it. */
   plain(at: number, value: number, mask = 0xffff): void {
     this.#around(at, put(this.packet, at, value, mask))
   }
@@ -71,7 +71,7 @@ export class WritableLayout extends Layout {
     if (before !== after) this.#pseudoChanged(changeOf(before, after))
   }
 
-  /** Whether the destination field is not the final destination, and so is not in the pseudo-header. */
+  /** Whether the destination field is an intermediate hop. The pseudo-header has the final destination instead. */
   get isRouted(): boolean {
     return isRouted(this)
   }
@@ -86,12 +86,12 @@ export class WritableLayout extends Layout {
     this.#upperChanged(at, putLong(this.packet, at, value))
   }
 
-  /** The bytes at `at` have changed: updates the checksums of outer tunnels, unless one to be computed later compensates. */
+  /** The bytes at `at` have changed: updates the checksums of outer tunnels, unless a checksum that is computed later keeps their sum. */
   #around(at: number, change: number): void {
     if (change !== 0 && !this.#isPartial(at)) this.outer?.covered(change)
   }
 
-  // The header's checksum compensates for the change: checksums of outer tunnels stay the same.
+  // The header's own checksum has changed so that the sum is the same: checksums of outer tunnels stay.
   #ip4Changed(change: number): void {
     if (change !== 0) this.#follow(this.ip4 + 10, change)
   }
@@ -103,7 +103,7 @@ export class WritableLayout extends Layout {
     const field = tcp >= 0 ? tcp + 16 : udp >= 0 ? udp + 6 : icmp6 + 2
     if (this.#partial === at) {
       put(this.packet, field, fold(this.packet.uint16(field) + change))
-      // The checksum that will be computed changes by the opposite.
+      // The checksum that is computed later will change by the opposite of this change.
       this.outer?.covered(~change & 0xffff)
     } else this.#around(field, this.#follow(field, change))
   }
@@ -115,7 +115,7 @@ export class WritableLayout extends Layout {
     else if (this.#partial !== this.#upper() && this.#follow(field, change) === 0) this.#around(at, change)
   }
 
-  /** Bytes inside this tunnel have changed, and no inner checksum compensates. */
+  /** Bytes inside this tunnel have changed, and no inner checksum keeps their sum. */
   covered(change: number): void {
     const field = this.#field()
     if (field === NO_FIELD || this.#partial === this.#upper() || this.#follow(field, change) === 0)
@@ -126,7 +126,7 @@ export class WritableLayout extends Layout {
     return this.#partial !== NOWHERE && at >= this.#partial
   }
 
-  /** Updates the checksum at `field` for a change of bytes that it covers. Returns its own change; 0 if there is none (UDP's zero). */
+  /** Updates the checksum at `field` for a change of bytes that it covers. Returns the change of the field; 0 if UDP has no checksum. */
   #follow(field: number, change: number): number {
     const { packet } = this
     const place = placeOf(packet, field, 2)
@@ -146,7 +146,7 @@ export class WritableLayout extends Layout {
     return tcp >= 0 ? tcp : udp >= 0 ? udp : icmp >= 0 ? icmp : icmp6 >= 0 ? icmp6 : gre
   }
 
-  /** The offset of its checksum, or NO_FIELD. */
+  /** The offset of the checksum field of the transport header or of GRE, or NO_FIELD. */
   #field(): number {
     const { packet, tcp, udp, icmp, icmp6, gre } = this.transport()
     if (tcp >= 0) return tcp + 16

@@ -28,13 +28,13 @@ export interface RebatchOptions {
  * result:   ----------(1 2 3)--(4 5 6)--(7|)
  * ```
  *
- * Packets that are left are emitted when the source completes or fails, or, with `maxWait`, that long after the first of
- * them came. A burst that already has `size` packets is emitted as it is.
+ * Packets that are left are emitted when the source completes or fails, or, with `maxWait`, so many
+ * milliseconds after the first of them arrived. A burst that already has `size` packets is emitted as it is.
  *
- * **Leases.** Takes one on each packet that waits for others, until the `next` that emits it returns. So `size` must be
+ * **Leases.** Takes a lease on each packet that waits, until the `next` that emits the packet returns. So `size` must be
  * less than the queue's credit, or the queue stalls (a `stalled` event names `rebatch()`). An unsubscription drops the
  * packets that wait, counted as `unsubscribed`. If an operator downstream throws half-way through a burst, the rest of the
- * burst is lost: filter before.
+ * burst is lost. Filter such packets out before `rebatch`.
  *
  * @param size Packets of a burst.
  */

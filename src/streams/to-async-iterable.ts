@@ -20,9 +20,9 @@ import { type BridgeOptions, Intake, type Outcome } from './intake.js'
  * still owns the bursts that it has.
  *
  * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`: when it is aborted, the step that waits, or the next one, throws `signal.reason`. The body
- *   that is running may finish with its burst.
- * @return Throws the source's error, after the bursts that came before it.
+ * @param options With a `signal`: when it is aborted, the step that waits, or the next one, throws `signal.reason`. A body that
+ *   is running keeps its burst until the loop's next step.
+ * @return An iterable. Its loop throws the source's error, after the bursts that came before the error.
  * @example
  * for await (const burst of toAsyncIterable(vm.fromGuest())) {
  *   try {

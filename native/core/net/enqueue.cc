@@ -22,7 +22,7 @@ struct Segment {
   uint32_t size;
 };
 
-// Writes on through the spans of the buffers that a packet was given.
+// Writes pieces one after another into the spans of a packet's buffers.
 class SpanWriter {
  public:
   void add(const Span* spans, uint32_t count) {
@@ -84,7 +84,7 @@ class Enqueuer {
             entry.room < need || length > plain_most_ || (meta.header.flags | meta.header.gso_type), 0))
       return any(slot);
     if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason);
-    // No offload: all of the header is zero, but for the one buffer that mergeable ones count.
+    // Without offloads the header is zero, except num_buffers (1) with mergeable buffers.
     guest_store_unaligned<uint64_t>(entry.plain, 0);
     if (header_length_ == sizeof(NetHeader))
       guest_store_unaligned<uint32_t>(entry.plain + 8, uint32_t{1} << 16);
@@ -100,8 +100,8 @@ class Enqueuer {
   }
 
  private:
-  // A packet with offloads, one that may be longer than the MTU, or buffers that are chains or too small for
-  // it alone; and every packet while a migration runs.
+  // The slow path: packets with offloads, packets that may exceed the MTU, packets whose next buffer is a
+  // chain or too small, and every packet while a migration runs.
   __attribute__((noinline)) Outcome any(uint32_t slot) {
     if (walked_enough()) return Outcome::no_room;
     const SlotMeta& meta = pool_.meta(slot);
@@ -129,21 +129,19 @@ class Enqueuer {
     return publish_some() ? Outcome::delivered : Outcome::fault;
   }
 
-  // Enough descriptors were walked: the rest is for another burst. Good packets refill the ring's budget of
-  // malformed chains, and a chain of less than kTollDescriptors pays it nothing, so the burst counts for
-  // itself.
+  // Enough descriptors were walked: the rest is for another burst. The ring's budget of malformed chains does
+  // not limit this, since good packets refill it and short chains take nothing from it.
   bool walked_enough() {
     if (walked_ < kWalkBudget) return false;
     queue_.leave_unfinished();
     return true;
   }
 
-  // Chains are looked at up to here only, so that a burst of plain ones need not ask. False: the memory was
-  // taken away.
+  // Publishes when kPublishEvery chains are staged. False: the memory was taken away.
   bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(ring_); }
 
-  // A buffer taken for the packet in hand, its spans from `first` on in spans_: the chain itself is not read
-  // again. Each has a span at least, so the packet's buffers are bounded by spans.
+  // A buffer taken for the current packet. Its spans are spans_[first] and the following; the chain is not
+  // read again. Each buffer has at least one span, so kMaxSpans bounds the buffers of a packet.
   struct Buffer {
     typename R::Head head;
     uint32_t first;  // of spans_
@@ -255,7 +253,7 @@ class Enqueuer {
     const SlotMeta& meta = pool_.meta(slot);
     header.num_buffers = header_length_ == sizeof(NetHeader) ? static_cast<uint16_t>(buffers_count_) : 0;
     const uint8_t* data = pool_.data(slot);
-    // Up to three pieces, so that a filled-in checksum never alters a packet that other consumers may hold.
+    // The frame is split around its checksum, so that filling it in does not alter a packet that others hold.
     Segment segments[4] = {{reinterpret_cast<const uint8_t*>(&header), header_length_}, {data, meta.length}};
     uint32_t count = 2;
     if (checksum) {
@@ -267,9 +265,8 @@ class Enqueuer {
     scatter(segments, count, header_length_ + meta.length);
   }
 
-  // A migration: the first `left` bytes of the packet's buffers, which are what it is written to. Asked
-  // before that, so that nothing is written which could not be marked; marked after it, and before it is
-  // published.
+  // During a migration: can the first `left` bytes of the packet's buffers be marked? This is called before
+  // the write; mark() is called after the write and before the buffers are published.
   bool can_mark(uint64_t left) const {
     for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
       const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};

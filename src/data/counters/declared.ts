@@ -33,7 +33,11 @@ export const DECLARED = [
   },
   { name: 'broadcast_packets', stat: 'stat_broadcast', rises: 'the destination is ff:ff:ff:ff:ff:ff' },
   { name: 'undersize_packets', stat: 'stat_undersize', rises: 'the frame has less than 64 bytes' },
-  { name: 'size_64_packets', stat: 'stat_size_64', rises: 'it has 64 bytes, as those that testpmd sends' },
+  {
+    name: 'size_64_packets',
+    stat: 'stat_size_64',
+    rises: 'it has 64 bytes, like the frames that testpmd sends',
+  },
   { name: 'size_65_127_packets', stat: 'stat_size_65', rises: 'it has 65 to 127 bytes' },
   { name: 'size_128_255_packets', stat: 'stat_size_128', rises: 'it has 128 to 255 bytes' },
   { name: 'size_256_511_packets', stat: 'stat_size_256', rises: 'it has 256 to 511 bytes' },
@@ -155,7 +159,7 @@ export const DECLARED = [
     name: 'refused',
     stat: 'drop_refused',
     isDrop: true,
-    rises: 'of a TAP interface: the kernel does not take such a frame, or has no header for it',
+    rises: 'of a TAP interface: the kernel refused the frame, or no virtio-net header describes it',
   },
 ] as const satisfies readonly Declared[]
 

@@ -1,8 +1,9 @@
-// Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It has the open ports of
-// the device, and it alone tells them and the device's listener, in this order: all ports of the ring, then the listener.
+// Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It keeps the
+// device's open ports, one for each queue on a ring. No other code reports ring events: first to all ports of the ring, then to the
+// device's listener.
 import { RingPort } from './ring-port.js'
 
-/** The device's queues: they choose rings by which of them run. */
+/** Hears ring events for the device's queues, which need to know which rings run. */
 export interface RingListener {
   /** A ring has started or stopped. Each port on it has been told already. */
   ringState(ring: number, running: boolean): void
@@ -10,7 +11,7 @@ export interface RingListener {
 
 export class RingPorts {
   readonly #listener: RingListener
-  /** Replaced, never altered: a queue that is told can open and close ports. */
+  /** Each change makes a new array: a queue may open or close ports during a loop over the old one. */
   #ports: readonly RingPort[] = []
   readonly #remove = (port: RingPort): void => {
     this.#ports = this.#ports.filter(other => other !== port)
