@@ -81,7 +81,7 @@ export function checkWriterOptions(to: string | Writable, options: PcapngWriterO
     throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', message, { fix })
   }
   if (typeof to !== 'string' && (rotate || ring !== undefined))
-    invalid('a stream can not be rotated', 'capture to a path')
+    invalid('the options rotate and ring need a path: a stream cannot be rotated', 'capture to a path')
   if (ring !== undefined && !(rotate?.bytes || rotate?.seconds))
     invalid('a ring is of the files that rotation makes', 'give rotate: { bytes } or { seconds }')
   if (!whole(ring)) throw new RangeError(`a ring can not have ${ring} files`)

@@ -133,7 +133,7 @@ export class PcapngWriter {
         path,
         reason,
         cause,
-        fix: 'mend that, or capture to another place; packets go on meanwhile, and are not captured',
+        fix: 'fix the cause, or capture to another path or stream; until then packets pass and are not captured',
       },
     )
     if (!this.#events.observed) process.emitWarning(error)

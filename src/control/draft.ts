@@ -10,7 +10,7 @@ export const STATUS_FEATURES_OK = 8
 export const STATUS_DRIVER_OK = 4
 /** How long after SET_FEATURES a front end with enabled rings may take to send its memory table. */
 export const MEMORY_DEADLINE_MS = 2000
-/** Come and go without a word to the guest. */
+/** Feature bits that can change without the guest's knowledge. */
 const NOT_OF_THE_RINGS = virtioMask('LOG_ALL', 'PROTOCOL_FEATURES')
 
 /** Faults that this back end causes, not the front end. */
@@ -72,7 +72,7 @@ export class Draft {
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
 
-  /** The memory is gone: no ring runs on it, nor `starting`, and that is one fault, told once. `detail`: if known, why. */
+  /** The memory is gone: no ring runs on it, nor `starting`. Reported as one fault, once. `detail`: the cause, if known. */
   revoke(detail?: string, starting?: number): void {
     const { state } = this
     for (const [i, ring] of state.rings.entries())

@@ -5,8 +5,8 @@ import { hasProtocol } from './features.js'
 import type { RingState, State } from './types.js'
 
 /**
- * What is missing, in the order in which front ends usually give it. `fault`: it was stopped for a guest's fault and waits to
- * be set up anew.
+ * What is missing, in the order in which front ends usually give it. `fault`: the ring was stopped because of a fault and
+ * must be set up again.
  */
 export type Missing =
   | 'features'
@@ -34,7 +34,7 @@ export interface RingExplanation {
 
 /** What a device waits for, as `device.explain()` tells it. */
 export interface Explanation {
-  /** The first pair runs. */
+  /** The rings that a device of this kind needs run. */
   ready: boolean
   /** What the device as a whole waits for. */
   missing: Missing[]

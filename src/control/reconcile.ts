@@ -43,7 +43,7 @@ export function nextRingAsk(draft: Draft): Ask | undefined {
 }
 
 /** Reports `ready` once no ask is left and the kind of device says that the program can use it. */
-export function settle(draft: Draft): void {
+export function reportReady(draft: Draft): void {
   const { state } = draft
   if (state.leaving) draft.stopped()
   if (!state.ready && kinds[state.kind].isReady(state)) {
@@ -52,7 +52,7 @@ export function settle(draft: Draft): void {
     draft.tell({ type: 'ready' })
   }
   draft.migration()
-  // The driver says that it is done, or kicks, and there is nothing to read its rings from.
+  // The driver has set DRIVER_OK, or a ring is set up, but no memory is shared to read the rings from.
   const driverReady = state.status !== 0 && driverIsOk(state)
   if (state.regions.length === 0 && (driverReady || state.rings.some(ring => isSetUp(state, ring))))
     draft.notShared()

@@ -3,7 +3,7 @@
 
 import { REGION_SIZE, TABLE_HEADER_SIZE } from './codec.js'
 import * as config from './config-requests.js'
-import * as told from './decoders.js'
+import * as decode from './decoders.js'
 import * as device from './device-requests.js'
 import { MAYBE_ONE, NO_FDS, NONE, ONE, type Request, row, WORD } from './handler.js'
 import { kinds } from './kinds/index.js'
@@ -21,43 +21,43 @@ const REGION = [TABLE_HEADER_SIZE + REGION_SIZE, TABLE_HEADER_SIZE + REGION_SIZE
 const ONE_FDS_WORD = [0, 8] as const
 /** The requests that every kind of device has. */
 const common: readonly Request[] = [
-  row(1, 'GET_FEATURES', NONE, NO_FDS, device.getFeatures, { reply: told.features }),
-  row(2, 'SET_FEATURES', WORD, NO_FDS, device.setFeatures, { request: told.features }),
+  row(1, 'GET_FEATURES', NONE, NO_FDS, device.getFeatures, { reply: decode.features }),
+  row(2, 'SET_FEATURES', WORD, NO_FDS, device.setFeatures, { request: decode.features }),
   row(3, 'SET_OWNER', NONE, NO_FDS, device.setOwner),
   row(4, 'RESET_OWNER', NONE, NO_FDS, device.resetOwner),
-  row(5, 'SET_MEM_TABLE', TABLE, [0, MAX_REGIONS], memory.setMemTable, { request: told.table }),
-  row(6, 'SET_LOG_BASE', [16, 16], ONE, log.setLogBase, { request: told.log }),
+  row(5, 'SET_MEM_TABLE', TABLE, [0, MAX_REGIONS], memory.setMemTable, { request: decode.table }),
+  row(6, 'SET_LOG_BASE', [16, 16], ONE, log.setLogBase, { request: decode.log }),
   row(7, 'SET_LOG_FD', ONE_FDS_WORD, ONE, log.setLogFd),
-  row(8, 'SET_VRING_NUM', WORD, NO_FDS, ring.setVringNum, { request: told.ringState }),
-  row(9, 'SET_VRING_ADDR', ADDRESSES, NO_FDS, ring.setVringAddr, { request: told.addresses }),
-  row(10, 'SET_VRING_BASE', WORD, NO_FDS, ring.setVringBase, { request: told.ringState }),
+  row(8, 'SET_VRING_NUM', WORD, NO_FDS, ring.setVringNum, { request: decode.ringState }),
+  row(9, 'SET_VRING_ADDR', ADDRESSES, NO_FDS, ring.setVringAddr, { request: decode.addresses }),
+  row(10, 'SET_VRING_BASE', WORD, NO_FDS, ring.setVringBase, { request: decode.ringState }),
   row(11, 'GET_VRING_BASE', WORD, NO_FDS, ring.getVringBase, {
-    request: told.ringState,
-    reply: told.ringState,
+    request: decode.ringState,
+    reply: decode.ringState,
   }),
-  row(12, 'SET_VRING_KICK', WORD, MAYBE_ONE, ring.setVringKick, { request: told.notifier }),
-  row(13, 'SET_VRING_CALL', WORD, MAYBE_ONE, ring.setVringCall, { request: told.notifier }),
-  row(14, 'SET_VRING_ERR', WORD, MAYBE_ONE, ring.setVringErr, { request: told.notifier }),
+  row(12, 'SET_VRING_KICK', WORD, MAYBE_ONE, ring.setVringKick, { request: decode.notifier }),
+  row(13, 'SET_VRING_CALL', WORD, MAYBE_ONE, ring.setVringCall, { request: decode.notifier }),
+  row(14, 'SET_VRING_ERR', WORD, MAYBE_ONE, ring.setVringErr, { request: decode.notifier }),
   row(15, 'GET_PROTOCOL_FEATURES', NONE, NO_FDS, device.getProtocolFeatures, {
-    reply: told.protocolFeatures,
+    reply: decode.protocolFeatures,
   }),
   row(16, 'SET_PROTOCOL_FEATURES', WORD, NO_FDS, device.setProtocolFeatures, {
-    request: told.protocolFeatures,
+    request: decode.protocolFeatures,
   }),
-  row(17, 'GET_QUEUE_NUM', NONE, NO_FDS, device.getQueueNum, { reply: told.number }),
-  row(18, 'SET_VRING_ENABLE', WORD, NO_FDS, ring.setVringEnable, { request: told.ringState }),
+  row(17, 'GET_QUEUE_NUM', NONE, NO_FDS, device.getQueueNum, { reply: decode.number }),
+  row(18, 'SET_VRING_ENABLE', WORD, NO_FDS, ring.setVringEnable, { request: decode.ringState }),
   row(21, 'SET_BACKEND_REQ_FD', ONE_FDS_WORD, ONE, config.setBackendReqFd),
   row(24, 'GET_CONFIG', config.CONFIG_SIZE, NO_FDS, config.getConfig, {
-    request: told.config,
-    reply: told.config,
+    request: decode.config,
+    reply: decode.config,
   }),
-  row(25, 'SET_CONFIG', config.CONFIG_SIZE, NO_FDS, config.setConfig, { request: told.config }),
+  row(25, 'SET_CONFIG', config.CONFIG_SIZE, NO_FDS, config.setConfig, { request: decode.config }),
   row(34, 'RESET_DEVICE', NONE, NO_FDS, device.resetDevice),
-  row(36, 'GET_MAX_MEM_SLOTS', NONE, NO_FDS, memory.getMaxMemSlots, { reply: told.number }),
-  row(37, 'ADD_MEM_REG', REGION, ONE, memory.addMemReg, { request: told.region }),
-  row(38, 'REM_MEM_REG', REGION, MAYBE_ONE, memory.remMemReg, { request: told.region }),
-  row(39, 'SET_STATUS', WORD, NO_FDS, device.setStatus, { request: told.word }),
-  row(40, 'GET_STATUS', NONE, NO_FDS, device.getStatus, { reply: told.word }),
+  row(36, 'GET_MAX_MEM_SLOTS', NONE, NO_FDS, memory.getMaxMemSlots, { reply: decode.number }),
+  row(37, 'ADD_MEM_REG', REGION, ONE, memory.addMemReg, { request: decode.region }),
+  row(38, 'REM_MEM_REG', REGION, MAYBE_ONE, memory.remMemReg, { request: decode.region }),
+  row(39, 'SET_STATUS', WORD, NO_FDS, device.setStatus, { request: decode.word }),
+  row(40, 'GET_STATUS', NONE, NO_FDS, device.getStatus, { reply: decode.word }),
 ]
 
 /** All requests, those of every kind included. */

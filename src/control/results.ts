@@ -53,7 +53,7 @@ function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly numbe
   draft.effects.push({ kind: 'deadline', ms: 0 })
   draft.tell({ type: 'memory', regions })
   if (onDisk > 0) draft.onDisk()
-  // Rings that lie outside were stopped before the table went, so this is native code seeing more than we do.
+  // The session stopped the rings outside of the new table before; native code has found another one.
   for (const i of lost) {
     if (!state.rings[i]?.running) continue
     draft.ring(i).running = false

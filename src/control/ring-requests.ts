@@ -78,7 +78,7 @@ export const setVringAddr: Handler = {
   },
 }
 
-/** Stops the ring, whatever became of it before; only a new kick fd starts it again. */
+/** Stops the ring, even if it was not running; only a new kick fd starts it again. */
 export const getVringBase: Handler = {
   begin(state, { payload }) {
     const { index } = decodeVringState(payload)

@@ -6,7 +6,7 @@ import { changeConfig } from './config-requests.js'
 import { expectsMemory } from './device-requests.js'
 import { Draft } from './draft.js'
 import { abandon, close, closeFds, closeUnwanted } from './ending.js'
-import { nextRingAsk, settle } from './reconcile.js'
+import { nextRingAsk, reportReady } from './reconcile.js'
 import type { Refusal } from './refusals.js'
 import { requestFor, requestName, shapeFault } from './requests.js'
 import { applyResult } from './results.js'
@@ -95,7 +95,7 @@ function proceed(draft: Draft, pending: Pending): void {
     ask(draft, { message, stage: 'reconcile', asks: [next], refused, failed, reply })
     return
   }
-  settle(draft)
+  reportReady(draft)
   if (message) answer(draft, message, refused, failed, reply)
 }
 
@@ -143,7 +143,7 @@ function answer(
     reply(draft, message, own)
     return
   }
-  // A ring that can't start is a fault of its own, told as such. A memory table holds whether it suits a ring or not.
+  // A ring that can't start is reported as a fault of its own. A memory table is in force even if a ring does not fit it.
   const nak =
     refused !== '' || (failed && !requestFor(draft.state.kind, message.request)?.handler.mayCostRings)
   if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(nak ? 1n : 0n))

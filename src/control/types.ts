@@ -43,17 +43,17 @@ export type Effect =
   | { kind: 'deadline'; ms: number }
   | { kind: 'close'; code: string }
 
-/** What a ring was given: an fd, "no fd" in so many words, or nothing yet. */
+/** What a ring was given: an fd, an explicit "no fd", or nothing yet. */
 export type Notifier = 'unset' | 'fd' | 'none'
 
 export interface RingState {
-  /** 0 = not told. */
+  /** 0 = not set by the front end. */
   size: number
   base: number
   addresses: RingAddresses | null
   kick: Notifier
   call: Notifier
-  /** null = not told: enabled if PROTOCOL_FEATURES was not negotiated. */
+  /** null = not set by the front end: enabled if PROTOCOL_FEATURES was not negotiated. */
   enabled: boolean | null
   running: boolean
   /** The fault that keeps it from running until it is set up anew; '' = none. */
@@ -96,7 +96,7 @@ export interface State {
   log: bigint
   /** `migration` was told to have begun, and not yet to be over. */
   migrating: boolean
-  /** 0 = not told. */
+  /** 0 = not set by the front end. */
   mtu: number
   /** The configuration space; null = the program gives none, and CONFIG is not offered. */
   config: Uint8Array | null

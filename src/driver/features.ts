@@ -82,7 +82,7 @@ export class DriverFeatures {
     if (this.#isOpen())
       throw new VhostError(
         'ERR_VHOST_INVALID_ARGUMENT',
-        'the driver is in use: its front ends know what it offers',
+        'the driver is in use: its features were already offered to front ends',
         {
           fix: 'set features before the first subscription, or after the last has ended',
         },

@@ -9,7 +9,7 @@ export type PeerAllowList =
   | { uids?: readonly number[]; gids?: readonly number[]; pids?: readonly number[] }
   | ((peer: PeerCredentials) => boolean)
 
-/** `peer` undefined: the kernel would not say, and nobody unknown is let in. */
+/** `peer` is undefined if the kernel gave no credentials; the connection is then refused. */
 export function isAllowed(list: PeerAllowList | undefined, peer: PeerCredentials | undefined): boolean {
   if (list === undefined) return true
   if (peer === undefined) return false

@@ -10,7 +10,7 @@ export interface BackoffOptions {
   random?: () => number
 }
 
-/** A back end that was lost is back within a blink; a front end that is away for hours costs one attempt in 2 s. */
+/** A connection that was lost is made again within milliseconds; a front end that is away for hours costs one attempt in 2 s. */
 export const RECONNECT_FIRST_MS = 50
 export const RECONNECT_MOST_MS = 2000
 

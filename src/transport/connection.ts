@@ -27,7 +27,7 @@ export interface ConnectionOptions {
 
 const DEADLINE_MS = 5000
 const MESSAGES_PER_TURN = 16
-/** More than a message has reads when it is cut in pieces, fewer than a byte a read could hold a turn up with. */
+/** More reads than a message in pieces needs, and few enough that a peer which sends single bytes does not hold up a turn. */
 const READS_PER_TURN = 64
 /** The kernel's limit of fds a message: the room for them all, so that the excess is ours to close. */
 const MAX_RECEIVED_FDS = 253
@@ -160,7 +160,7 @@ export class Connection {
     if (count === FDS_TRUNCATED) return 'msg_ctrunc'
     // Part of the fds is not "no fd": the peer must not be taken at its word about the rest.
     if (count === FDS_EXHAUSTED) return 'fd_exhausted'
-    // fds belong to the header's bytes; those that come with a body's are nobody's.
+    // fds belong to the header's bytes; those that come with a body are closed.
     const { inBody } = this.#reader
     for (let i = 1; i <= count; i++) {
       if (inBody) native().closeFd(fdRoom[i])

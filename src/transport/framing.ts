@@ -36,8 +36,8 @@ export type CloseCode =
   | 'reply_backlog'
 
 /**
- * Where a reader that holds no bytes of a message reads into, whichever it is: mostly one read is all of a header, or of a
- * body. Who must wait for the rest has room of its own.
+ * Shared by all readers that hold no bytes of a message: most reads return a whole header or body. A reader with a partial
+ * message has an array of its own.
  */
 const sharedRoom = new Uint8Array(MAX_BODY)
 const nothing = new Uint8Array()

@@ -12,7 +12,7 @@ interface Chunk {
 }
 
 const EAGAIN = -11
-/** By which small messages go out: V8 gives each array that native code sees a buffer of its own, away from its heap. */
+/** Reused for small messages: V8 allocates a buffer off the heap for each array that native code sees. */
 const sharedRoom = new Uint8Array(64)
 
 export class WriteQueue {
@@ -28,7 +28,7 @@ export class WriteQueue {
     return this.#size
   }
 
-  /** Behind what waits already; writes what the socket takes: the bytes taken, or a negative errno. */
+  /** Queues bytes behind those that wait, and writes what the socket accepts. Returns the bytes written, or a negative errno. */
   send(bytes: Uint8Array, fds: readonly number[]): number {
     const chunk = { bytes, offset: 0, fds: fds.length > 0 ? Uint32Array.from(fds) : undefined }
     this.#size += bytes.length
