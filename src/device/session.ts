@@ -27,6 +27,8 @@ export interface DeviceHandlers extends RingListener {
   trace?: TraceWatcher
   /** Number of the driver; 0 for none. */
   driver?: number
+  /** The weight of its share of the data plane's time. */
+  weight?: number
   /** The last call. The connection is closed, the native device is gone, and guest memory is not touched any more. */
   closed(): void
 }
@@ -58,7 +60,7 @@ export class DeviceSession implements ConnectionHandlers {
     this.peer = connection.peer
     this.#connection = connection
     this.#handlers = handlers
-    this.#ports = new RingPorts(handlers)
+    this.#ports = new RingPorts(handlers, handlers.weight)
     this.#state = initialState(options)
     this.id = native().deviceCreate(handlers.driver ?? 0)
     this.#asks = new DeviceAsks(this.id, connection, later => this.#feed(later))

@@ -13,6 +13,8 @@ export interface DeviceOwner {
   readonly path: string
   /** The number of the driver in native code. */
   readonly number: number
+  /** The weight of each of its devices. */
+  readonly weight?: number
   readonly trace: TraceWatcher
   readonly queues: QueueMaker
   /** A device has told its subscribers this. */
@@ -37,6 +39,10 @@ export class DriverDevice implements DeviceHandlers {
 
   get driver(): number {
     return this.#owner.number
+  }
+
+  get weight(): number | undefined {
+    return this.#owner.weight
   }
 
   get trace(): TraceWatcher {

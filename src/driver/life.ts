@@ -156,6 +156,10 @@ export class DriverLife implements QueueLife, OriginHandlers, DeviceOwner {
     return this.#origins.number
   }
 
+  get weight(): number | undefined {
+    return this.#options.weight
+  }
+
   told(event: DeviceEvent): void {
     if (event.type === 'closed' && event.reason === 'fd_exhausted') this.onTrouble(event.reason)
   }

@@ -58,6 +58,11 @@ export interface VhostDriverOptions {
   highWaterBytes?: number
   /** Most packets in one burst. Default 64. */
   burst?: number
+  /**
+   * How much of this thread's time the device gets while others want theirs too, relative to their weights: a device of
+   * weight 2 gets twice as much as one of weight 1. From 0.01 to 100. Default 1.
+   */
+  weight?: number
 }
 
 /** Options of a driver's sink: what it does with packets for which the guest has no room. */
@@ -75,7 +80,7 @@ export interface SinkSettings {
 /** Throws a TypeError or RangeError for values that can never work. */
 export function checkOptions(
   path: string,
-  { role, mode, reconnect, maxMtu, config }: VhostDriverOptions,
+  { role, mode, reconnect, maxMtu, config, weight }: VhostDriverOptions,
 ): void {
   if (typeof path !== 'string') throw new TypeError('the path of the socket must be a string')
   if (role !== undefined && role !== 'server' && role !== 'client')
@@ -87,6 +92,8 @@ export function checkOptions(
     throw new RangeError('reconnect: first and most must be milliseconds, 1 or more')
   if (maxMtu !== undefined && !(Number.isInteger(maxMtu) && maxMtu >= 68 && maxMtu <= 65535))
     throw new RangeError('maxMtu must be 68 to 65535')
+  if (weight !== undefined && !(weight >= 0.01 && weight <= 100))
+    throw new RangeError('weight must be 0.01 to 100')
   if (config !== undefined && (config.length === 0 || config.length > 256))
     throw new RangeError('config must be 1 to 256 bytes')
 }

@@ -1,8 +1,12 @@
 // One budget per turn of the event loop, shared by all queues.
 import test from 'ava'
+import { SourceQueue } from '../../src/data/source/source.js'
 import { TURN_MS, VISIT_PACKETS } from '../../src/data/turn/scheduler.js'
+import { Share } from '../../src/data/turn/share.js'
 import { enqueue } from '../../src/operators/index.js'
-import { fakeFromGuest, fakePlane, fakeToGuest, frame } from '../../src/testing/index.js'
+import { VhostQueue } from '../../src/queue/queue.js'
+import { FakePort } from '../../src/testing/fake-port.js'
+import { type FakePlane, fakeFromGuest, fakePlane, fakeToGuest, frame } from '../../src/testing/index.js'
 
 test('a slow subscriber gets one burst a turn, and other queues are served in between', t => {
   const plane = fakePlane()
@@ -82,4 +86,51 @@ test('a guest that posts no buffers stalls only its own source', t => {
   stuck.port.post(10)
   plane.loop.drain()
   t.is(stuck.port.receivedCount, 10)
+})
+
+/** A from-guest queue whose packets take `ms` milliseconds per burst, as one of a device's. */
+function busyQueue(plane: FakePlane, share: Share, ms: number, used: number[], device: number): void {
+  const source = new SourceQueue(plane, { burst: 32 })
+  const port = Object.assign(new FakePort(plane.pool), { share })
+  source.attach(port)
+  port.sendSame(frame(), 200_000)
+  new VhostQueue(source).subscribe(() => {
+    plane.loop.time += ms
+    used[device] += ms
+  })
+}
+
+for (const [what, queues, ms] of [
+  ['64 queues', 64, 0.01],
+  ['one queue whose bursts cost ten times as much', 1, 0.1],
+  ['64 queues whose bursts cost more than a share per round', 64, 0.2],
+] as const)
+  test(`two devices get equal time, although one has ${what}`, t => {
+    const plane = fakePlane({ bytes: 64 << 20 })
+    const used = [0, 0]
+    const [honest, attacker] = [new Share(), new Share()]
+    busyQueue(plane, honest, 0.01, used, 0)
+    for (let i = 0; i < queues; i++) busyQueue(plane, attacker, ms, used, 1)
+    while (used[0] + used[1] < 30) plane.loop.turn()
+    t.true(used[0] / used[1] > 0.95, `${used.map(time => time.toFixed(2)).join(' and ')} ms`)
+  })
+
+test('a device of weight 3 gets three times as much time as one of weight 1', t => {
+  const plane = fakePlane({ bytes: 64 << 20 })
+  const used = [0, 0]
+  busyQueue(plane, new Share(3), 0.01, used, 0)
+  busyQueue(plane, new Share(1), 0.01, used, 1)
+  while (used[0] + used[1] < 30) plane.loop.turn()
+  t.true(Math.abs(used[0] / used[1] - 3) < 0.1, `${used.map(time => time.toFixed(2)).join(' and ')} ms`)
+})
+
+test('time that a device did not use while it was idle is not saved up', t => {
+  const plane = fakePlane({ bytes: 64 << 20 })
+  const used = [0, 0]
+  busyQueue(plane, new Share(), 0.01, used, 0)
+  while (used[0] < 20) plane.loop.turn()
+  used[0] = 0
+  busyQueue(plane, new Share(), 0.01, used, 1)
+  while (used[0] + used[1] < 10) plane.loop.turn()
+  t.true(used[0] / used[1] > 0.85, `${used.map(time => time.toFixed(2)).join(' and ')} ms`)
 })

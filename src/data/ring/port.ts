@@ -1,6 +1,7 @@
 // The contract between a queue and its ring: a few calls that move slot ids. ring-port.ts implements it for rings of a
 // guest, src/tap for TAP interfaces, src/capture for files, src/testing for tests.
 import type { CounterSource } from '../counters/counters.js'
+import type { Share } from '../turn/share.js'
 
 // Bits of what dequeue and enqueue return (native/core/net/burst.h).
 /** Packets moved. */
@@ -31,6 +32,8 @@ export interface QueuePort extends CounterSource {
   readonly exchange: Uint32Array
   /** Whether the ring runs. */
   readonly running: boolean
+  /** Whose time the queue uses. Default: a share for this queue alone. */
+  readonly share?: Share
   /** The queue takes the port. Dequeued packets are charged to `account`; a sink passes 0. */
   open(account: number, events: PortEvents): void
   close(): void

@@ -5,6 +5,7 @@ import { reasonWord } from '../../addon/reasons.js'
 import { freeTag, type Tagged, tagFor } from '../../addon/wakeup.js'
 import { addWords, type Counters, counterAt, RING_COUNTERS } from '../counters/counters.js'
 import { dataPlane } from '../env.js'
+import type { Share } from '../turn/share.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
 import { blockOf, placeInBlock } from './queue-counters.js'
 
@@ -22,6 +23,8 @@ export interface RingPortOptions {
   device: number
   ring: number
   running: boolean
+  /** The share of the device. */
+  share: Share
   /** The ring was latched, or its memory seems not to be shared. `reason` is the word for that. */
   onFault: (reason: string) => void
   /** The queue has closed the port. */
@@ -34,6 +37,7 @@ const NOTIFICATIONS = 2 * counterAt('guest_notifications')
 
 export class RingPort implements QueuePort, Tagged {
   readonly exchange: Uint32Array
+  readonly share: Share
   readonly #device: number
   readonly #ring: number
   readonly #onFault: (reason: string) => void
@@ -52,8 +56,9 @@ export class RingPort implements QueuePort, Tagged {
   #shared = false
   #polling: NodeJS.Timeout | undefined
 
-  constructor({ device, ring, running, onFault, onClose }: RingPortOptions) {
+  constructor({ device, ring, running, share, onFault, onClose }: RingPortOptions) {
     this.exchange = dataPlane().pool.exchange
+    this.share = share
     this.#device = device
     this.#ring = ring
     this.#running = running

@@ -1,6 +1,7 @@
 // Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It keeps the
 // device's open ports, one for each queue on a ring. No other code reports ring events: first to all ports of the ring, then to the
 // device's listener.
+import { Share } from '../turn/share.js'
 import { RingPort } from './ring-port.js'
 
 /** Hears ring events for the device's queues, which need to know which rings run. */
@@ -11,14 +12,17 @@ export interface RingListener {
 
 export class RingPorts {
   readonly #listener: RingListener
+  readonly #share: Share
   /** Each change makes a new array: a queue may open or close ports during a loop over the old one. */
   #ports: readonly RingPort[] = []
   readonly #remove = (port: RingPort): void => {
     this.#ports = this.#ports.filter(other => other !== port)
   }
 
-  constructor(listener: RingListener) {
+  /** `weight`: of the device's share of time. */
+  constructor(listener: RingListener, weight?: number) {
     this.#listener = listener
+    this.#share = new Share(weight)
   }
 
   /** Ports that no queue has closed yet. */
@@ -28,7 +32,14 @@ export class RingPorts {
 
   /** A port on a ring, for one queue; it is told of ring events until the queue closes it. */
   open(device: number, ring: number, running: boolean, onFault: (reason: string) => void): RingPort {
-    const port = new RingPort({ device, ring, running, onFault, onClose: this.#remove })
+    const port = new RingPort({
+      device,
+      ring,
+      running,
+      share: this.#share,
+      onFault,
+      onClose: this.#remove,
+    })
     this.#ports = this.#ports.concat(port)
     return port
   }

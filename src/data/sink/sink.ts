@@ -17,6 +17,7 @@ import { ownCore, ownSlot } from '../pool/own-pool.js'
 import { KickGuard } from '../ring/kick-guard.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort, STOPPED } from '../ring/port.js'
 import { LATER, LEAVE, MORE_NOW, type Task, type Visit } from '../turn/scheduler.js'
+import { Share } from '../turn/share.js'
 import { nodeTimers } from '../turn/timers.js'
 import type { Flushable } from '../turn/turn.js'
 import { Backlog } from './backlog.js'
@@ -49,6 +50,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   // Task: the scheduler's.
   queued = false
   deficit = 0
+  share = new Share()
 
   readonly #plane: DataPlane
   readonly #options: SinkOptions
@@ -84,6 +86,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   attach(port: QueuePort): void {
     this.detach()
     this.#port = port
+    if (port.share !== undefined) this.share = port.share
     port.open(0, this)
     port.suppress()
     this.state()

@@ -29,6 +29,7 @@ import {
   STOPPED,
 } from '../ring/port.js'
 import { LATER, LEAVE, MORE_NOW, SPIN, type Task, type Visit } from '../turn/scheduler.js'
+import { Share } from '../turn/share.js'
 import { Credit, type CreditUser } from './credit.js'
 import { Delivery, type Target } from './delivery.js'
 import type { PollMode, SourceOptions, SourceOwner, Stalled } from './options.js'
@@ -42,6 +43,7 @@ export class SourceQueue implements Task, PortEvents, CreditUser {
   // Task: the scheduler's.
   queued = false
   deficit = 0
+  share = new Share()
 
   readonly #plane: DataPlane
   readonly #options: SourceOptions
@@ -91,6 +93,7 @@ export class SourceQueue implements Task, PortEvents, CreditUser {
   attach(port: QueuePort): void {
     this.detach()
     this.#port = port
+    if (port.share !== undefined) this.share = port.share
     this.#armed = false
     port.open(this.#credit.open(), this)
     port.suppress()

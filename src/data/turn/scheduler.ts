@@ -1,7 +1,9 @@
-// The scheduler of one env. Tasks that are ready get visits in turn (deficit round robin), within one time budget per turn
-// of the event loop: over all devices, the time of subscribers included. What is left goes on by setImmediate, after timers
-// and sockets had their turn. ready() only lists a task: nothing runs inside its caller.
+// The scheduler of one env. Each device has a share of its time (share.ts): shares that have something to do are served in
+// turn, by deficit round robin in milliseconds, and so are the tasks of one share, in packets. Everything runs within one
+// time budget per turn of the event loop, the time of subscribers included. Unfinished work goes on by setImmediate, after
+// timers and sockets had their turn. ready() only lists a task: nothing runs inside its caller.
 import { Fifo } from './fifo.js'
+import type { Share } from './share.js'
 
 /** Packets that one visit may move. A visit that the clock cut short leaves its rest to the next visit of that task. */
 export const VISIT_PACKETS = 256
@@ -9,6 +11,11 @@ export const VISIT_PACKETS = 256
 export const TURN_MS = 1
 /** Milliseconds that a turn spins while no task finds work: long enough for an answer that is on its way. */
 export const SPIN_MS = 0.1
+/**
+ * The least that a visit is charged, in milliseconds: the work around a visit that finds nothing. Where the clock stands
+ * still, as in a test, it also ends the round of a share.
+ */
+const VISIT_MS = 0.002
 /** Fruitless visits between two readings of the clock: a reading costs as much as such a visit. */
 const SPINS_A_LOOK = 8
 
@@ -23,6 +30,8 @@ export const SPIN = 3
 export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
 
 export interface Task {
+  /** Whose time it uses. */
+  readonly share: Share
   /** The task is in one of the scheduler's lists. Only the scheduler writes it. */
   queued: boolean
   /** Packets that the task may still move in this visit. The task counts it down. */
@@ -47,11 +56,20 @@ export class Scheduler {
   readonly #defer: (run: () => void) => void
   readonly #spin: boolean
   readonly #turn = (): void => this.#run()
-  #ready = new Fifo<Task>()
-  #visiting = new Fifo<Task>()
+  /** Shares with tasks for this turn, and those with tasks for the next. */
+  readonly #active = new Fifo<Share>()
+  readonly #next = new Fifo<Share>()
+  /** Tasks of all shares, for this turn and for the next. */
+  #visiting = 0
+  #ready = 0
   #scheduled = false
   #running = false
+  /** When this turn ends, and when the time of the share in hand does. */
   #deadline = 0
+  #until = 0
+  /** Visits in a row that found no work, and when the turn gives up after them. */
+  #idleVisits = 0
+  #spinUntil = 0
   /** The last reading of the clock. */
   readonly #clock = new Float64Array(1)
 
@@ -65,19 +83,25 @@ export class Scheduler {
   ready(task: Task): void {
     if (task.queued) return
     task.queued = true
-    this.#ready.push(task)
+    const { share } = task
+    share.ready.push(task)
+    this.#ready++
+    if (!share.inNext) {
+      share.inNext = true
+      this.#next.push(share)
+    }
     this.#schedule()
   }
 
   /** Whether no other task waits for a visit. The visited task may then spin for a moment by itself. */
   get alone(): boolean {
-    return this.#visiting.length === 0 && this.#ready.length === 0
+    return this.#visiting === 0 && this.#ready === 0
   }
 
-  /** Whether the time of this turn is used up. */
+  /** Whether the time of the visited task is used up: that of its share, or that of the turn. */
   expired(): boolean {
     this.#clock[0] = this.now()
-    return this.#clock[0] >= this.#deadline
+    return this.#clock[0] >= this.#until
   }
 
   /**
@@ -96,41 +120,86 @@ export class Scheduler {
     this.turns++
     this.#clock[0] = this.now()
     this.#deadline = this.#clock[0] + TURN_MS
-    const visiting = this.#ready
-    this.#ready = this.#visiting
-    this.#visiting = visiting
-    let spinning = 0
-    let spinUntil = 0
-    do {
-      const task = visiting.shift()
-      task.queued = false
-      task.deficit = Math.min(task.deficit + VISIT_PACKETS, 2 * VISIT_PACKETS)
-      const visit = task.serve()
-      if (visit !== MORE_NOW) task.deficit = 0
-      spinning = visit === SPIN ? spinning + 1 : 0
-      if (visit === LATER) this.ready(task)
-      else if (visit !== LEAVE && !task.queued) {
-        task.queued = true
-        visiting.push(task)
-      }
-      if (spinning === 0) {
-        if (this.expired()) break
+    this.#begin()
+    this.#idleVisits = 0
+    while (this.#visiting > 0 && this.#clock[0] < this.#deadline) {
+      const share = this.#active.shift()
+      share.earn()
+      const goOn = this.#serve(share)
+      if (share.visiting.length > 0) this.#active.push(share)
+      else share.inTurn = false
+      if (!goOn) break
+    }
+    this.#running = false
+    if (this.#visiting > 0) this.#schedule()
+  }
+
+  /** Tasks that became ready since the last turn began are for this one. */
+  #begin(): void {
+    while (this.#next.length > 0) {
+      const share = this.#next.shift()
+      share.inNext = false
+      share.begin()
+      if (share.inTurn) continue
+      share.inTurn = true
+      this.#active.push(share)
+    }
+    this.#visiting += this.#ready
+    this.#ready = 0
+  }
+
+  /** The round of one share; false: the turn is over, since no task has work. */
+  #serve(share: Share): boolean {
+    const { visiting } = share
+    let fruitless = 0
+    while (visiting.length > 0 && share.credit > 0) {
+      const began = this.#clock[0]
+      // A share without competitors needs no end of its round.
+      this.#until = this.#active.length === 0 ? this.#deadline : Math.min(this.#deadline, began + share.credit)
+      const visit = this.#visit(visiting.shift(), share)
+      if (visit !== SPIN) {
+        this.#idleVisits = fruitless = 0
+        this.expired()
+        share.charge(Math.max(this.#clock[0] - began, VISIT_MS))
+        if (this.#clock[0] >= this.#deadline) return true
         continue
       }
-      if (spinning < visiting.length) continue
-      // No task of this round found work. Spin for a packet that is about to arrive, but not while tasks wait for the
-      // next turn.
-      if (!this.#spin || this.#ready.length > 0) break
-      if (spinning === visiting.length) spinUntil = Math.min(this.now() + SPIN_MS, this.#deadline)
-      else if (spinning % SPINS_A_LOOK === 0 && this.now() >= spinUntil) break
-    } while (visiting.length > 0)
-    this.#running = false
-    if (visiting.length === 0) return
-    // Tasks that had no visit go first in the next turn.
-    while (this.#ready.length > 0) visiting.push(this.#ready.shift())
-    this.#visiting = this.#ready
-    this.#ready = visiting
-    this.#schedule()
+      if (!this.#spins()) return false
+      // Its other tasks may have work, or else other shares.
+      if (++fruitless < visiting.length) continue
+      if (this.#active.length > 0) {
+        this.expired() // the next share does not pay for this
+        share.charge(this.#clock[0] - began)
+      }
+      return true
+    }
+    return true
+  }
+
+  #visit(task: Task, share: Share): Visit {
+    this.#visiting--
+    task.queued = false
+    task.deficit = Math.min(task.deficit + VISIT_PACKETS, 2 * VISIT_PACKETS)
+    const visit = task.serve()
+    if (visit !== MORE_NOW) task.deficit = 0
+    if (visit === LATER) this.ready(task)
+    else if (visit !== LEAVE && !task.queued) {
+      task.queued = true
+      share.visiting.push(task)
+      this.#visiting++
+    }
+    return visit
+  }
+
+  /** A visit found no work. Whether to go on: other tasks may have some, or a packet may be about to arrive. */
+  #spins(): boolean {
+    const visits = ++this.#idleVisits
+    if (visits < this.#visiting) return true
+    // No task of this turn found work. Do not spin while tasks wait for the next turn.
+    if (!this.#spin || this.#ready > 0) return false
+    if (visits === this.#visiting) this.#spinUntil = Math.min(this.now() + SPIN_MS, this.#deadline)
+    else if (visits % SPINS_A_LOOK === 0 && this.now() >= this.#spinUntil) return false
+    return true
   }
 
   #schedule(): void {
