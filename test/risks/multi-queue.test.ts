@@ -130,7 +130,9 @@ test.serial('a guest that wants more pairs than there are is told so by the numb
   const it = scene(t)
   const a = it.driver('a', { queuePairs: 2 })
   it.running(a.subscribe())
-  await t.throwsAsync(it.guest(a, { pairs: 3 }), { message: /3 queue pairs are needed, and the back end offers 2/ })
+  await t.throwsAsync(it.guest(a, { pairs: 3 }), {
+    message: /3 queue pairs are needed, and the back end offers 2/,
+  })
 })
 
 test.serial(
