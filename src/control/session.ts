@@ -175,7 +175,9 @@ function ringFault(draft: Draft, { ring, reason }: Input & { kind: 'ring-fault' 
     if (!isWithoutMemory(draft)) proceed(draft, { ...told, asks: [{ kind: 'look-at-memory', ring }] })
   } else if (draft.state.rings[ring]?.running) {
     draft.latch(ring, reason)
-    proceed(draft, noMessage)
+    // Each blocked write stops all devices of the thread for a moment, so there is no second one.
+    if (reason === 'call_stuck') close(draft, reason)
+    else proceed(draft, noMessage)
   }
 }
 

@@ -231,3 +231,10 @@ test('a fault of the guest stops its ring for good, until it is set up anew', t 
   f.setUpRing(1)
   t.deepEqual(f.running, [0, 1])
 })
+
+test('D15: a write to a notification that blocked closes the device, since each such write stops all devices', t => {
+  const f = running()
+  f.input({ kind: 'ring-fault', ring: 1, reason: 'call_stuck' })
+  t.deepEqual(f.eventTypes, ['fault 1', 'ring-stopped 0', 'ring-stopped 1', 'stopped'])
+  t.like(f.effects.at(-1), { kind: 'close', code: 'call_stuck' })
+})

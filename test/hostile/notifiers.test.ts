@@ -4,7 +4,7 @@ import { native } from '../../src/addon/native.js'
 import { hostile, passesBothWays, passesFromGuest } from './support/cases.js'
 import { turns, until } from './support/conditions.js'
 import type { HostileFrontEnd } from './support/front-end.js'
-import { FEATURE_BITS, REQUEST, state, u64 } from './support/wire.js'
+import { FEATURE_BITS, REQUEST, u64 } from './support/wire.js'
 
 const setUpWith = async (
   front: HostileFrontEnd,
@@ -83,7 +83,7 @@ hostile('D15', 'a call eventfd that is full: the frames pass, and nobody waits',
 
 hostile(
   'D15',
-  'a call eventfd that is full and made to block behind our back: call_stuck',
+  'a call eventfd that is full and made to block behind our back: it is not written, and nobody waits',
   async scene => {
     const { t, stage } = scene
     const front = await scene.run()
@@ -92,21 +92,12 @@ hostile(
     ring.take(ring.callFd)
     fill(ring.callFd)
     native().rawBlocking(ring.callFd, true)
-    await passesFromGuest(stage, front)
-    await until('the fault', () => scene.faults.length > 0)
-    await turns(8)
-    t.deepEqual(
-      scene.faults.map(({ code, reason, ring }) => [code, reason, ring]),
-      [['ERR_VHOST_RING', 'call_stuck', 1]],
-    )
-    t.is(ring.take(ring.errorFd), 1)
+    for (let n = 0; n < 4; n++) await passesFromGuest(stage, front)
+    t.deepEqual(scene.faults, [])
     native().rawBlocking(ring.callFd, false)
     ring.take(ring.callFd)
-    await front.ask(REQUEST.GET_VRING_BASE, state(1, 0))
-    ring.clear()
-    front.setUp(1)
-    await front.barrier()
     await passesBothWays(stage, front)
+    t.is(ring.take(ring.callFd), 1)
   },
   { repeats: 10 },
 )

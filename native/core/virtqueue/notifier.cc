@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 
 #include "core/base/limits.h"
@@ -110,6 +110,12 @@ struct ThreadCaller : Caller {
 }  // namespace
 
 NotifyResult notify(const Fd& eventfd) {
+  pollfd question{eventfd.get(), POLLOUT, 0};
+  if (poll(&question, 1, 0) == 0) return NotifyResult::already_pending;
+  return write_watched(eventfd);
+}
+
+NotifyResult write_watched(const Fd& eventfd) {
   thread_local ThreadCaller caller;
   Watchdog& watchdog = Watchdog::get();
   caller.started.fetch_add(1);
