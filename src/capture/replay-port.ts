@@ -131,6 +131,7 @@ export class ReplayPort implements QueuePort {
 
   /** There is no guest. */
   readonly notifications = 0
+  readonly walked = 0
 
   // Copies the packet into a slot, and puts its id at `at` of the exchange. Returns 0, or why it could not.
   #take(at: number): number {

@@ -55,6 +55,8 @@ export interface QueueStats extends VringStats {
   readonly bursts: number
   /** Native calls that found no packet, or no room. */
   readonly idleBursts: number
+  /** Descriptors of chains that were more than one plain buffer. */
+  readonly walkedDescriptors: number
   /** Packets per burst that was not idle, on average; 0 if there was none. */
   readonly burstFill: number
 }
@@ -118,6 +120,7 @@ function queueStats({ counters, drops, held }: Totals): QueueStats {
     kicks: counters[AT.kicks],
     bursts: counters[AT.bursts],
     idleBursts: counters[AT['idle-bursts']],
+    walkedDescriptors: counters[AT['walked-descriptors']],
     burstFill: burstFill(counters),
   }
 }

@@ -12,6 +12,7 @@ abstract class TapPortEnd implements QueuePort {
   protected readonly addon: Addon = native()
   /** None: a write tells the kernel. */
   readonly notifications = 0
+  readonly walked = 0
   readonly #counters: Uint32Array
 
   constructor(

@@ -26,6 +26,8 @@ export class FakePort implements QueuePort {
   readonly received: Buffer[] = []
   /** How many packets the guest received. */
   receivedCount = 0
+  /** Descriptors that the guest's chains made us read beyond plain buffers; raise it to act as a guest with long chains. */
+  walked = 0
   /** Called after each call that moved frames to the guest. */
   onReceived: ((frames: Buffer[]) => void) | null = null
   /** Called when the guest's last waiting frame was dequeued. */

@@ -1,10 +1,11 @@
 // One budget per turn of the event loop, shared by all queues.
 import test from 'ava'
+import { SinkQueue } from '../../src/data/sink/sink.js'
 import { SourceQueue } from '../../src/data/source/source.js'
 import { TURN_MS, VISIT_PACKETS } from '../../src/data/turn/scheduler.js'
 import { Share } from '../../src/data/turn/share.js'
-import { enqueue } from '../../src/operators/index.js'
-import { VhostQueue } from '../../src/queue/queue.js'
+import { enqueue, mirror } from '../../src/operators/index.js'
+import { VhostQueue, VhostSink } from '../../src/queue/queue.js'
 import { FakePort } from '../../src/testing/fake-port.js'
 import { type FakePlane, fakeFromGuest, fakePlane, fakeToGuest, frame } from '../../src/testing/index.js'
 
@@ -133,4 +134,39 @@ test('time that a device did not use while it was idle is not saved up', t => {
   busyQueue(plane, new Share(), 0.01, used, 1)
   while (used[0] + used[1] < 10) plane.loop.turn()
   t.true(used[0] / used[1] > 0.85, `${used.map(time => time.toFixed(2)).join(' and ')} ms`)
+})
+
+test('a guest whose receive buffers take long to fill pays for that time, and the pipeline into it does not', t => {
+  const plane = fakePlane({ bytes: 64 << 20 })
+  const used = [0, 0]
+  const [honest, greedy] = [new Share(), new Share()]
+  const source = new SourceQueue(plane, { burst: 32 })
+  const from = Object.assign(new FakePort(plane.pool), { share: honest })
+  source.attach(from)
+  from.sendSame(frame(), 200_000)
+  // A mirror to the greedy guest: each packet has 100 more descriptors than are free, of 10 ns each.
+  const to = Object.assign(new FakePort(plane.pool, { size: 1e9, record: false }), { share: greedy })
+  const enqueue = to.enqueue.bind(to)
+  to.enqueue = (count, at) => {
+    const result = enqueue(count, at)
+    to.walked += 164 * (result & 0xffff)
+    const ms = 0.001 * (result & 0xffff)
+    plane.loop.time += ms
+    used[1] += ms
+    return result
+  }
+  const sink = new SinkQueue(plane)
+  sink.attach(to)
+  to.post(1e9)
+  const queue = new VhostQueue(source)
+  const mirrored = new VhostSink(sink)
+  queue.pipe(mirror(mirrored)).subscribe(() => {
+    plane.loop.time += 0.01
+    used[0] += 0.01
+  })
+  for (let i = 0; i < 1000 && used[0] < 10; i++) plane.loop.turn()
+  t.true(used[0] / (used[0] + used[1]) > 0.45, `${used.map(time => time.toFixed(2)).join(' and ')} ms`)
+  t.true(to.receivedCount > 0)
+  const { packets, held, drops } = mirrored.stats
+  t.is(packets + held + drops.overflow, queue.stats.packets, 'each packet arrived, waits or was dropped')
 })

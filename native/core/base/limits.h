@@ -18,8 +18,8 @@ inline constexpr uint32_t kMaxBackings = 8;
 inline constexpr uint32_t kMaxRings = 256;
 /// Entries of a split ring: virtio 1.2 §2.7, "Queue Size … maximum 32768".
 inline constexpr uint32_t kMaxRingSize = 32768;
-/// Pieces of guest memory that one packet may consist of. Linux uses at most 19, DPDK accepts 256. More
-/// pieces would only be an attack on our time.
+/// Pieces of guest memory that one packet may consist of, and descriptors in its chain. Linux uses at most
+/// 19, DPDK accepts 256. More would only be an attack on our time.
 inline constexpr uint32_t kMaxSpans = 1024;
 /// Longest frame: a TSO frame of 64 KiB payload with Ethernet, VLAN, IPv6 and TCP headers.
 inline constexpr uint32_t kMaxPacket = 65536 + 256;
@@ -40,11 +40,11 @@ inline constexpr uint32_t kMalformedBudget = 1024;
 /// budget. DPDK refuses chains longer than this. Without this limit 256 chains of 32,768 empty descriptors
 /// delayed a turn by 90 ms.
 inline constexpr uint32_t kTollDescriptors = 256;
-/// Descriptors that one burst walks: those of kMaxBurst chains of kTollDescriptors each. Nothing refills this
-/// budget; the next burst goes on from there. A to-guest burst passes over every malformed buffer and
-/// collects tiny ones, so without this limit 32,768 chains of 255 descriptors, none of them long by itself,
-/// delayed a turn by 30 ms.
-inline constexpr uint32_t kWalkBudget = kMaxBurst * kTollDescriptors;
+/// Descriptors that one burst walks, in chains that are not just one buffer: more than 64 packets of 64 KiB
+/// have, and so few that the walk takes less than 50 us. Nothing refills this budget; the next burst goes on
+/// from there. A to-guest burst passes over every malformed buffer and collects tiny ones, so without this
+/// limit 32,768 chains of 255 descriptors, none of them long by itself, delayed a turn by 30 ms.
+inline constexpr uint32_t kWalkBudget = 4096;
 
 /// A small slot: headroom for tags that are pushed in front, then a frame of the usual MTU with room for two
 /// VLAN tags. Its size is a power of two plus one cache line: in slots of 2048 bytes all frames would begin
@@ -63,8 +63,9 @@ inline constexpr uint32_t kMaxAccounts = 65536;
 
 /// The longest path that fits in sockaddr_un with its terminating zero.
 inline constexpr uint32_t kMaxSocketPath = 107;
-/// After this time the write to an eventfd counts as blocked by the peer, whose counter is at its maximum.
-inline constexpr uint32_t kCallDeadlineMs = 100;
+/// After this time, or twice as long, the write to an eventfd counts as blocked by the peer, whose counter is
+/// at its maximum. All devices of the thread wait as long, once: the device of that peer is then closed.
+inline constexpr uint32_t kCallDeadlineMs = 10;
 /// Threads that close fds of peers (core/base/closer.h). A peer can block each of them for an unbounded time;
 /// if all are blocked, further fds that are neither memory nor notifiers stay open until a thread is free.
 inline constexpr uint32_t kClosers = 16;

@@ -153,6 +153,7 @@ class Dequeuer {
     if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
     // Good packets refill that budget, so the burst has its own.
+    stats_[stat_walked] += walker_.walked();
     if ((walked_ += walker_.walked()) >= kWalkBudget) *stop = Stop::long_chains;
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
     if (chain_.total < header_length_) return drop(drop_short);

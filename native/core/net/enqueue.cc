@@ -172,6 +172,7 @@ class Enqueuer {
     if (chain_.fault != Reason::none) return fault(chain_.fault);
     if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
     walked_ += walker_.walked();
+    stats_[stat_walked] += walker_.walked();
     if (chain_.drop != ChainDrop::none || chain_.total < header_length_) {
       for (uint32_t i = 0; i < buffers_count_; i++) ring_.complete(buffers_[i].head, 0);
       ring_.complete(head_, 0);

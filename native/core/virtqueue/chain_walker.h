@@ -5,7 +5,8 @@
 //
 // There are two kinds of faults. A fault of content (an address outside memory, a wrong direction, a table of
 // odd length) spoils this chain only: it is still followed to its end, then dropped. A fault of structure (a
-// chain that leaves its table, a loop) means that the ring cannot be trusted: the ring is latched.
+// chain that leaves its table, a loop) means that the ring cannot be trusted: the ring is latched. A spoilt
+// chain that is in an indirect table is not followed: the ring itself does not depend on where it ends.
 #pragma once
 
 #include <cstdint>
@@ -62,8 +63,9 @@ class ChainWalker {
       if (step == Step::end) return;
       if (step == Step::loop) return fault(chain, Reason::chain_loop);
       if (step == Step::range) return fault(chain, Reason::next_range);
-      walked_++;
+      if (++walked_ > kMaxSpans + inside) drop(chain, ChainDrop::fragments);
       if (step == Step::unreadable) return drop(chain, ChainDrop::address);
+      if (inside && chain->drop != ChainDrop::none) return;
     }
   }
 

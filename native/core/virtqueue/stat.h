@@ -25,6 +25,7 @@ enum Stat : uint32_t {
   stat_checksums,
   stat_bursts,
   stat_idle_bursts,
+  stat_walked,
   drop_short,
   drop_empty,
   drop_runt,

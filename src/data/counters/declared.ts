@@ -75,6 +75,12 @@ export const DECLARED = [
     rises: 'such a call found nothing to take, or no room (calls)',
   },
   {
+    name: 'walked-descriptors',
+    stat: 'stat_walked',
+    field: 'walkedDescriptors',
+    rises: 'chains of the guest were read that are more than one plain buffer (descriptors)',
+  },
+  {
     name: 'short',
     stat: 'drop_short',
     isDrop: true,

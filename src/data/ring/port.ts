@@ -51,4 +51,6 @@ export interface QueuePort extends CounterSource {
   mute(on: boolean): void
   /** Rises by one, and wraps, with each notification (call) to the guest. */
   readonly notifications: number
+  /** Rises by the descriptors of each chain that is more than one plain buffer, and wraps. */
+  readonly walked: number
 }

@@ -32,8 +32,9 @@ export interface RingPortOptions {
 }
 
 const NO_COUNTS: Uint32Array = new Uint32Array(2 * RING_COUNTERS.length)
-/** The index of that counter's lower word. */
+/** The indexes of these counters' lower words. */
 const NOTIFICATIONS = 2 * counterAt('guest_notifications')
+const WALKED = 2 * counterAt('walked-descriptors')
 
 export class RingPort implements QueuePort, Tagged {
   readonly exchange: Uint32Array
@@ -145,6 +146,10 @@ export class RingPort implements QueuePort, Tagged {
 
   get notifications(): number {
     return this.#counters[this.#countersAt + NOTIFICATIONS]
+  }
+
+  get walked(): number {
+    return this.#counters[this.#countersAt + WALKED]
   }
 
   #noteResult(result: number): number {

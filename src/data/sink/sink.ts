@@ -32,6 +32,13 @@ const MOVED_AT_ONCE = 256
  */
 const RETRIES = 8
 const RETRY_MS = 1
+/**
+ * Descriptors per packet that cost nothing extra: more than a frame of 64 KiB needs in pages. A guest whose receive buffers
+ * have more pays for the time that these take, so that a pipeline into it does not slow down other guests.
+ */
+const FREE_DESCRIPTORS = 64
+/** Milliseconds that each further descriptor takes: to read it, and to write a byte to where it points. */
+const DESCRIPTOR_MS = 1e-5
 
 export interface SinkOptions {
   /** For `source.subscribe(sink)`; operators have their own. Default `block`. */
@@ -71,6 +78,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   #waiting = false
   /** Flushes in a row that moved nothing although the guest had posted buffers. */
   #fruitless = 0
+  /** In a visit, whose time the device pays for anyway. */
+  #serving = false
 
   constructor(plane: DataPlane, options: SinkOptions = {}) {
     this.#plane = plane
@@ -172,7 +181,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     if (reason !== undefined) return this.#drop(reason, length)
     if (port === null || !port.running) return this.#queueAll(ids, 0, length, overflow)
     if (this.#backlog.length > 0 && !this.#waiting) this.flush()
-    if (this.#backlog.length > 0) return this.#queueAll(ids, 0, length, overflow)
+    if (this.#backlog.length > 0 || this.#mustPay()) return this.#queueAll(ids, 0, length, overflow)
     let taken = 0
     let result = 0
     // One native call, unless an operator made a burst that is larger than any that a queue emits.
@@ -266,6 +275,17 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   /** A visit: moves the backlog into the ring. */
   serve(): Visit {
+    if (this.share.mustPay) {
+      this.share.pay()
+      return MORE_NOW
+    }
+    this.#serving = true
+    const visit = this.#moveSome()
+    this.#serving = false
+    return visit
+  }
+
+  #moveSome(): Visit {
     if (this.#waiting) this.#port?.suppress()
     this.#waiting = false
     while (this.#backlog.length > 0) {
@@ -281,7 +301,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   /** The end of a turn in which single packets arrived: moves the backlog into the ring until the ring has no room. */
   flush(): void {
     this.#gathering = false
-    while (this.#backlog.length > 0 && !this.#waiting && this.#flushSome() > 0);
+    while (this.#backlog.length > 0 && !this.#waiting && !this.#mustPay() && this.#flushSome() > 0);
   }
 
   /** Moves the oldest packets of the backlog into the ring by one native call; returns how many left the backlog. */
@@ -308,9 +328,10 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
 
   /** The native call. `fromBacklog`: the packets are the oldest of the backlog; others have waited for no time. */
   #call(port: QueuePort, count: number, at: number, fromBacklog = false): number {
-    const before = port.notifications
+    const { notifications, walked } = port
     const result = port.enqueue(count, at)
-    if (port.notifications !== before) {
+    if (port.walked !== walked && !this.#serving) this.#walked(port.walked - walked, result & COUNT)
+    if (port.notifications !== notifications) {
       if (fromBacklog) this.#backlog.record(this.#tally.latency, this.#plane.scheduler.clock)
       else this.#tally.latency.recordNone()
     }
@@ -318,6 +339,19 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#kicks.worked()
     this.#fruitless = 0
     return result
+  }
+
+  /** In a visit of another device, `packets` packets were written to chains of so many descriptors. */
+  #walked(descriptors: number, packets: number): void {
+    const extra = (descriptors >>> 0) - packets * FREE_DESCRIPTORS
+    if (extra > 0) this.#plane.scheduler.workedFor(this.share, extra * DESCRIPTOR_MS)
+  }
+
+  /** The device must pay before its ring gets more packets: the sink then asks for a visit. */
+  #mustPay(): boolean {
+    if (!this.share.mustPay) return false
+    this.#plane.scheduler.ready(this)
+    return true
   }
 
   /** The ring has no room: waits for the guest's kick. */

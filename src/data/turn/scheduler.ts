@@ -67,6 +67,8 @@ export class Scheduler {
   /** When this turn ends, and when the time of the share in hand does. */
   #deadline = 0
   #until = 0
+  /** Time up to which shares were charged. */
+  #chargedUntil = 0
   /** Visits in a row that found no work, and when the turn gives up after them. */
   #idleVisits = 0
   #spinUntil = 0
@@ -104,6 +106,12 @@ export class Scheduler {
     return this.#clock[0] >= this.#until
   }
 
+  /** The visited task did this much work for another share, which pays for it. */
+  workedFor(share: Share, ms: number): void {
+    share.owed += ms
+    this.#chargedUntil += ms
+  }
+
   /**
    * The time in milliseconds, as the only element of an array. Within a turn it is the last reading of the clock, which
    * costs nothing and is exact enough for statistics. An array, since V8 may allocate an object for each double that is
@@ -119,10 +127,11 @@ export class Scheduler {
     this.#running = true
     this.turns++
     this.#clock[0] = this.now()
-    this.#deadline = this.#clock[0] + TURN_MS
+    this.#chargedUntil = this.#clock[0]
+    this.#deadline = this.#chargedUntil + TURN_MS
     this.#begin()
     this.#idleVisits = 0
-    while (this.#visiting > 0 && this.#clock[0] < this.#deadline) {
+    while (this.#visiting > 0 && this.#chargedUntil < this.#deadline) {
       const share = this.#active.shift()
       share.earn()
       const goOn = this.#serve(share)
@@ -153,27 +162,29 @@ export class Scheduler {
     const { visiting } = share
     let fruitless = 0
     while (visiting.length > 0 && share.credit > 0) {
-      const began = this.#clock[0]
       // A share without competitors needs no end of its round.
-      this.#until = this.#active.length === 0 ? this.#deadline : Math.min(this.#deadline, began + share.credit)
-      const visit = this.#visit(visiting.shift(), share)
-      if (visit !== SPIN) {
-        this.#idleVisits = fruitless = 0
-        this.expired()
-        share.charge(Math.max(this.#clock[0] - began, VISIT_MS))
-        if (this.#clock[0] >= this.#deadline) return true
-        continue
+      const end = this.#active.length === 0 ? this.#deadline : this.#chargedUntil + share.credit
+      this.#until = Math.min(this.#deadline, end)
+      if (this.#visit(visiting.shift(), share) === SPIN) {
+        if (!this.#spins()) return false
+        // Its other tasks may have work, or else other shares.
+        if (++fruitless < visiting.length) continue
+        if (this.#active.length > 0) this.#charge(share, 0)
+        return true
       }
-      if (!this.#spins()) return false
-      // Its other tasks may have work, or else other shares.
-      if (++fruitless < visiting.length) continue
-      if (this.#active.length > 0) {
-        this.expired() // the next share does not pay for this
-        share.charge(this.#clock[0] - began)
-      }
-      return true
+      this.#idleVisits = fruitless = 0
+      this.#charge(share, VISIT_MS)
+      if (this.#chargedUntil >= this.#deadline) return true
     }
     return true
+  }
+
+  /** Charges the time since the last charge, `least` at least: a visit may have read the clock since. */
+  #charge(share: Share, least: number): void {
+    const now = this.now()
+    this.#clock[0] = now
+    share.charge(Math.max(now - this.#chargedUntil, least))
+    this.#chargedUntil = now
   }
 
   #visit(task: Task, share: Share): Visit {

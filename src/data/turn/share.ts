@@ -17,6 +17,8 @@ export class Share {
   readonly quantum: number
   /** Milliseconds that the share may still use in this round. Negative: its queues used more than that, and they wait. */
   credit: number
+  /** Milliseconds of work for the device's rings in visits of others, for which it has not paid yet. */
+  owed = 0
   /** Tasks to visit in this turn. */
   visiting = new Fifo<Task>()
   /** Tasks to visit in the next turn. */
@@ -34,6 +36,16 @@ export class Share {
   /** Charges `ms` milliseconds. */
   charge(ms: number): void {
     this.credit = Math.max(this.credit - ms, -MOST_DEBT_MS)
+  }
+
+  /** It owes so much that its rings must wait for a visit of their own, in which it pays. */
+  get mustPay(): boolean {
+    return this.owed > this.quantum
+  }
+
+  pay(): void {
+    this.charge(this.owed)
+    this.owed = 0
   }
 
   /** A new round: a debt is paid off, and unused time is lost. */

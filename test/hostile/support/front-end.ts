@@ -23,8 +23,12 @@ import {
 const EAGAIN = -11
 
 export interface FrontEndOptions {
-  /** Of both rings. */
+  /** Of each ring. */
   size?: number
+  /** Queue pairs, a power of two. */
+  pairs?: number
+  /** Bytes of memory beside the rings. */
+  spare?: number
   features?: bigint
   /** Bytes shared. */
   memory?: number
@@ -42,7 +46,7 @@ export interface Reply {
 
 export class HostileFrontEnd {
   readonly memory: HostileMemory
-  readonly rings: readonly [HostileRing, HostileRing]
+  readonly rings: readonly [HostileRing, HostileRing, ...HostileRing[]]
   readonly features: bigint
   readonly regions: Region[]
   /** Offset of the first byte that belongs to no ring. */
@@ -57,14 +61,24 @@ export class HostileFrontEnd {
 
   constructor(
     path: string,
-    { size = 16, features = FEATURE_BITS.usual, memory, file, regions }: FrontEndOptions = {},
+    {
+      size = 16,
+      pairs = 1,
+      spare = 32 * PAGE,
+      features = FEATURE_BITS.usual,
+      memory,
+      file,
+      regions,
+    }: FrontEndOptions = {},
   ) {
-    this.buffers = Math.ceil((2 * ringBytes(size)) / PAGE) * PAGE
-    this.memory = new HostileMemory(memory ?? this.buffers + 32 * PAGE, file)
+    const rings = 2 * pairs
+    this.buffers = Math.ceil((rings * ringBytes(size)) / PAGE) * PAGE
+    this.memory = new HostileMemory(memory ?? this.buffers + spare, file)
     this.features = features
     this.regions = regions?.(this.memory) ?? [this.memory.region()]
-    this.rings = [0, 1].map(
-      index => new HostileRing(this.memory, index, size, index * (this.buffers / 2)),
+    this.rings = Array.from(
+      { length: rings },
+      (_, index) => new HostileRing(this.memory, index, size, index * (this.buffers / rings)),
     ) as unknown as [HostileRing, HostileRing]
     this.socket = native().socketConnect(path)
     if (this.socket < 0) throw new Error(`no connection to ${path}: ${this.socket}`)
