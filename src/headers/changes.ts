@@ -1,12 +1,13 @@
-// Writes words of a packet, and returns by how much the sum of a checksum over them changes: the term that RFC 1624 eqn. 3
-// adds, folded; 0 if the words were equal. For writable-layout.ts. A position is checked once, for reading and writing.
+// Functions that write words of a packet, for writable-layout.ts. Each returns the change of the checksum's sum over
+// these words: the folded term that RFC 1624 eqn. 3 adds, or 0 if the words did not change. Each function checks the
+// position only once, although it reads and writes the words.
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import { fold } from './checksum.js'
 
-/** The change of a word from `before` to `after`. */
+/** Returns the change of the sum when a word changes from `before` to `after`. */
 export const changeOf = (before: number, after: number): number => fold((~before & 0xffff) + after)
 
-/** Writes the bits of `mask` in the word at `at`. */
+/** Writes only those bits of the word at `at` that are set in `mask`. */
 export function put(packet: PacketView, at: number, value: number, mask = 0xffff): number {
   const place = placeOf(packet, at, 2)
   const { view } = slotsOf(packet)
@@ -16,7 +17,7 @@ export function put(packet: PacketView, at: number, value: number, mask = 0xffff
   return before === after ? 0 : changeOf(before, after)
 }
 
-/** Writes two words. In signed numbers, which need no double. */
+/** Writes two words. Uses signed 32-bit numbers, because V8 stores larger integers as doubles. */
 export function putLong(packet: PacketView, at: number, value: number): number {
   const place = placeOf(packet, at, 4)
   const { view } = slotsOf(packet)

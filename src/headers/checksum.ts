@@ -1,5 +1,5 @@
-// The Internet checksum over a packet (RFC 1071), and the status of a header's checksum. Sums are of 16-bit words in network
-// byte order. Nothing here allocates.
+// Computes the Internet checksum over a packet (RFC 1071), and the status of a header's checksum. A sum adds 16-bit
+// words in network byte order. No function in this file allocates.
 
 import { SLOT_HEADER, SLOT_SHIFT } from '../packet/slots.js'
 import { type PacketView, slotOf, slotsOf, startOf } from '../packet/view.js'
@@ -9,19 +9,27 @@ import type { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
 
 /**
- * The status of a checksum. `none`: the sender computed none (UDP's zero, GRE without one). `partial`: it is still to be
- * computed, as the packet's virtio-net header says; the field has the sum of the pseudo-header. `unverified`: it covers bytes
- * that are not in this packet (a fragment), or a checksum inside a tunnel that is still to be computed.
+ * The status of a checksum.
+ *
+ * - `good`, `bad`: the checksum is correct, or is not.
+ * - `none`: the sender did not compute a checksum: UDP's field is zero, or the GRE header has no checksum field.
+ * - `partial`: the virtio-net header says that the checksum is still to be computed. Its field contains the sum of the
+ *   pseudo-header.
+ * - `unverified`: the checksum can't be verified. It covers bytes that are not in this packet (a fragment), or an inner
+ *   checksum that is still to be computed, or the packet has a source route.
  */
 export type ChecksumStatus = 'good' | 'bad' | 'none' | 'partial' | 'unverified'
 
-/** virtio_net_hdr flags: the checksum from `checksumStart` on is still to be computed. */
+/** Flag of virtio_net_hdr: the checksum over the bytes from `checksumStart` on is still to be computed. */
 const NEEDS_CHECKSUM = 1
-/** The offset of the checksum in a UDP header. */
+/** Offset of the checksum in a UDP header. */
 const UDP_CHECKSUM = 6
-/** No offset. */
+/** Means that there is no offset. */
 export const NOWHERE = -1
-/** Options for loose and strict source routes (RFC 791 §3.1): the destination field is not the final destination. */
+/**
+ * IPv4 options for loose and strict source routes (RFC 791 §3.1). In a packet with such an option, the destination
+ * field is not the final destination.
+ */
 const LOOSE_ROUTE = 131
 const STRICT_ROUTE = 137
 
@@ -30,7 +38,10 @@ export function fold(sum: number): number {
   return sum
 }
 
-/** The sum of the frame's bytes from `from` to `to`, an odd last one padded by zero. Throws a `RangeError` beyond the frame. */
+/**
+ * Returns the sum of the frame's bytes from `from` to `to`. If their number is odd, a zero byte is added. Throws a
+ * `RangeError` if the bytes are outside the frame.
+ */
 export function sumOf(packet: PacketView, from: number, to: number): number {
   if (!(from >= 0 && from <= to && to <= packet.length))
     throw new RangeError(`bytes ${from} to ${to} are outside a packet of ${packet.length}`)
@@ -41,39 +52,51 @@ export function sumOf(packet: PacketView, from: number, to: number): number {
   let sum = 0
   for (; at + 2 <= last; at += 2) sum += view.getUint16(at)
   if (at < last) sum += view.getUint8(at) << 8
-  // A slot's words add up to less than 2^32.
+  // All words of a slot add up to less than 2^32, so the sum needs folding only here.
   return fold(sum)
 }
 
-/** Where the bytes of the checksum begin that the guest left to be computed, or NOWHERE. */
+/**
+ * Returns the offset of the first byte covered by the checksum that the guest left for the device to compute, or
+ * NOWHERE if there is no such checksum.
+ */
 export function partialAt(packet: PacketView): number {
-  // Read from the slot's metadata: `packet.header` is an object that is made for each slot.
+  // Reads the slot's metadata, because `packet.header` creates an object for each slot.
   const { meta } = slotsOf(packet)
   const at = (slotOf(packet) << SLOT_SHIFT) + SLOT_HEADER
   return meta[at] & NEEDS_CHECKSUM ? meta[at + 1] >>> 16 : NOWHERE
 }
 
-/** Computes the checksum that the guest left to be computed, as a device would; not for packets with segmentation offload. */
+/**
+ * Computes the checksum that the guest left for the device to compute. Does nothing for packets with segmentation
+ * offload.
+ */
 export function completeChecksum(packet: WritablePacket): void {
   const at = partialAt(packet)
   if (at === NOWHERE || packet.header.gsoType !== 0) return
   const { checksumOffset } = packet.header
   const field = at + checksumOffset
   if (field + 2 > packet.length) return
-  // The field has the sum of the pseudo-header. In UDP, zero means that there is no checksum (RFC 768).
+  // The field contains the sum of the pseudo-header. In UDP, zero means that there is no checksum (RFC 768).
   const value = ~sumOf(packet, at, packet.length) & 0xffff
   packet.setUint16(field, value === 0 && checksumOffset === UDP_CHECKSUM ? 0xffff : value)
   packet.header.flags &= ~NEEDS_CHECKSUM
 }
 
-/** The sum of the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1) for `length` bytes of `protocol`. */
+/**
+ * Returns the sum of the pseudo-header of IPv4 (RFC 9293 §3.1) or IPv6 (RFC 8200 §8.1) for `length` bytes of
+ * `protocol`.
+ */
 export function pseudoSum(layout: Layout, protocol: number, length: number): number {
   const { packet, ip4, ip6 } = layout
   const addresses = ip4 >= 0 ? sumOf(packet, ip4 + 12, ip4 + 20) : sumOf(packet, ip6 + 8, ip6 + 40)
   return fold(addresses + protocol + length)
 }
 
-/** Is the final destination, which the pseudo-header has, in an option or an extension header? */
+/**
+ * Whether the packet has a source route. If so, an option or an extension header contains the final destination, and
+ * the pseudo-header must use this address instead of the destination field.
+ */
 export function isRouted(layout: Layout): boolean {
   const { packet, ip4, ip6, at: upper } = layout.transport()
   if (ip4 >= 0) {
@@ -94,8 +117,8 @@ export function isRouted(layout: Layout): boolean {
 }
 
 /**
- * The offset of the option of `kind` among those from `at` to `end`, as IPv4 and TCP have them (RFC 791 §3.1, 9293 §3.1),
- * or a negative number. An option whose length goes beyond the options ends the search.
+ * Searches the options of IPv4 (RFC 791 §3.1) or TCP (RFC 9293 §3.1) from `at` to `end` for an option of `kind`.
+ * Returns its offset, or a negative number. The search stops at an option whose length goes beyond `end`.
  */
 export function findOption(packet: PacketView, at: number, end: number, kind: number): number {
   while (at < end) {
@@ -113,7 +136,10 @@ export function findOption(packet: PacketView, at: number, end: number, kind: nu
   return NOWHERE
 }
 
-/** The status of the checksum over the bytes from `at` to the payload's end, with a pseudo-header unless `protocol` is NOWHERE. */
+/**
+ * Returns the status of the checksum over the bytes from `at` to the end of the payload. The checksum includes a
+ * pseudo-header unless `protocol` is NOWHERE.
+ */
 export function statusOf(layout: Layout, at: number, protocol: number): ChecksumStatus {
   const { packet, end } = layout
   const partial = partialAt(packet)

@@ -1,10 +1,16 @@
 // Types and lengths of IPv6 extension headers (RFC 8200 §4).
 import { IpProtocol } from './numbers.js'
 
-/** The most extension headers that a walk follows, a bound on its time; RFC 8200 §4.1 lists seven. */
+/**
+ * Maximum number of extension headers that a walk follows. It limits the walk's time. RFC 8200 §4.1 lists seven
+ * headers.
+ */
 export const MAX_EXTENSIONS = 8
 
-/** The length of an extension header of `type`, from its second byte; 0 if `type` is no extension header. */
+/**
+ * Returns the length of an extension header of `type`, whose second byte is `byte`. Returns 0 if `type` is not an
+ * extension header.
+ */
 export function extensionLength(type: number, byte: number): number {
   switch (type) {
     case IpProtocol.HOP_BY_HOP:

@@ -1,12 +1,18 @@
-// The key of a packet's flow: addresses, protocol and ports, as words that a table compares, and a keyed hash of them, for
-// which a hostile guest can't choose collisions. A cursor like HeaderReader, with whose walk it reads: an absent header has
-// no part in the key. Nothing is allocated for a packet.
+// Reads the key of a packet's flow: addresses, protocol and ports. The key is an array of words, which a table can
+// compare, and a keyed hash of these words, so that a hostile guest can't choose packets whose hashes collide.
+// FlowKeyReader is a cursor like HeaderReader and uses a HeaderReader to find the headers. An absent header adds
+// nothing to the key. Reading a key allocates nothing.
 //
-// Every packet has a flow. An IP packet: addresses and protocol, the ports of TCP, UDP, SCTP, DCCP and UDP-Lite, the
-//   identifier of an echo. A fragment, also the first, has no ports, so that all fragments of a datagram are in one flow. Any
-//   other packet, also one with a malformed IP header: Ethernet addresses and EtherType. All packets without an Ethernet
-//   header are one flow.
-// VLANs. Packets with different tags are in different flows; a tag with VLAN 0 counts as none (IEEE 802.1Q).
+// Every packet has a flow. The key depends on the packet:
+//   - IP packet: addresses and protocol, and the ports of TCP, UDP, SCTP, DCCP and UDP-Lite, or the identifier of an
+//     ICMP echo.
+//   - Fragment of an IP packet: addresses and protocol, but no ports, even in the first fragment. So all fragments of a
+//     datagram are in one flow.
+//   - Other packet, or packet with a malformed IP header: Ethernet addresses and EtherType.
+//   - Packet with neither an IP nor an Ethernet header: all such packets have the same key.
+//
+// VLANs. Packets with different tags are in different flows. A tag with VLAN 0 is ignored, because it only has a
+// priority (IEEE 802.1Q).
 import { getRandomValues } from 'node:crypto'
 import type { PacketView } from '../packet/view.js'
 import { FAMILY_IPV6, FAMILY_SHIFT, FlowKey, KEY_KIND, KEY_PORTS, KEY_VLANS, KEY_WORDS } from './flow.js'
@@ -16,33 +22,41 @@ import { readQuoted } from './quoted.js'
 import { HeaderReader } from './reader.js'
 import { sipHash } from './sip-hash.js'
 
-/** The number of words of an IPv4 or Ethernet key; the other words are zero. */
+/** Number of words that an IPv4 or Ethernet key uses. The other words are zero. */
 const SHORT_KEY = 5
 
-/** Which packets are in one flow. */
+/** Options that say which packets belong to the same flow. */
 export interface FlowKeyOptions {
-  /** Whether each direction is a flow of its own. Default false: both directions are one flow. */
+  /** Whether the two directions are different flows. Default false: both directions are one flow. */
   directed?: boolean
   /** Whether packets with different VLAN tags are in different flows. Default true. */
   vlan?: boolean
-  /** Whether the key of a first fragment has its ports, as that of a whole packet. Later fragments have none. Default false. */
+  /**
+   * Whether the key of a first fragment has ports, like the key of an unfragmented packet. Later fragments have no
+   * ports. Default false.
+   */
   firstPieceHasPorts?: boolean
-  /** The hash's key, two numbers of 32 bits. Default random; give one if hashes must be the same elsewhere. Keep it secret. */
+  /**
+   * The secret key of the hash, two 32-bit numbers. Default random. Set it if several readers must compute the same
+   * hashes.
+   */
   seed?: readonly [number, number]
 }
 
 /**
- * Reads the key of packets' flows: `key.of(packet)`, then `key.words` and `key.hash`. Make it once and use it
- * for any number of packets; it allocates nothing for a packet. `key.reader` is at the same packet.
+ * Reads the flow key of packets: call `key.of(packet)`, then read `key.words` and `key.hash`. Create one reader and use
+ * it for any number of packets: it allocates nothing per packet. `key.reader` is at the same packet.
  */
 export class FlowKeyReader {
-  /** The key of the current packet: `KEY_WORDS` numbers of 32 bits. The next `of()` overwrites them. */
+  /** The key of the current packet: `KEY_WORDS` 32-bit numbers. The next `of()` overwrites them. */
   readonly words = new Int32Array(KEY_WORDS)
-  /** The hash of the key, a signed number of 32 bits. */
+  /** The hash of the key, a signed 32-bit number. */
   hash = 0
-  /** The packet goes from the key's destination to its source: both directions have the same key. */
+  /**
+   * Whether the packet goes from the key's destination to its source. Without `directed`, both directions have one key.
+   */
   reversed = false
-  /** The headers of the same packet. */
+  /** Reads the headers of the same packet. */
   readonly reader: HeaderReader
   readonly #directed: boolean
   readonly #vlan: boolean
@@ -65,7 +79,7 @@ export class FlowKeyReader {
   of(packet: PacketView): this {
     const { words } = this
     const layout = this.reader.of(packet).layout.transport()
-    // A later fragment has no protocol: its payload begins with no header.
+    // In a later fragment the protocol is NOTHING, because its payload does not begin with a header.
     const whole = this.#firstPieceHasPorts && layout.protocol !== NOTHING
     words[KEY_VLANS] = this.#vlan ? vlansOf(layout) : 0
     words[KEY_PORTS] = 0
@@ -76,8 +90,8 @@ export class FlowKeyReader {
   }
 
   /**
-   * After `of()`: reads the key of the flow that the packet, an ICMP error, is about, from the packet that it quotes. False: it
-   * is no such error, or does not quote enough.
+   * Reads the key of the packet that an ICMP error quotes, which is the flow that the error is about. Call it after
+   * `of()` of the ICMP error. Returns false if the packet is not an ICMP error, or does not quote enough bytes.
    */
   quoted(): boolean {
     const { layout } = this.reader
@@ -97,7 +111,7 @@ export class FlowKeyReader {
     return this
   }
 
-  /** The key as an object with text, in the direction of this packet; an allocation. */
+  /** Returns the key as an object that gives text, in the direction of this packet. Allocates the object. */
   toKey(): FlowKey {
     return new FlowKey(this.words, 0, this.reversed)
   }

@@ -1,5 +1,5 @@
-// Reads the words of a flow's key (flow.ts) from a packet whose headers were walked, for flow-key.ts, and reverses a key.
-// `whole`: a first fragment is read as if it were the whole datagram.
+// Helpers for flow-key.ts: they read the words of a flow's key (flow.ts) from a packet whose headers were found, and
+// reverse a key. If `whole` is true, a first fragment is treated like an unfragmented packet.
 import {
   FAMILY_ETHERNET,
   FAMILY_IPV4,
@@ -19,13 +19,13 @@ import { type Layout, NOTHING } from './layout.js'
 import { IpProtocol } from './numbers.js'
 import { readAddresses6 } from './quoted.js'
 
-/** The VLAN word of a key. */
+/** Returns the VLAN word of a key. */
 export function vlansOf(layout: Layout): number {
   if (layout.vlan < 0) return 0
   const from = layout.view
   const outer = from.getUint16(layout.start + layout.vlan) & 0xfff
   const inner = layout.innerVlan < 0 ? 0 : from.getUint16(layout.start + layout.innerVlan) & 0xfff
-  // An outer tag with VLAN 0 has only a priority: then the inner tag has the VLAN.
+  // An outer tag with VLAN 0 has only a priority. In this case the inner tag has the VLAN.
   return outer === 0 ? inner << 16 : (outer << 16) | inner
 }
 
@@ -40,7 +40,8 @@ export function readIp4(words: Int32Array, layout: Layout, whole: boolean): void
 export function readIp6(words: Int32Array, layout: Layout, whole: boolean): void {
   const { view, start, fragment, fragmented } = layout
   readAddresses6(words, view, start + layout.ip6)
-  // The Fragment header of every fragment has the type of the first fragment's first header.
+  // All fragments must have the same key, so this uses the Next Header field of the Fragment header. In every fragment
+  // it is the type of the first header of the fragmented part.
   const protocol = fragmented && !whole ? view.getUint8(start + fragment) : layout.protocol
   readUpper(words, layout, FAMILY_IPV6, protocol === NOTHING ? IpProtocol.NO_NEXT_HEADER : protocol, whole)
 }
@@ -79,7 +80,10 @@ export function readEthernet(words: Int32Array, layout: Layout): void {
   words[KEY_DESTINATION] = view.getInt32(at + 2)
 }
 
-/** The shortest header of a protocol that begins with two ports and has no view; 0: another protocol. RFC 9260, 4340, 3828. */
+/**
+ * Returns the minimum header length of SCTP (RFC 9260), DCCP (RFC 4340) or UDP-Lite (RFC 3828): their headers begin
+ * with two ports and have no view. Returns 0 for any other protocol.
+ */
 const shortest = (protocol: number): number =>
   protocol === IpProtocol.SCTP || protocol === IpProtocol.DCCP ? 12 : protocol === IpProtocol.UDP_LITE ? 8 : 0
 
@@ -91,13 +95,13 @@ function hasPorts(layout: Layout): boolean {
 
 const portsAt = ({ tcp, udp, at }: Layout): number => (tcp >= 0 ? tcp : udp >= 0 ? udp : at)
 
-/** An echo request or reply: ICMP 8 and 0, ICMPv6 128 and 129. */
+/** Whether the packet is an echo request or reply: type 8 or 0 of ICMP, 128 or 129 of ICMPv6. */
 function isEcho({ view, start, icmp, icmp6 }: Layout): boolean {
   if (icmp >= 0) return (view.getUint8(start + icmp) & 0xf7) === 0
   return icmp6 >= 0 && view.getUint8(start + icmp6) >>> 1 === 64
 }
 
-/** Is the source the end with the higher address, or, of equal addresses, the higher port? */
+/** Whether the source has the higher address, or the higher port if both addresses are equal. */
 export function isReversed(words: Int32Array, long: boolean): boolean {
   if (long)
     for (let i = 0; i < 3; i++) {

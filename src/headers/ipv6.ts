@@ -4,8 +4,8 @@ import type { Layout } from './layout.js'
 import { HeaderView } from './view.js'
 
 /**
- * An IPv6 header, 40 bytes. An address is read as four numbers of 32 bits (`sourceWord(0)` has the first bits), or
- * compared with and copied to 16 bytes, such as `ipv6Address('2001:db8::1')`.
+ * An IPv6 header, 40 bytes. You can read an address as four 32-bit numbers (`sourceWord(0)` has the first bits),
+ * compare it with 16 bytes such as `ipv6Address('2001:db8::1')`, or copy it to 16 bytes.
  */
 export class Ipv6Header extends HeaderView {
   readonly #extension: ExtensionHeader
@@ -22,49 +22,51 @@ export class Ipv6Header extends HeaderView {
   get length(): number {
     return 40
   }
-  /** Differentiated services and congestion notification, one byte. */
+  /** Differentiated services and congestion notification (DSCP and ECN), one byte. */
   get trafficClass(): number {
     return (this.layout.packet.uint16(this.layout.ip6) >>> 4) & 0xff
   }
-  /** 20 bits. */
+  /** The flow label, 20 bits. */
   get flowLabel(): number {
     return this.layout.packet.uint32(this.layout.ip6) & 0xfffff
   }
-  /** Bytes after these 40, extension headers included. */
+  /** Number of bytes after the 40-byte header, including extension headers. */
   get payloadLength(): number {
     return this.layout.packet.uint16(this.layout.ip6 + 4)
   }
-  /** The header after these 40 bytes, as `IpProtocol`. */
+  /** The type of the header after the 40-byte header (see `IpProtocol`). */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 6)
   }
-  /** Hops that are left. */
+  /** Number of remaining hops. */
   get hopLimit(): number {
     return this.layout.packet.uint8(this.layout.ip6 + 7)
   }
-  /** The protocol after all extension headers; `undefined` in a later fragment, and if an extension header is malformed. */
+  /**
+   * The protocol after all extension headers. `undefined` in a later fragment, or if an extension header is malformed.
+   */
   get protocol(): number | undefined {
     const { protocol } = this.layout.transport()
     return protocol < 0 ? undefined : protocol
   }
-  /** Where the upper layer's header begins: after the last extension header that is whole. */
+  /** Offset of the upper layer's header, after the last complete extension header. */
   get upperLayerOffset(): number {
     return this.layout.transport().at
   }
 
-  /** 32 bits of the source address, the first at 0, the last at 3. */
+  /** Returns 32 bits of the source address. Index 0 has the first bits, index 3 has the last. */
   sourceWord(index: number): number {
     return this.layout.packet.uint32(this.layout.ip6 + 8 + 4 * wordIndex(index))
   }
-  /** 32 bits of the destination address. */
+  /** Returns 32 bits of the destination address. Index 0 has the first bits, index 3 has the last. */
   destinationWord(index: number): number {
     return this.layout.packet.uint32(this.layout.ip6 + 24 + 4 * wordIndex(index))
   }
-  /** Is the source address equal to these 16 bytes? */
+  /** Whether the source address is equal to these 16 bytes. */
   sourceEquals(address: Uint8Array): boolean {
     return this.#equals(address, this.layout.ip6 + 8)
   }
-  /** Is the destination address equal to these 16 bytes? */
+  /** Whether the destination address is equal to these 16 bytes. */
   destinationEquals(address: Uint8Array): boolean {
     return this.#equals(address, this.layout.ip6 + 24)
   }
@@ -78,8 +80,8 @@ export class Ipv6Header extends HeaderView {
   }
 
   /**
-   * The first extension header of this type, or `undefined`. The same object each time. Looks at the first 8 extension
-   * headers, up to the first that is not whole.
+   * Returns the first extension header of this type, or `undefined`. Every call returns the same object. Searches at
+   * most 8 extension headers, and stops at the first truncated one.
    */
   extension(type: number): ExtensionHeader | undefined {
     const { layout } = this
@@ -109,18 +111,19 @@ export class Ipv6Header extends HeaderView {
 
   #copy(target: Uint8Array, offset: number, at: number): void {
     if (!(offset >= 0 && offset + 16 <= target.length))
-      throw new RangeError(`16 bytes do not fit at ${offset} of ${target.length}`)
+      throw new RangeError(`16 bytes at offset ${offset} do not fit into ${target.length} bytes`)
     const { packet } = this.layout
     for (let i = 0; i < 16; i++) target[offset + i] = packet.uint8(at + i)
   }
 }
 
 function wordIndex(index: number): number {
-  if (!(index >= 0 && index <= 3)) throw new RangeError(`an IPv6 address has words 0 to 3, not ${index}`)
+  if (!(index >= 0 && index <= 3))
+    throw new RangeError(`the index of an address word must be 0 to 3, not ${index}`)
   return index
 }
 
-/** An IPv6 extension header: the one that `extension()` returned last. */
+/** The IPv6 extension header that the last call of `extension()` found. */
 export class ExtensionHeader extends HeaderView {
   get offset(): number {
     return this.layout.extension
@@ -129,11 +132,11 @@ export class ExtensionHeader extends HeaderView {
     const { packet, extension, extensionType } = this.layout
     return extensionLength(extensionType, packet.uint8(extension + 1))
   }
-  /** Its type, as `IpProtocol`. */
+  /** The type of this header (see `IpProtocol`). */
   get type(): number {
     return this.layout.extensionType
   }
-  /** The header that follows it, as `IpProtocol`. */
+  /** The type of the next header (see `IpProtocol`). */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.extension)
   }
@@ -147,11 +150,11 @@ export class FragmentHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** The first header of the fragmented part, as `IpProtocol`. */
+  /** The type of the first header in the fragmented part (see `IpProtocol`). */
   get nextHeader(): number {
     return this.layout.packet.uint8(this.layout.fragment)
   }
-  /** In units of 8 bytes, as on the wire. */
+  /** The position of this fragment in the packet, in units of 8 bytes, as on the wire. */
   get fragmentOffset(): number {
     return this.layout.packet.uint16(this.layout.fragment + 2) >>> 3
   }
@@ -159,7 +162,7 @@ export class FragmentHeader extends HeaderView {
   get moreFragments(): boolean {
     return (this.layout.packet.uint8(this.layout.fragment + 3) & 1) !== 0
   }
-  /** Identifies the packet that the fragments belong to. */
+  /** A number that is equal in all fragments of a packet. */
   get identification(): number {
     return this.layout.packet.uint32(this.layout.fragment + 4)
   }

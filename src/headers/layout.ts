@@ -1,27 +1,32 @@
-// The offsets of the headers in a frame, which the views (ethernet.ts, ipv4.ts …) read by. A walk finds them in three stages,
-// each at its first use, without an allocation. It checks the lease once, and every bound; the views then read by the
-// packet's accessors, which check both again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443, 7348, 2784, 2890,
-// 826, IEEE 802.1Q.
+// Finds the offsets of the headers in a frame. The views (ethernet.ts, ipv4.ts …) use these offsets to read fields. A
+// walk over the headers has three stages: link, network and transport. Each stage runs when its headers are first
+// needed, and allocates nothing. A stage checks the lease once, and checks every bound. The views then read through the
+// packet's accessors, which check lease and bounds again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443,
+// 7348, 2784, 2890, 826, IEEE 802.1Q.
 //
-// The rule: a header is present if it is whole, and if the lengths in it stay within what contains it. So what a header says
-// about its payload needs no second check. Any other header is absent, since a receiver would not accept it either.
+// A header is present only if the packet contains all its bytes, and if its length fields do not exceed the enclosing
+// payload. So code that reads a present header need not check the length fields again. Any other header is treated as
+// absent, because a receiver would not accept it either.
 import { type PacketView, slotsOf, startOf } from '../packet/view.js'
 import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
 import { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
 
-/** The offset of an absent header: with the offset of any field added it is outside every packet. */
+/** Offset of an absent header. Even after the offset of any field is added, it is outside every packet. */
 export const ABSENT = -0x100000
 
-/** As many tags as QinQ has. Headers after a third tag are absent. */
+/** Maximum number of VLAN tags: QinQ has two. Headers after a third tag are treated as absent. */
 const MAX_TAGS = 2
-/** A type or protocol that is not known. Negative: no number on the wire. */
+/** An unknown type or protocol. It is negative, so it differs from every number on the wire. */
 export const NOTHING = -1
-/** In place of an EtherType: what follows begins with an Ethernet header. */
+/** Used instead of an EtherType. It means that the bytes begin with an Ethernet header. */
 export const FRAME = -2
 
-/** GRE's bits 1, 4 and 5, and its version: a header with one of them set is to be discarded (RFC 2784 §2.2, 2890 §2). */
+/**
+ * GRE's bits 1, 4 and 5, and its version. A receiver must discard a header in which any of these bits is set (RFC 2784
+ * §2.2, 2890 §2).
+ */
 const GRE_REFUSED = 0x4c07
-/** VXLAN's I flag: the identifier is valid (RFC 7348 §5). */
+/** VXLAN's I flag, which means that the identifier is valid (RFC 7348 §5). */
 const VALID_IDENTIFIER = 0x08
 
 const UNKNOWN = 0
@@ -31,7 +36,10 @@ const TRANSPORT = 3
 
 export class Layout {
   packet!: PacketView
-  /** For the walk: the bytes of the pool, and where the frame begins in them. It reads at `start` + an offset below `end`. */
+  /**
+   * The bytes of the pool, for the walk. The frame begins at `start`. The walk reads only at `start` plus an offset
+   * that is less than `end`.
+   */
   view!: DataView
   start = 0
   ethernet = ABSENT
@@ -42,7 +50,7 @@ export class Layout {
   ip6 = ABSENT
   /** IPv6's Fragment header. */
   fragment = ABSENT
-  /** The extension header that was last asked for, and its type. */
+  /** Offset and type of the extension header that `Ipv6Header.extension()` found last. */
   extension = ABSENT
   extensionType = NOTHING
   tcp = ABSENT
@@ -53,15 +61,19 @@ export class Layout {
   vxlan = ABSENT
   /** The EtherType after all tags. */
   type = NOTHING
-  /** The protocol that IP carries, after all extension headers; NOTHING in a fragment that is not the first. */
+  /** The protocol of IP's payload, after all extension headers. NOTHING in a fragment that is not the first. */
   protocol = NOTHING
-  /** A fragment, the first or a later one: a transport header is about more bytes than are in this packet. */
+  /**
+   * Whether the packet is a fragment, the first or a later one. The length and checksum of a transport header then
+   * cover bytes that are not in this packet.
+   */
   fragmented = false
   /**
-   * The first byte after the headers walked so far, and the end of the payload, without padding. After the last stage `at` is
-   * where the upper layer's header begins.
+   * Offset of the first byte after the headers that were found so far. After the last stage it is the offset of the
+   * upper layer's header.
    */
   at = 0
+  /** Offset of the end of the payload, without padding. */
   end = 0
   #stage = UNKNOWN
   readonly vxlanPort: number
@@ -70,7 +82,7 @@ export class Layout {
     this.vxlanPort = vxlanPort
   }
 
-  /** Starts again with the bytes from `at` to `end` of `packet`, which begin with a header of `type`. */
+  /** Starts a new walk over the bytes from `at` to `end` of `packet`. The bytes begin with a header of `type`. */
   aim(packet: PacketView, type: number, at: number, end: number): void {
     this.packet = packet
     this.type = type
@@ -90,7 +102,8 @@ export class Layout {
     this.#stage = UNKNOWN
   }
 
-  // The three stages. Each throws when the packet's lease has ended, also if it has walked before.
+  // The three stages. Each throws if the packet's lease has ended, even if the stage has already run: reading
+  // `packet.length` checks the lease.
 
   link(): this {
     if (this.#stage === UNKNOWN) this.#walkLink()
@@ -110,7 +123,7 @@ export class Layout {
     return this
   }
 
-  // Once for each stage: the packet may have become shorter since the last one.
+  // Runs once per stage, because the packet may have become shorter since the previous stage.
   #begin(): void {
     const { packet } = this
     const { length } = packet
@@ -194,7 +207,7 @@ export class Layout {
 const isTag = (type: number): boolean =>
   type === EtherType.VLAN || type === EtherType.SERVICE_VLAN || type === EtherType.OLD_SERVICE_VLAN
 
-// Behind IP: over IPv6's extension headers to the header that they carry.
+// Skips IPv6's extension headers, then finds the header of the transport protocol or of GRE.
 function walkUpperLayer(layout: Layout): void {
   if (layout.ip6 >= 0) walkExtensions(layout)
   const { view, at } = layout
@@ -229,7 +242,7 @@ function walkUdp(layout: Layout, room: number): void {
   const { view, at } = layout
   const from = layout.start + at
   const length = view.getUint16(from + 4)
-  // In a first fragment the field has the length of the whole datagram.
+  // In a first fragment the field is the length of the whole datagram.
   if (length < 8 || (length > room && !layout.fragmented)) return
   layout.udp = at
   if (length < room) layout.end = at + length
@@ -243,7 +256,7 @@ function walkExtensions(layout: Layout): void {
   for (let count = 0; protocol !== NOTHING; count++) {
     const length = extensionLength(protocol, end - at >= 2 ? view.getUint8(start + at + 1) : 0)
     if (length === 0) break
-    // RFC 8200 has no extension header shorter than 8 bytes.
+    // In RFC 8200 every extension header has at least 8 bytes.
     if (count === MAX_EXTENSIONS || end - at < 8 || length > end - at) {
       protocol = NOTHING
       break
@@ -253,7 +266,7 @@ function walkExtensions(layout: Layout): void {
       layout.fragment = at
       const word = view.getUint16(start + at + 2)
       layout.fragmented = (word & 0xfff9) !== 0
-      // After the Fragment header of a later fragment there is no header.
+      // In a later fragment no header follows the Fragment header.
       protocol = word >>> 3 === 0 ? next : NOTHING
     } else protocol = next
     at += length
@@ -262,6 +275,10 @@ function walkExtensions(layout: Layout): void {
   layout.at = at
 }
 
-/** The length of a GRE header by its flags: checksum, key and sequence number add a word each. @internal */
+/**
+ * Returns the length of a GRE header with these flags. Checksum, key and sequence number add 4 bytes each.
+ *
+ * @internal
+ */
 export const greLength = (flags: number): number =>
   4 + ((flags >>> 13) & 4) + ((flags >>> 11) & 4) + ((flags >>> 10) & 4)

@@ -1,4 +1,4 @@
-// Assigned numbers of IEEE and IANA: EtherTypes, protocols, ports.
+// Numbers that IEEE and IANA assigned: EtherTypes, protocols, ports.
 
 /** IEEE 802 EtherTypes. */
 export const EtherType = {
@@ -10,12 +10,12 @@ export const EtherType = {
   VLAN: 0x8100,
   /** An IEEE 802.1ad service tag. */
   SERVICE_VLAN: 0x88a8,
-  /** A service tag before 802.1ad. */
+  /** A service tag of devices older than IEEE 802.1ad. */
   OLD_SERVICE_VLAN: 0x9100,
   IPV6: 0x86dd,
 } as const
 
-/** IANA's protocol numbers: IPv4's Protocol, and IPv6's Next Header. */
+/** IANA's protocol numbers, for IPv4's field Protocol and IPv6's field Next Header. */
 export const IpProtocol = {
   HOP_BY_HOP: 0,
   ICMP: 1,

@@ -1,5 +1,6 @@
-// Reads the key of a flow from an ICMP error, which quotes the beginning of the packet that it is about (RFC 792, RFC 4443
-// §3). The quoted packet is cut off, so its own length fields are not used; every read is within the error itself.
+// Reads the key of a flow from an ICMP error. The error quotes the beginning of the packet that caused it (RFC 792, RFC
+// 4443 §3). The quoted packet is truncated, so its length fields are not used. Every read stays within the error
+// message.
 import {
   FAMILY_IPV4,
   FAMILY_IPV6,
@@ -15,11 +16,14 @@ import {
 import type { Layout } from './layout.js'
 import { IpProtocol, WITH_PORTS } from './numbers.js'
 
-/** Destination unreachable, time exceeded, parameter problem. A redirect is not one: it changes routes. */
+/**
+ * Whether this ICMP type is destination unreachable, time exceeded or parameter problem. A redirect is not an error: it
+ * changes routes.
+ */
 const isError4 = (type: number): boolean => type === 3 || type === 11 || type === 12
-/** Destination unreachable, packet too big, time exceeded, parameter problem. */
+/** Whether this ICMPv6 type is destination unreachable, packet too big, time exceeded or parameter problem. */
 const isError6 = (type: number): boolean => type >= 1 && type <= 4
-/** RFC 792: the header and the 8 bytes after it. */
+/** Number of bytes after the IP header that an ICMP error quotes at least (RFC 792). */
 const QUOTED = 8
 
 /** Reads the addresses of the IPv6 header at `at`. */
@@ -32,7 +36,10 @@ export function readAddresses6(words: Int32Array, view: DataView, at: number): v
   words[KEY_DESTINATION] = view.getInt32(at + 36)
 }
 
-/** Reads the key of the packet that `layout`'s packet, already walked, quotes. False: it quotes none, or too little. */
+/**
+ * Reads the key of the packet that an ICMP error quotes. `layout` is the ICMP error, and its headers are found already.
+ * Returns false if it is not an ICMP error, or does not quote enough bytes.
+ */
 export function readQuoted(words: Int32Array, layout: Layout): boolean {
   const { view, start, icmp, icmp6, end } = layout
   if (icmp >= 0)
@@ -46,7 +53,7 @@ function quoted4(words: Int32Array, view: DataView, at: number, end: number): bo
   if (end - at < 20) return false
   const header = (view.getUint8(at) & 0xf) << 2
   if (view.getUint8(at) >>> 4 !== 4 || header < 20 || end - at < header + QUOTED) return false
-  // A fragment has no ports in its key.
+  // The key of a fragment would have no ports.
   if ((view.getUint16(at + 6) & 0x3fff) !== 0) return false
   words[KEY_SOURCE] = view.getInt32(at + 12)
   words[KEY_DESTINATION] = view.getInt32(at + 16)

@@ -1,5 +1,5 @@
-// HeaderReader: a cursor that is made once and reads the headers of one packet after the other, with a view for each kind of
-// header, which are made with it.
+// HeaderReader: a cursor that reads the headers of one packet after another. It has one view for each kind of header.
+// The cursor and its views are created once and used for all packets.
 import type { PacketView } from '../packet/view.js'
 import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
 import { Ipv4Header } from './ipv4.js'
@@ -9,10 +9,10 @@ import { EtherType } from './numbers.js'
 import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
 import { GreHeader, VxlanHeader } from './tunnels.js'
 
-/** The depth of tunnels in tunnels that a reader follows. */
+/** Maximum number of nested tunnels that a reader follows. */
 const MAX_TUNNELS = 4
 
-/** The views of a reader, by the names of its members. @internal */
+/** Returns the views of a reader. Each has the name of the reader's getter. @internal */
 export function readOnlyViews(layout: Layout) {
   return {
     ethernet: new EthernetHeader(layout),
@@ -34,7 +34,7 @@ export type Views = ReturnType<typeof readOnlyViews>
 
 /** Options of a reader or a writer of headers. */
 export interface HeaderOptions {
-  /** The UDP port of VXLAN. Default 4789; Linux without `dstport` uses 8472. */
+  /** The UDP port of VXLAN. Default 4789. Linux uses 8472 if `dstport` is not set. */
   vxlanPort?: number
 }
 
@@ -59,15 +59,16 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   protected abstract nested(options: HeaderOptions, depth: number): this
 
   /**
-   * Moves to `packet`, without reading it yet. Returns this cursor. The views are valid until the packet's lease ends, and
-   * until the next call. Call it again after a write that moved headers, or changed them other than by the views.
+   * Moves to `packet` and returns this cursor. Does not read the packet yet. The views are valid until the packet's
+   * lease ends or `of()` is called again. Call `of()` again after a write that moved headers, or that changed headers
+   * without the views.
    */
   of(packet: P): this {
     this.layout.aim(packet, FRAME, 0, packet.length)
     return this
   }
 
-  /** Ethernet II; `undefined` inside a tunnel that carries packets without it. */
+  /** Ethernet II. `undefined` inside a tunnel whose packets have no Ethernet header. */
   get ethernet(): V['ethernet'] | undefined {
     return this.layout.link().ethernet >= 0 ? this.#views.ethernet : undefined
   }
@@ -79,7 +80,7 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get innerVlan(): V['innerVlan'] | undefined {
     return this.layout.link().innerVlan >= 0 ? this.#views.innerVlan : undefined
   }
-  /** The EtherType after all tags, as `EtherType`; `undefined` without an Ethernet header. */
+  /** The EtherType after all tags (see `EtherType`), or `undefined` if there is no Ethernet header. */
   get etherType(): number | undefined {
     const { type } = this.layout.link()
     return type < 0 ? undefined : type
@@ -100,7 +101,7 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get fragment(): V['fragment'] | undefined {
     return this.layout.transport().fragment >= 0 ? this.#views.fragment : undefined
   }
-  /** TCP; `undefined` in later fragments, as all headers above IP. */
+  /** TCP. Like all headers above IP, it is `undefined` in later fragments. */
   get tcp(): V['tcp'] | undefined {
     return this.layout.transport().tcp >= 0 ? this.#views.tcp : undefined
   }
@@ -116,18 +117,19 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
   get icmpv6(): V['icmpv6'] | undefined {
     return this.layout.transport().icmp6 >= 0 ? this.#views.icmpv6 : undefined
   }
-  /** VXLAN; `inner` reads the frame that it carries. */
+  /** VXLAN. The property `inner` reads the frame inside the tunnel. */
   get vxlan(): V['vxlan'] | undefined {
     return this.layout.transport().vxlan >= 0 ? this.#views.vxlan : undefined
   }
-  /** GRE; `inner` reads the packet that it carries. */
+  /** GRE. The property `inner` reads the packet inside the tunnel. */
   get gre(): V['gre'] | undefined {
     return this.layout.transport().gre >= 0 ? this.#views.gre : undefined
   }
 
   /**
-   * A cursor at the packet inside VXLAN or GRE: an Ethernet frame, or IP or ARP without one; `undefined` without a tunnel. The
-   * same object each time; it stays at the packet that the outer cursor was at.
+   * A cursor at the packet inside VXLAN or GRE: an Ethernet frame, or an IP or ARP packet without an Ethernet header.
+   * `undefined` if there is no tunnel. The property is the same object each time. After the outer cursor has moved, the
+   * inner cursor is still at the old packet until you read `inner` again.
    */
   get inner(): this | undefined {
     const { layout } = this
@@ -145,9 +147,10 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
 }
 
 /**
- * Reads the headers of packets, borrowed, held, detached or writable: `reader.of(packet).tcp?.destinationPort`. Make it
- * once and use it for any number of packets; it allocates nothing for a packet. A header that is truncated, or whose lengths
- * do not fit in what contains it, is `undefined`, as are the headers after it.
+ * Reads the headers of packets: `reader.of(packet).tcp?.destinationPort`. A packet may be borrowed, held, detached or
+ * writable. Create one reader and use it for any number of packets: it allocates nothing per packet. A header is
+ * `undefined` if it is truncated, or if its length fields exceed the enclosing payload. In this case all headers after
+ * it are `undefined`, too.
  *
  * @example
  * const reader = new HeaderReader()

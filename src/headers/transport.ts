@@ -5,7 +5,7 @@ import { HeaderView } from './view.js'
 
 const MAXIMUM_SEGMENT_SIZE = 2
 
-/** The control bits of TCP, to be combined: `TcpFlag.SYN | TcpFlag.ACK`. */
+/** The control bits of TCP. You can combine them: `TcpFlag.SYN | TcpFlag.ACK`. */
 export const TcpFlag = {
   FIN: 1,
   SYN: 2,
@@ -13,7 +13,7 @@ export const TcpFlag = {
   PSH: 8,
   ACK: 16,
   URG: 32,
-  /** RFC 3168. */
+  /** Defined in RFC 3168, like CWR. */
   ECE: 64,
   CWR: 128,
 } as const
@@ -26,7 +26,7 @@ export class TcpHeader extends HeaderView {
   get length(): number {
     return (this.layout.packet.uint8(this.layout.tcp + 12) >>> 2) & 0x3c
   }
-  /** Bytes of data, in this packet. */
+  /** Number of bytes of data in this packet. */
   get payloadLength(): number {
     return this.layout.end - this.layout.tcp - this.length
   }
@@ -38,48 +38,48 @@ export class TcpHeader extends HeaderView {
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.tcp + 2)
   }
-  /** The number of the first byte of the payload, or of SYN. */
+  /** The sequence number of the payload's first byte, or of SYN. */
   get sequenceNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 4)
   }
-  /** The number of the byte that the sender expects next; only valid with the flag ACK. */
+  /** The sequence number of the byte that the sender expects next. Only valid if the flag ACK is set. */
   get acknowledgmentNumber(): number {
     return this.layout.packet.uint32(this.layout.tcp + 8)
   }
-  /** The length of the header in words of 32 bits, 5 to 15. */
+  /** The length of the header in 32-bit words, 5 to 15. */
   get dataOffset(): number {
     return this.layout.packet.uint8(this.layout.tcp + 12) >>> 4
   }
-  /** Control bits, as `TcpFlag`. */
+  /** The control bits (see `TcpFlag`). */
   get flags(): number {
     return this.layout.packet.uint8(this.layout.tcp + 13)
   }
-  /** As on the wire, not scaled (RFC 7323). */
+  /** The window as on the wire, not scaled (RFC 7323). */
   get window(): number {
     return this.layout.packet.uint16(this.layout.tcp + 14)
   }
-  /** The field as it is; `checksumStatus` says whether it is right. */
+  /** The checksum field. `checksumStatus` says whether the checksum is correct. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.tcp + 16)
   }
-  /** Only valid with the flag URG. */
+  /** The urgent pointer. Only valid if the flag URG is set. */
   get urgentPointer(): number {
     return this.layout.packet.uint16(this.layout.tcp + 18)
   }
-  /** The option MSS, or `undefined`. */
+  /** The value of the MSS option, or `undefined` if the option is absent or its length is wrong. */
   get maximumSegmentSize(): number | undefined {
     const at = this.segmentSizeAt
     return at < 0 ? undefined : this.layout.packet.uint16(at)
   }
 
-  /** The offset of the option of this kind (of its kind byte), or `undefined` if it is absent or its length is wrong. */
+  /** Returns the offset of this option's kind byte, or `undefined` if the option is absent or its length is wrong. */
   optionOffset(kind: number): number | undefined {
     const { packet, tcp } = this.layout
     const at = findOption(packet, tcp + 20, tcp + this.length, kind)
     return at < 0 ? undefined : at
   }
 
-  /** Computed over the segment: the whole packet is read. */
+  /** The status of the checksum. Computing it reads the whole segment. */
   get checksumStatus(): ChecksumStatus {
     return statusOf(this.layout, this.layout.tcp, IpProtocol.TCP)
   }
@@ -101,7 +101,7 @@ export class UdpHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** Bytes of data. */
+  /** Number of bytes of data. */
   get payloadLength(): number {
     return this.datagramLength - 8
   }
@@ -113,16 +113,16 @@ export class UdpHeader extends HeaderView {
   get destinationPort(): number {
     return this.layout.packet.uint16(this.layout.udp + 2)
   }
-  /** The field Length: header and data. In a first fragment it counts the data of the other fragments, too. */
+  /** The field Length: bytes of header and data. In a first fragment it includes the data of all other fragments. */
   get datagramLength(): number {
     return this.layout.packet.uint16(this.layout.udp + 4)
   }
-  /** The field as it is. Zero: none was computed. */
+  /** The checksum field. Zero means that the sender did not compute a checksum. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.udp + 6)
   }
 
-  /** Computed over the datagram: the whole packet is read. */
+  /** The status of the checksum. Computing it reads the whole datagram. */
   get checksumStatus(): ChecksumStatus {
     const { layout } = this
     return this.checksum === 0 ? 'none' : statusOf(layout, layout.udp, IpProtocol.UDP)
@@ -145,20 +145,22 @@ export class IcmpHeader extends HeaderView {
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp + 1)
   }
-  /** The field as it is; `checksumStatus` says whether it is right. */
+  /** The checksum field. `checksumStatus` says whether the checksum is correct. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp + 2)
   }
-  /** The identifier of an echo; other types have other fields there. */
+  /** The identifier of an echo message. Other types have other fields at this position. */
   get identifier(): number {
     return this.layout.packet.uint16(this.layout.icmp + 4)
   }
-  /** The sequence number of an echo; other types have other fields there, such as an MTU (RFC 1191). */
+  /**
+   * The sequence number of an echo message. Other types have other fields at this position, such as an MTU (RFC 1191).
+   */
   get sequenceNumber(): number {
     return this.layout.packet.uint16(this.layout.icmp + 6)
   }
 
-  /** Computed over the message: the whole packet is read. */
+  /** The status of the checksum. Computing it reads the whole message. */
   get checksumStatus(): ChecksumStatus {
     return statusOf(this.layout, this.layout.icmp, NOWHERE)
   }
@@ -180,20 +182,20 @@ export class Icmpv6Header extends HeaderView {
   get code(): number {
     return this.layout.packet.uint8(this.layout.icmp6 + 1)
   }
-  /** The field as it is; `checksumStatus` says whether it is right. */
+  /** The checksum field. `checksumStatus` says whether the checksum is correct. */
   get checksum(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 2)
   }
-  /** The identifier of an echo; other types have other fields there. */
+  /** The identifier of an echo message. Other types have other fields at this position. */
   get identifier(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 4)
   }
-  /** The sequence number of an echo; other types have other fields there. */
+  /** The sequence number of an echo message. Other types have other fields at this position. */
   get sequenceNumber(): number {
     return this.layout.packet.uint16(this.layout.icmp6 + 6)
   }
 
-  /** Computed over the message: the whole packet is read. */
+  /** The status of the checksum. Computing it reads the whole message. */
   get checksumStatus(): ChecksumStatus {
     return statusOf(this.layout, this.layout.icmp6, IpProtocol.ICMPV6)
   }

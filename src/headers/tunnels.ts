@@ -1,4 +1,4 @@
-// Views of VXLAN (RFC 7348) and GRE (RFC 2784, 2890). The packet inside is read by the reader's `inner`.
+// Views of VXLAN (RFC 7348) and GRE (RFC 2784, 2890). The reader's property `inner` reads the packet inside.
 import { type ChecksumStatus, NOWHERE, statusOf } from './checksum.js'
 import { greLength } from './layout.js'
 import { HeaderView } from './view.js'
@@ -11,11 +11,11 @@ export class VxlanHeader extends HeaderView {
   get length(): number {
     return 8
   }
-  /** One byte. Bit 3: the identifier is valid. */
+  /** The flags, one byte. The flag 0x08 means that the identifier is valid. */
   get flags(): number {
     return this.layout.packet.uint8(this.layout.vxlan)
   }
-  /** VNI, 24 bits. */
+  /** The VXLAN network identifier (VNI), 24 bits. */
   get networkIdentifier(): number {
     return this.layout.packet.uint32(this.layout.vxlan + 4) >>> 8
   }
@@ -33,33 +33,33 @@ export class GreHeader extends HeaderView {
   get protocolType(): number {
     return this.layout.packet.uint16(this.layout.gre + 2)
   }
-  /** The bit C. */
+  /** Whether the header has a checksum (bit C). */
   get checksumPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x80) !== 0
   }
-  /** The bit K. */
+  /** Whether the header has a key (bit K). */
   get keyPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x20) !== 0
   }
-  /** The bit S. */
+  /** Whether the header has a sequence number (bit S). */
   get sequenceNumberPresent(): boolean {
     return (this.layout.packet.uint8(this.layout.gre) & 0x10) !== 0
   }
-  /** `undefined` if the header has none. */
+  /** The checksum field, or `undefined` if the header has no checksum. */
   get checksum(): number | undefined {
     return this.checksumPresent ? this.layout.packet.uint16(this.layout.gre + 4) : undefined
   }
-  /** `undefined` if the header has none. */
+  /** The key, or `undefined` if the header has no key. */
   get key(): number | undefined {
     const { packet, gre } = this.layout
     return this.keyPresent ? packet.uint32(gre + (this.checksumPresent ? 8 : 4)) : undefined
   }
-  /** `undefined` if the header has none. */
+  /** The sequence number, or `undefined` if the header has no sequence number. */
   get sequenceNumber(): number | undefined {
     return this.sequenceNumberPresent ? this.layout.packet.uint32(this.payloadOffset - 4) : undefined
   }
 
-  /** Computed over header and payload: the whole packet is read. */
+  /** The status of the checksum. Computing it reads header and payload. */
   get checksumStatus(): ChecksumStatus {
     return this.checksumPresent ? statusOf(this.layout, this.layout.gre, NOWHERE) : 'none'
   }

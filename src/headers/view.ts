@@ -2,9 +2,9 @@
 import type { Layout } from './layout.js'
 
 /**
- * A header of the packet that a reader or writer looks at. Reads go through the packet: they throw
- * `ERR_VHOST_LEASE_ENDED` or `ERR_VHOST_LEASE_RELEASED` when its lease has ended, and a `RangeError` once the reader
- * is at a packet without such a header. Offsets are in bytes from the start of the frame.
+ * A header of the packet that a reader or writer is at. Reading a field throws `ERR_VHOST_LEASE_ENDED` or
+ * `ERR_VHOST_LEASE_RELEASED` if the packet's lease has ended. It throws a `RangeError` if the reader has moved to a
+ * packet without such a header. Offsets are in bytes from the start of the frame.
  */
 export abstract class HeaderView<L extends Layout = Layout> {
   /** @internal */
@@ -15,12 +15,12 @@ export abstract class HeaderView<L extends Layout = Layout> {
     this.layout = layout
   }
 
-  /** Where the header begins. */
+  /** Offset of the header. */
   abstract get offset(): number
-  /** Its length in bytes, options included. */
+  /** Length of the header in bytes, including options. */
   abstract get length(): number
 
-  /** Where the payload begins. */
+  /** Offset of the payload. */
   get payloadOffset(): number {
     return this.offset + this.length
   }

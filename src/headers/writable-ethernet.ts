@@ -1,4 +1,5 @@
-// The writer's views of Ethernet, VLAN tags and ARP. A number is cut to the width of its field.
+// The writer's views of Ethernet, VLAN tags and ARP. A number that is too large for its field is truncated to the width
+// of the field.
 import { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'
 import type { WritableLayout } from './writable-layout.js'
 
@@ -69,7 +70,10 @@ export class WritableVlanHeader extends VlanHeader {
   }
 }
 
-/** An ARP packet, to read and to write. Setting an address throws a `TypeError` unless the packet is about Ethernet and IPv4. */
+/**
+ * An ARP packet, to read and to write. Setting an address throws a `TypeError` if the packet's addresses are not
+ * Ethernet and IPv4 addresses.
+ */
 export class WritableArpHeader extends ArpHeader {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -84,35 +88,35 @@ export class WritableArpHeader extends ArpHeader {
     return super.senderHardwareAddress
   }
   override set senderHardwareAddress(value: number) {
-    const at = this.#ours() + 8
+    const at = this.#checkedOffset() + 8
     setSix(this.layout, at, value)
   }
   override get senderProtocolAddress(): number | undefined {
     return super.senderProtocolAddress
   }
   override set senderProtocolAddress(value: number) {
-    const at = this.#ours() + 14
+    const at = this.#checkedOffset() + 14
     this.layout.plainLong(at, value)
   }
   override get targetHardwareAddress(): number | undefined {
     return super.targetHardwareAddress
   }
   override set targetHardwareAddress(value: number) {
-    const at = this.#ours() + 18
+    const at = this.#checkedOffset() + 18
     setSix(this.layout, at, value)
   }
   override get targetProtocolAddress(): number | undefined {
     return super.targetProtocolAddress
   }
   override set targetProtocolAddress(value: number) {
-    const at = this.#ours() + 24
+    const at = this.#checkedOffset() + 24
     this.layout.plainLong(at, value)
   }
 
-  #ours(): number {
+  #checkedOffset(): number {
     const { arp } = this.layout
     if (super.senderProtocolAddress === undefined)
-      throw new TypeError('an ARP packet that is not about Ethernet and IPv4')
+      throw new TypeError('only Ethernet and IPv4 addresses of an ARP packet can be set')
     return arp
   }
 }

@@ -1,9 +1,12 @@
-// The writer's views of IPv4 and IPv6. A number is cut to the width of its field.
+// The writer's views of IPv4 and IPv6. A number that is too large for its field is truncated to the width of the field.
 import { Ipv4Header } from './ipv4.js'
 import { Ipv6Header } from './ipv6.js'
 import type { WritableLayout } from './writable-layout.js'
 
-/** An IPv4 header, to read and to write. All checksums are updated; the caller makes a length agree with the frame. */
+/**
+ * An IPv4 header, to read and to write. A write updates all checksums. If you set a length, it must match the length of
+ * the frame.
+ */
 export class WritableIpv4Header extends Ipv4Header {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -23,7 +26,10 @@ export class WritableIpv4Header extends Ipv4Header {
   override get totalLength(): number {
     return super.totalLength
   }
-  /** TCP's checksum stays right only if added bytes are zeros; otherwise call `of()` and `fillChecksums()` next. */
+  /**
+   * TCP's checksum stays correct only if all added or removed bytes are zero. Otherwise call `of()` and
+   * `fillChecksums()` after this write.
+   */
   override set totalLength(value: number) {
     const { layout } = this
     const before = super.totalLength
@@ -70,7 +76,10 @@ export class WritableIpv4Header extends Ipv4Header {
   }
 }
 
-/** An IPv6 header, to read and to write. All checksums are updated; the caller makes a length agree with the frame. */
+/**
+ * An IPv6 header, to read and to write. A write updates all checksums. If you set a length, it must match the length of
+ * the frame.
+ */
 export class WritableIpv6Header extends Ipv6Header {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -91,7 +100,10 @@ export class WritableIpv6Header extends Ipv6Header {
   override get payloadLength(): number {
     return super.payloadLength
   }
-  /** The checksum of TCP and ICMPv6 stays right only if added bytes are zeros; otherwise call `fillChecksums()` next. */
+  /**
+   * The checksum of TCP and ICMPv6 stays correct only if all added or removed bytes are zero. Otherwise call `of()` and
+   * `fillChecksums()` after this write.
+   */
   override set payloadLength(value: number) {
     const { layout } = this
     const before = super.payloadLength
@@ -115,7 +127,8 @@ export class WritableIpv6Header extends Ipv6Header {
   }
 
   #address(field: number, address: Uint8Array, isRouted: boolean): void {
-    if (address.length !== 16) throw new TypeError(`an IPv6 address has 16 bytes, not ${address.length}`)
+    if (address.length !== 16)
+      throw new TypeError(`an IPv6 address must have 16 bytes, not ${address.length}`)
     const { layout } = this
     const at = layout.ip6 + field
     for (let i = 0; i < 16; i += 4) {

@@ -1,14 +1,18 @@
-// Writes words of headers for the writable views, and updates all checksums that cover them, incrementally (RFC 1624). Which
-// checksums cover a word:
+// Writes words of headers for the writable views. Updates all checksums that cover these words incrementally (RFC
+// 1624). A word is covered by these checksums:
 //
-//   a word of the IPv4 header          the header's own
-//   an address                         also TCP's, UDP's or ICMPv6's, by the pseudo-header
-//   a word of the transport header     its own
-//   a word inside a tunnel             that of the tunnel (UDP around VXLAN, GRE), unless an inner checksum changes too and keeps the sum
+//   a word of the IPv4 header          the header's checksum
+//   an address of IPv4 or IPv6         also the checksum of TCP, UDP or ICMPv6, through the pseudo-header
+//   a word of the transport header     the checksum of the transport header
+//   a word inside a tunnel             also the checksum of the tunnel: of the UDP around VXLAN, or of GRE
 //
-// A transport checksum that the guest left to be computed (virtio 1.2 §5.1.6.2) has the sum of the pseudo-header in its
-// field, not inverted: only a change of the pseudo-header changes it. Once computed, the checksum and the
-// bytes that it covers always have the same sum, so the checksums of outer tunnels need no update either.
+// When an inner checksum is updated, the sum of all inner words stays the same. So the checksum of the tunnel stays the
+// same.
+//
+// A guest may leave a transport checksum for the device to compute (virtio 1.2 §5.1.6.2). The checksum's field then
+// contains the sum of the pseudo-header, not inverted, so only a change of the pseudo-header changes the field. After
+// the device has computed the checksum, the covered bytes and the checksum always have the same sum. So a change of the
+// covered bytes does not change the checksums of outer tunnels.
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import type { WritablePacket } from '../packet/writable.js'
 import { changeOf, put, putLong } from './changes.js'
@@ -16,15 +20,15 @@ import { fold, isRouted, NOWHERE, partialAt, pseudoSum, sumOf } from './checksum
 import { Layout } from './layout.js'
 import { IpProtocol } from './numbers.js'
 
-/** The header has no checksum field. */
+/** Means that the header has no checksum field. */
 const NO_FIELD = -1
-/** In UDP zero means no checksum: a computed checksum of zero is sent as this (RFC 768). */
+/** Sent instead of a computed UDP checksum of zero, because zero means that there is no checksum (RFC 768). */
 const UDP_ZERO = 0xffff
 
 export class WritableLayout extends Layout {
   declare packet: WritablePacket
   readonly outer: WritableLayout | null
-  /** Offset of the first byte that a checksum covers which is still to be computed, or NOWHERE. */
+  /** Offset of the first byte covered by the checksum that is still to be computed, or NOWHERE. */
   #partial = NOWHERE
 
   constructor(vxlanPort: number | undefined, outer: WritableLayout | null) {
@@ -37,12 +41,12 @@ export class WritableLayout extends Layout {
     this.#partial = partialAt(packet)
   }
 
-  /** Writes a word of Ethernet, a VLAN tag, ARP or IPv6, but not of an address: only checksums of outer tunnels cover it. */
+  /** Writes a word of Ethernet, a VLAN tag, ARP or IPv6. Updates only the checksums of outer tunnels. */
   plain(at: number, value: number, mask = 0xffff): void {
     this.#around(at, put(this.packet, at, value, mask))
   }
 
-  /** Writes two such words. */
+  /** Like `plain()`, for two words. */
   plainLong(at: number, value: number): void {
     this.#around(at, putLong(this.packet, at, value))
   }
@@ -57,7 +61,7 @@ export class WritableLayout extends Layout {
     this.#ip4Changed(putLong(this.packet, at, value))
   }
 
-  /** Writes two words of an address, which is also in the pseudo-header. */
+  /** Writes two words of an address that is also in the pseudo-header. */
   pseudoLong(at: number, value: number): void {
     const change = putLong(this.packet, at, value)
     if (change === 0) return
@@ -66,7 +70,7 @@ export class WritableLayout extends Layout {
     this.#pseudoChanged(change)
   }
 
-  /** A word of the pseudo-header has changed: a length. */
+  /** Updates the transport checksum after a length in the pseudo-header has changed. */
   pseudoChanged(before: number, after: number): void {
     if (before !== after) this.#pseudoChanged(changeOf(before, after))
   }
@@ -81,17 +85,20 @@ export class WritableLayout extends Layout {
     this.#upperChanged(at, put(this.packet, at, value, mask))
   }
 
-  /** Writes two such words. */
+  /** Like `upperWord()`, for two words. */
   upperLong(at: number, value: number): void {
     this.#upperChanged(at, putLong(this.packet, at, value))
   }
 
-  /** The bytes at `at` have changed: updates the checksums of outer tunnels, unless a checksum that is computed later keeps their sum. */
+  /**
+   * Updates the checksums of outer tunnels after the bytes at `at` have changed. Does nothing if a checksum that is
+   * still to be computed covers these bytes, because that checksum keeps their sum.
+   */
   #around(at: number, change: number): void {
     if (change !== 0 && !this.#isPartial(at)) this.outer?.covered(change)
   }
 
-  // The header's own checksum has changed so that the sum is the same: checksums of outer tunnels stay.
+  // Updates the checksum of the IPv4 header. This keeps the sum of the header, so outer tunnels need no update.
   #ip4Changed(change: number): void {
     if (change !== 0) this.#follow(this.ip4 + 10, change)
   }
@@ -103,7 +110,7 @@ export class WritableLayout extends Layout {
     const field = tcp >= 0 ? tcp + 16 : udp >= 0 ? udp + 6 : icmp6 + 2
     if (this.#partial === at) {
       put(this.packet, field, fold(this.packet.uint16(field) + change))
-      // The checksum that is computed later will change by the opposite of this change.
+      // The checksum that is still to be computed changes by the opposite amount.
       this.outer?.covered(~change & 0xffff)
     } else this.#around(field, this.#follow(field, change))
   }
@@ -115,7 +122,7 @@ export class WritableLayout extends Layout {
     else if (this.#partial !== this.#upper() && this.#follow(field, change) === 0) this.#around(at, change)
   }
 
-  /** Bytes inside this tunnel have changed, and no inner checksum keeps their sum. */
+  /** Updates the checksums after bytes inside this tunnel have changed, if no inner checksum keeps their sum. */
   covered(change: number): void {
     const field = this.#field()
     if (field === NO_FIELD || this.#partial === this.#upper() || this.#follow(field, change) === 0)
@@ -126,7 +133,10 @@ export class WritableLayout extends Layout {
     return this.#partial !== NOWHERE && at >= this.#partial
   }
 
-  /** Updates the checksum at `field` for a change of bytes that it covers. Returns the change of the field; 0 if UDP has no checksum. */
+  /**
+   * Updates the checksum at `field` after a change of the bytes that it covers. Returns the change of the field, or 0
+   * if UDP has no checksum.
+   */
   #follow(field: number, change: number): number {
     const { packet } = this
     const place = placeOf(packet, field, 2)
@@ -140,13 +150,13 @@ export class WritableLayout extends Layout {
     return changeOf(before, after)
   }
 
-  /** The offset of the transport header, or of GRE. */
+  /** Returns the offset of the transport header or of GRE. */
   #upper(): number {
     const { tcp, udp, icmp, icmp6, gre } = this
     return tcp >= 0 ? tcp : udp >= 0 ? udp : icmp >= 0 ? icmp : icmp6 >= 0 ? icmp6 : gre
   }
 
-  /** The offset of the checksum field of the transport header or of GRE, or NO_FIELD. */
+  /** Returns the offset of the checksum field of the transport header or of GRE, or NO_FIELD. */
   #field(): number {
     const { packet, tcp, udp, icmp, icmp6, gre } = this.transport()
     if (tcp >= 0) return tcp + 16
@@ -156,7 +166,7 @@ export class WritableLayout extends Layout {
     return gre >= 0 && packet.uint8(gre) & 0x80 ? gre + 4 : NO_FIELD
   }
 
-  /** Computes the checksums of this frame from its bytes, not those of outer tunnels. */
+  /** Computes the checksums of this frame from its bytes, but not the checksums of outer tunnels. */
   fill(): void {
     const { packet, ip4, fragmented } = this.transport()
     if (ip4 >= 0) {
@@ -173,14 +183,17 @@ export class WritableLayout extends Layout {
       return
     }
     if (this.udp >= 0 && packet.uint16(field) === 0) return
-    // An inner checksum is still to be computed: the bytes are not final.
+    // An inner checksum is still to be computed, so the covered bytes are not final.
     if (this.#partial > at && this.#partial < this.end) return
     packet.setUint16(field, 0)
     const value = ~fold(sumOf(packet, at, this.end) + pseudo) & 0xffff
     packet.setUint16(field, this.udp >= 0 && value === 0 ? UDP_ZERO : value)
   }
 
-  /** The sum of the pseudo-header; 0 if there is none, NOWHERE if the final destination is not known. */
+  /**
+   * Returns the sum of the pseudo-header, 0 if there is no pseudo-header, or NOWHERE if the final destination is not
+   * known.
+   */
   #pseudo(at: number): number {
     if (this.icmp >= 0 || this.gre >= 0) return 0
     if (this.isRouted) return NOWHERE

@@ -1,5 +1,5 @@
-// The writer's views of TCP, UDP, ICMP and ICMPv6. A number is cut to the width of its field. A write also updates all
-// checksums that cover it, those around a tunnel included.
+// The writer's views of TCP, UDP, ICMP and ICMPv6. A number that is too large for its field is truncated to the width
+// of the field. A write also updates all checksums that cover the field, including those of outer tunnels.
 import { IcmpHeader, Icmpv6Header, TcpHeader, UdpHeader } from './transport.js'
 import type { WritableLayout } from './writable-layout.js'
 
@@ -53,20 +53,20 @@ export class WritableTcpHeader extends TcpHeader {
   override get maximumSegmentSize(): number | undefined {
     return super.maximumSegmentSize
   }
-  /** Throws a `TypeError` if the option is absent: the header has no room for it. */
+  /** Throws a `TypeError` if the option is absent, because the header has no room for the option. */
   override set maximumSegmentSize(value: number) {
     const { layout, segmentSizeAt: at } = this
-    if (at < 0) throw new TypeError('a TCP segment without the option MSS')
+    if (at < 0) throw new TypeError('the TCP header has no MSS option')
     if (((at - layout.tcp) & 1) === 0) layout.upperWord(at, value)
     else {
-      // At an odd offset the value is in two words of the sum.
+      // At an odd offset the value is part of two words of the checksum's sum.
       layout.upperWord(at - 1, value >>> 8, 0x00ff)
       layout.upperWord(at + 1, value << 8, 0xff00)
     }
   }
 }
 
-/** A UDP header, to read and to write. A checksum of zero (none) stays zero. */
+/** A UDP header, to read and to write. A checksum of zero means no checksum and stays zero. */
 export class WritableUdpHeader extends UdpHeader {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -86,12 +86,15 @@ export class WritableUdpHeader extends UdpHeader {
   override get datagramLength(): number {
     return super.datagramLength
   }
-  /** The checksum stays right only if added bytes are zeros; otherwise call `of()` and `fillChecksums()` next. */
+  /**
+   * The checksum stays correct only if all added or removed bytes are zero. Otherwise call `of()` and `fillChecksums()`
+   * after this write.
+   */
   override set datagramLength(value: number) {
     const { layout } = this
     const before = super.datagramLength
     layout.upperWord(layout.udp + 4, value)
-    // The pseudo-header has the length, too.
+    // The pseudo-header also contains the length.
     layout.pseudoChanged(before, super.datagramLength)
   }
 }

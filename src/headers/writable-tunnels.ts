@@ -1,5 +1,5 @@
-// The writer's views of VXLAN and GRE. A number is cut to the width of its field. A write also updates all checksums that
-// cover it.
+// The writer's views of VXLAN and GRE. A number that is too large for its field is truncated to the width of the field.
+// A write also updates all checksums that cover the field.
 import { GreHeader, VxlanHeader } from './tunnels.js'
 import type { WritableLayout } from './writable-layout.js'
 
@@ -18,7 +18,7 @@ export class WritableVxlanHeader extends VxlanHeader {
   }
 }
 
-/** A GRE header, to read and to write. Setting a field that it does not have throws a `TypeError`. */
+/** A GRE header, to read and to write. Setting a field that is absent throws a `TypeError`. */
 export class WritableGreHeader extends GreHeader {
   /** @internal */
   declare readonly layout: WritableLayout
@@ -27,14 +27,14 @@ export class WritableGreHeader extends GreHeader {
     return super.key
   }
   override set key(value: number) {
-    if (!this.keyPresent) throw new TypeError('a GRE header without a key')
+    if (!this.keyPresent) throw new TypeError('the GRE header has no key')
     this.layout.upperLong(this.layout.gre + (this.checksumPresent ? 8 : 4), value)
   }
   override get sequenceNumber(): number | undefined {
     return super.sequenceNumber
   }
   override set sequenceNumber(value: number) {
-    if (!this.sequenceNumberPresent) throw new TypeError('a GRE header without a sequence number')
+    if (!this.sequenceNumberPresent) throw new TypeError('the GRE header has no sequence number')
     this.layout.upperLong(this.payloadOffset - 4, value)
   }
 }

@@ -1,4 +1,4 @@
-// HeaderWriter: the cursor of HeaderReader over writable packets, with views that have setters.
+// HeaderWriter: a cursor like HeaderReader, for writable packets. Its views have setters.
 import type { WritablePacket } from '../packet/writable.js'
 import { FragmentHeader } from './ipv6.js'
 import { HeaderCursor, type HeaderOptions, type Views } from './reader.js'
@@ -33,10 +33,11 @@ function writableViews(layout: WritableLayout) {
 export type WritableViews = ReturnType<typeof writableViews>
 
 /**
- * Writes into the headers of packets, in `mapPackets` and `processPackets`. You assign to the fields that `HeaderReader`
- * reads, and every checksum that covers them is updated incrementally (RFC 1624): of IPv4, of TCP, UDP, ICMP and ICMPv6 with
- * the pseudo-header, of outer tunnels. A wrong checksum stays as wrong as it was, a UDP checksum of zero stays zero, and a
- * checksum that the guest left to be computed is still to be computed. Make it once and use it for any number of packets.
+ * Writes into the headers of packets, in `mapPackets` and `processPackets`. You assign to the fields that
+ * `HeaderReader` reads. An assignment also updates every checksum that covers the field, incrementally (RFC 1624): the
+ * checksums of IPv4, of TCP, UDP, ICMP and ICMPv6 (with the pseudo-header), and of outer tunnels. A checksum that was
+ * wrong stays wrong. A UDP checksum of zero stays zero. A checksum that the guest left for the device to compute is
+ * still to be computed. Create one writer and use it for any number of packets.
  *
  * @example
  * const writer = new HeaderWriter()
@@ -65,9 +66,10 @@ export class HeaderWriter extends HeaderCursor<WritablePacket, WritableViews> {
   }
 
   /**
-   * Computes the checksums of the packet from its bytes, after a write into the payload: first those of these headers, then
-   * those of outer tunnels. For headers inside a tunnel call `writer.inner?.fillChecksums()`. Reads the whole packet. Skips a
-   * checksum that can't be computed (of a fragment), that is absent (UDP's zero), or that the guest left to be computed.
+   * Computes the checksums of the packet from its bytes. Call it after a write into the payload. It reads the whole
+   * packet. It first computes the checksums of these headers, then the checksums of outer tunnels. For headers inside a
+   * tunnel call `writer.inner?.fillChecksums()`. It skips a checksum that can't be computed (in a fragment), that is
+   * absent (zero in UDP), or that the guest left for the device to compute.
    */
   fillChecksums(): void {
     this.#layout.fill()
