@@ -1,4 +1,4 @@
-// What `rx-vhost/streams` exports: bridges between RxJS and iterators or streams, a burst at a time.
+// The public API of `rx-vhost/streams`: bridges from RxJS to async iterators and streams. Each item is a burst.
 export type { BridgeOptions } from './intake.js'
 export type { OutletOptions } from './outlet.js'
 export { toAsyncIterable } from './to-async-iterable.js'

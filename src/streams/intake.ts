@@ -1,10 +1,11 @@
-// The base of all bridges out of RxJS: subscribes to bursts, takes a lease on each, queues them in order until the bridge
-// takes them, and records every lease until it is released.
+// The base of all bridges out of RxJS. It subscribes to bursts, takes a lease on each burst, and queues the bursts in
+// order until the bridge takes them. It records every lease until the lease is released.
 //
-// Backpressure. The queue has no limit of its own, but all of it is under lease: the source stops when its credit is used up,
-//   and the guest's ring fills.
-// An early end. Streams have buffers of their own (of a Writable, a Transform, a tee), and drop them silently when they are
-//   destroyed. So the intake then releases every open lease itself, whoever holds it.
+// Backpressure. The queue has no limit, but all bursts in it are under lease. So the source stops when its credit is
+// used up, and then the guest's ring fills.
+//
+// Early end. Streams (a Writable, a Transform, a tee) have buffers, and drop these silently when they are destroyed. So
+// when a bridge ends early, the intake releases all open leases, even leases that a stream or the reader owns.
 import type { Observable } from 'rxjs'
 import { Subscription } from 'rxjs'
 import { onAbort } from '../abort.js'
@@ -13,19 +14,19 @@ import { Burst, type HeldBurst, ownBurst, revoke } from '../packet/burst.js'
 
 /** Options of every bridge out of a pipeline. */
 export interface BridgeOptions {
-  /** Ends the bridge early: all open leases are released. */
+  /** Ends the bridge early and releases all open leases. */
   signal?: AbortSignal
 }
 
 /** How the source ended. */
 export interface Outcome {
   failed: boolean
-  /** The bridge ended it. */
+  /** The bridge ended early: it unsubscribed before the source completed. */
   early: boolean
   error?: unknown
 }
 
-/** Taken places at the front of the list before the list is compacted. */
+/** Number of bursts taken from the front of the list after which the list is compacted. */
 const COMPACT_AT = 64
 
 export class Intake {
@@ -33,22 +34,26 @@ export class Intake {
   readonly #name: string
   readonly #changed: () => void
   readonly #running = new Subscription()
-  /** All open leases, also those in `#waiting`. */
+  /** All open leases, including those in `#waiting`. */
   readonly #open = new Set<HeldBurst>()
+  /** The queue. Entries before `#head` are already taken. */
   readonly #waiting: HeldBurst[] = []
-  /** Where `#waiting` begins. */
   #head = 0
   #started = false
   #outcome: Outcome | undefined
 
-  /** `name`: the holder in `stalled` events. `changed`: called when a burst came, the source ended, or the last lease was released. */
+  /**
+   * @param name The name of the holder in `stalled` events.
+   * @param changed Called when a burst has arrived, when the source has ended, and when the last lease is released
+   *   after the end.
+   */
   constructor(source: Observable<Burst>, name: string, changed: () => void) {
     this.#source = source
     this.#name = name
     this.#changed = changed
   }
 
-  /** Subscribes, at the first call. From then on an abort of `signal` ends it. */
+  /** Subscribes to the source at the first call. Later calls do nothing. An abort of `signal` ends the intake. */
   start(signal?: AbortSignal): void {
     if (this.#started) return
     this.#started = true
@@ -63,7 +68,7 @@ export class Intake {
     )
   }
 
-  /** Takes the oldest burst of the queue; the caller releases it. */
+  /** Takes the oldest burst out of the queue. The caller must release it. */
   take(): HeldBurst | undefined {
     if (this.#head === this.#waiting.length) return undefined
     const held = this.#waiting[this.#head++]
@@ -74,17 +79,17 @@ export class Intake {
     return held
   }
 
-  /** How the source ended, once all bursts before are taken. */
+  /** How the source ended. `undefined` while the source runs or the queue still has bursts. */
   get outcome(): Outcome | undefined {
     return this.#head === this.#waiting.length ? this.#outcome : undefined
   }
 
-  /** Are there open leases? */
+  /** Whether there are open leases. */
   get hasOpen(): boolean {
     return this.#open.size > 0
   }
 
-  /** Ends early: unsubscribes, and releases all open leases. Does nothing after finish(). */
+  /** Ends the intake early: unsubscribes and releases all open leases. Does nothing after finish(). */
   stop(): void {
     this.#started = true
     this.#outcome ??= { failed: false, early: true }
@@ -92,13 +97,13 @@ export class Intake {
     for (const held of this.#open) revoke(held)
   }
 
-  /** After the source has ended: open leases stay with their holders. */
+  /** Call it after the source has ended. The holders keep their open leases. */
   finish(): void {
     this.#running.unsubscribe()
     this.#open.clear()
   }
 
-  /** A lease of this intake was released. */
+  /** Called when a lease of this intake was released. */
   released(lease: object): void {
     this.#open.delete(lease as HeldBurst)
     if (this.#outcome !== undefined && this.#open.size === 0) this.#changed()
@@ -106,8 +111,9 @@ export class Intake {
 
   #push(burst: Burst): void {
     if (!(burst instanceof Burst)) {
-      const fix = 'bridge bursts, not packets, and put release() behind what was retained'
-      this.#abort(new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'this is no borrowed burst', { fix }))
+      const fix = 'emit bursts, not packets; after retain() add the operator release() before the bridge'
+      const message = 'the source emitted a value that is not a borrowed burst'
+      this.#abort(new VhostError('ERR_VHOST_INVALID_ARGUMENT', message, { fix }))
       return
     }
     const held = burst.retain(this.#name)
@@ -130,7 +136,7 @@ export class Intake {
     this.#changed()
   }
 
-  /** Unsubscribes, and releases the bursts in the queue. */
+  /** Unsubscribes and releases the bursts in the queue. */
   #drop(): void {
     this.#running.unsubscribe()
     const rest = this.#waiting.splice(0).slice(this.#head)

@@ -1,8 +1,8 @@
-// The base of both streams into a sink: the bursts that were written and wait, putting one into the sink, and the wait until
-// the sink has put it into its ring.
+// The base of the two writable streams into a sink. It records the written bursts, puts them into the sink one by one,
+// and waits until the sink has put them into its ring.
 //
-// Ownership. A written burst belongs to the stream, also when the stream is about to end. A burst that the sink accepted
-//   belongs to the sink, also after the stream has ended.
+// Ownership. The stream owns a written burst, even if the stream is about to end. When the sink accepts a burst, the
+// sink owns it, even after the stream has ended.
 
 import { VhostError } from '../errors.js'
 import { borrow, coreOf, endBorrow, HeldBurst, isOpen, revoke } from '../packet/burst.js'
@@ -10,21 +10,22 @@ import type { Overflow, PacketSink } from '../packet/sink.js'
 
 /** Options of a stream into a sink. */
 export interface OutletOptions {
-  /** What happens to packets for which the guest's ring has no room. Default `block`: only with it a write waits. */
+  /** What happens to packets when the guest's ring is full. Default `block`. A write waits only with `block`. */
   overflow?: Overflow
-  /** Bursts that wait in the stream before it signals backpressure to its writer. */
+  /** Number of bursts that the stream queues before it signals backpressure to the writer. */
   highWaterMark?: number
-  /** Ends the stream early: bursts that wait in it are released. */
+  /** Ends the stream early and releases the bursts that it has queued. */
   signal?: AbortSignal
 }
 
 export class Outlet {
   readonly #sink: PacketSink
   readonly #overflow: Overflow
+  /** Bursts that were written and not put into the sink yet. */
   readonly #waiting = new Set<HeldBurst>()
   #closed = false
   #leave = (): void => {}
-  /** Ends the wait for the sink. */
+  /** Stops waiting for the sink. */
   #endWait = (): void => {}
 
   constructor(sink: PacketSink, overflow: Overflow = 'block') {
@@ -32,42 +33,50 @@ export class Outlet {
     this.#overflow = overflow
   }
 
-  /** Begins to use the sink. Throws the error of the sink's driver. */
+  /** Starts to use the sink. Throws the error of the sink's driver, if it has failed. */
   open(): void {
     this.#leave = this.#sink.use()
   }
 
-  /** A chunk was written. It is `put()` later, unless the outlet is closed before. */
+  /** Records a chunk that was written. The stream passes it to `put()` later, unless the outlet is closed before. */
   written(chunk: unknown): void {
     if (!(chunk instanceof HeldBurst)) return
     if (this.#closed) takeBack(chunk)
     else this.#waiting.add(chunk)
   }
 
-  /** Puts a burst into the sink and releases it. Throws for any other chunk, and if a `strict` sink has no room. */
+  /**
+   * Puts a burst into the sink and releases it. Throws if `chunk` is not a burst, or if the sink is full and `strict`.
+   */
   put(chunk: unknown): void {
     if (!(chunk instanceof HeldBurst))
       throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', 'only bursts can be written to a sink', {
-        fix: 'write what toReadable() gives, dequeueBurst() or retain()',
+        fix: 'write bursts from toReadable(), dequeueBurst() or retain()',
       })
     this.#waiting.delete(chunk)
     const burst = borrow(coreOf(chunk))
     try {
       if (!this.#sink.accept(burst, this.#overflow))
-        throw new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict')
+        throw new VhostError('ERR_VHOST_OVERFLOW', "the sink is full and the overflow policy is 'strict'")
     } finally {
       endBorrow(burst)
       chunk.release()
     }
   }
 
-  /** Calls back when the next burst may be put: with `block` once the ring has room, otherwise at once. */
+  /**
+   * Calls `done` when the next burst may be put into the sink: with `block` as soon as the ring has room, otherwise at
+   * once.
+   */
   whenReady(done: () => void): void {
     if (this.#overflow === 'block') this.whenDrained(done)
     else done()
   }
 
-  /** Calls back once, when the sink has put all packets into its ring, or the outlet is closed. Never from inside the sink. */
+  /**
+   * Calls `done` once, when the sink has put all packets into its ring, or when the outlet is closed. Never calls it
+   * while the sink's code runs.
+   */
   whenDrained(done: () => void): void {
     let waits = true
     let later = false
@@ -86,7 +95,7 @@ export class Outlet {
     }
   }
 
-  /** Releases the bursts that were written and not put into the sink. */
+  /** Releases the bursts that were written but not put into the sink. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -97,7 +106,8 @@ export class Outlet {
   }
 }
 
-// The writer of a burst that was refused may release it, too: after revoke() that does nothing.
+// Releases a written burst. It uses revoke(), because the writer may also release the burst later: after revoke() a
+// second release does nothing.
 function takeBack(held: HeldBurst): void {
   if (isOpen(held)) revoke(held)
 }

@@ -1,10 +1,10 @@
-// Bursts for `for await`, at the end of a pipeline.
+// Converts the bursts of a pipeline to an async iterable, for `for await`.
 import type { Observable } from 'rxjs'
 import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake, type Outcome } from './intake.js'
 
 /**
- * Bursts as an `AsyncIterable`, so that a loop can wait in its body.
+ * Converts bursts to an `AsyncIterable`, so that the body of a loop can `await`.
  *
  * ```
  * source:    --a--b--c---------d--|
@@ -12,17 +12,17 @@ import { type BridgeOptions, Intake, type Outcome } from './intake.js'
  * the loop:  --[a   ][b   ][c   ][d   ]end
  * ```
  *
- * The loop subscribes at its first step, each loop anew. `break`, `return` and a throw in the body unsubscribe.
+ * Each loop subscribes at its first step. `break`, `return` and a throw in the body unsubscribe.
  *
- * **Leases.** The loop owns each burst that it gets, and releases it, by `using burst` or in a `finally`. Bursts that wait
- * for the loop are under lease, too, so a slow body uses up the source's credit, and the guest slows down. An early end
- * releases all open leases, also those of the loop; a later `release()` does nothing. When the source completes, the loop
- * still owns the bursts that it has.
+ * **Leases.** The loop owns each burst that it gets and must release it, with `using burst` or in a `finally`. Bursts
+ * that are queued for the loop are also under lease. So a slow body uses up the source's credit, and the guest slows
+ * down. An early end releases all open leases, including those of the loop. A later `release()` does nothing. When the
+ * source completes, the loop still owns the bursts that it has.
  *
- * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`: when it is aborted, the step that waits, or the next one, throws `signal.reason`. A body that
- *   is running keeps its burst until the loop's next step.
- * @return An iterable. Its loop throws the source's error, after the bursts that came before the error.
+ * @param source A source of bursts: a queue, or operators after a queue.
+ * @param options When `signal` is aborted, the pending step of the loop, or the next one, throws `signal.reason`. If
+ *   the body is running, its burst stays valid until the next step.
+ * @return An iterable. If the source fails, the loop first gets the bursts before the error, then throws the error.
  * @example
  * for await (const burst of toAsyncIterable(vm.fromGuest())) {
  *   try {
@@ -41,7 +41,7 @@ export function toAsyncIterable(
 
 type Step = IteratorResult<HeldBurst, undefined>
 
-interface Asked {
+interface PendingStep {
   resolve: (step: Step) => void
   reject: (error: unknown) => void
 }
@@ -51,10 +51,10 @@ const OVER: Step = { done: true, value: undefined }
 class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, AsyncDisposable {
   readonly #intake: Intake
   readonly #signal: AbortSignal | undefined
-  /** Steps that wait, in the order of their calls. */
-  readonly #asked: Asked[] = []
-  /** The loop has been told how the source ended. */
-  #told = false
+  /** Calls of next() whose promises are pending, oldest first. */
+  readonly #pending: PendingStep[] = []
+  /** The loop has ended, so it must not get the source's error any more. */
+  #ended = false
 
   constructor(source: Observable<Burst>, signal: AbortSignal | undefined) {
     this.#intake = new Intake(source, 'toAsyncIterable()', () => this.#serve())
@@ -63,14 +63,14 @@ class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, Asyn
 
   next(): Promise<Step> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject })
+      this.#pending.push({ resolve, reject })
       this.#intake.start(this.#signal)
       this.#serve()
     })
   }
 
   return(): Promise<Step> {
-    this.#told = true
+    this.#ended = true
     this.#intake.stop()
     this.#serve()
     return Promise.resolve(OVER)
@@ -86,20 +86,20 @@ class BurstIterator implements AsyncIterableIterator<HeldBurst, undefined>, Asyn
 
   #serve(): void {
     const intake = this.#intake
-    while (this.#asked.length > 0) {
+    while (this.#pending.length > 0) {
       const value = intake.take()
-      if (value !== undefined) this.#asked.shift()?.resolve({ done: false, value })
-      else if (intake.outcome !== undefined) this.#end(this.#asked.shift(), intake.outcome)
+      if (value !== undefined) this.#pending.shift()?.resolve({ done: false, value })
+      else if (intake.outcome !== undefined) this.#end(this.#pending.shift(), intake.outcome)
       else return
     }
   }
 
-  #end(asked: Asked | undefined, { failed, early, error }: Outcome): void {
-    const tell = failed && !this.#told
-    this.#told = true
+  #end(step: PendingStep | undefined, { failed, early, error }: Outcome): void {
+    const rejects = failed && !this.#ended
+    this.#ended = true
     if (early) this.#intake.stop()
     else this.#intake.finish()
-    if (tell) asked?.reject(error)
-    else asked?.resolve(OVER)
+    if (rejects) step?.reject(error)
+    else step?.resolve(OVER)
   }
 }

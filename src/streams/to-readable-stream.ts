@@ -1,5 +1,5 @@
-// Bursts as a ReadableStream of the web, between a pipeline and pipeTo(). As in to-readable.ts, the highWaterMark is 0: bursts
-// wait in the intake.
+// Converts the bursts of an RxJS pipeline to a web ReadableStream. As in to-readable.ts, the highWaterMark is 0, so
+// that bursts are queued in the intake.
 import { ReadableStream, type ReadableStreamDefaultController } from 'node:stream/web'
 import type { Observable } from 'rxjs'
 import { onAbort } from '../abort.js'
@@ -7,7 +7,7 @@ import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake } from './intake.js'
 
 /**
- * Bursts as a `ReadableStream`, for `pipeTo()` and `pipeThrough()`.
+ * Converts bursts to a web `ReadableStream`, for `pipeTo()` and `pipeThrough()`.
  *
  * ```
  * source:    --a--b--c-----d--|
@@ -16,18 +16,19 @@ import { type BridgeOptions, Intake } from './intake.js'
  * closed:    -------------------------|      once d was released
  * ```
  *
- * Subscribes at the first read.
+ * The stream subscribes at the first read.
  *
- * **Leases.** The reader owns each burst that it reads, and releases it. The stream itself buffers nothing; bursts that were
- * not read are under lease, so a slow reader uses up the source's credit, and the guest slows down. `cancel()`, an error at
- * the other end of a pipe or an abort releases all open leases, also those in the queues of streams downstream; a later
- * `release()` does nothing. For that reason the stream closes, or fails with the source's error, only once all bursts that
- * were read are released.
+ * **Leases.** The reader owns each burst that it reads and must release it. Bursts that are not read yet are queued
+ * under lease. So a slow reader uses up the source's credit, and the guest slows down. `cancel()`, an error at the
+ * other end of a pipe and an abort release all open leases, including those of bursts in the queues of downstream
+ * streams. A later `release()` does nothing. The stream must be able to do this until all bursts are released. So it
+ * closes, or fails with the source's error, only after all bursts that were read are released.
  *
- * Not for `tee()`, whose two branches would release each burst twice: make two streams out of a `share()` instead.
+ * Do not use `tee()`, because its two branches would release each burst twice. Create two streams from one `share()`
+ * instead.
  *
- * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`: when it is aborted, the stream fails with `signal.reason`.
+ * @param source A source of bursts: a queue, or operators after a queue.
+ * @param options When `signal` is aborted, the stream fails with `signal.reason`.
  */
 export function toReadableStream(
   source: Observable<Burst>,
@@ -43,7 +44,7 @@ export function toReadableStream(
       const held = intake.take()
       if (held !== undefined) {
         wanted = false
-        // Calls pull() if a read waits for one more.
+        // enqueue() calls pull() if another read is pending.
         controller.enqueue(held)
         continue
       }

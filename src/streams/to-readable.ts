@@ -1,17 +1,17 @@
-// Bursts as a Readable of Node, between a pipeline of RxJS and pipeline().
+// Converts the bursts of an RxJS pipeline to a Node.js Readable.
 //
-// The highWaterMark is 0: bursts wait in the intake, so that _read() is called only when none is left in the stream, and an
-// error can't overtake the bursts before it.
+// The highWaterMark is 0, so that bursts are queued in the intake and not in the stream. Then _read() is called only
+// when the stream is empty, and so the reader gets all bursts before an error.
 import { addAbortSignal, Readable } from 'node:stream'
 import type { Observable } from 'rxjs'
 import type { Burst, HeldBurst } from '../packet/burst.js'
 import { type BridgeOptions, Intake } from './intake.js'
 
-/** A Readable in object mode, each object a burst. */
+/** A Readable in object mode. Each object is a burst. */
 export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
 
 /**
- * Bursts as a `Readable` of Node, for `pipeline()` and `for await`.
+ * Converts bursts to a Node.js `Readable`, for `pipeline()` and `for await`.
  *
  * ```
  * source:    --a--b--c-----d--|
@@ -20,18 +20,20 @@ export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
  * 'end':     -------------------------|      once d was released
  * ```
  *
- * Subscribes at the first read.
+ * The stream subscribes at the first read.
  *
- * **Leases.** The reader owns each burst that it reads, and releases it. The stream itself buffers nothing; bursts that were
- * not read are under lease, so a slow reader uses up the source's credit, and the guest slows down. `destroy()`, an error in
- * a `pipeline()` or an abort releases all open leases, also those in the buffers of streams downstream; a later `release()`
- * does nothing. For that reason the stream ends, or fails with the source's error, only once all bursts that were read are
- * released: a program that collects bursts until `'end'` waits for ever.
+ * **Leases.** The reader owns each burst that it reads and must release it. Bursts that are not read yet are queued
+ * under lease. So a slow reader uses up the source's credit, and the guest slows down. `destroy()`, an error in a
+ * `pipeline()` and an abort release all open leases, including those of bursts in the buffers of downstream streams. A
+ * later `release()` does nothing. The stream must be able to do this until all bursts are released. So it ends, or
+ * fails with the source's error, only after all bursts that were read are released. A program that collects bursts
+ * until `'end'` without releasing them waits forever.
  *
- * One reader: two would release each burst twice. Make two of them out of a `share()` instead.
+ * Use only one reader, because two readers would release each burst twice. For two readers, create two streams from one
+ * `share()`.
  *
- * @param source Bursts, of a queue or behind operators.
- * @param options With a `signal`: when it is aborted, the stream is destroyed with an `AbortError`.
+ * @param source A source of bursts: a queue, or operators after a queue.
+ * @param options When `signal` is aborted, the stream is destroyed with an `AbortError`.
  */
 export function toReadable(source: Observable<Burst>, { signal }: BridgeOptions = {}): ReadableOfBursts {
   return new BurstReadable(source, signal)
@@ -44,7 +46,8 @@ class BurstReadable extends Readable {
   constructor(source: Observable<Burst>, signal: AbortSignal | undefined) {
     super({ objectMode: true, highWaterMark: 0 })
     this.#intake = new Intake(source, 'toReadable()', () => this.#serve())
-    // Not in the options: a signal that is already aborted calls _destroy() at once, before the fields are set.
+    // The signal is not passed to super(): if it is already aborted, super() calls _destroy() before the fields are
+    // set.
     if (signal) addAbortSignal(signal, this)
   }
 
@@ -66,7 +69,7 @@ class BurstReadable extends Readable {
       const held = intake.take()
       if (held !== undefined) {
         this.#wanted = false
-        // The reader may read the next one from inside push().
+        // push() may call the reader, which may read the next burst and so call _read() again.
         const more = this.push(held)
         this.#wanted ||= more
         continue
@@ -75,7 +78,7 @@ class BurstReadable extends Readable {
       if (outcome === undefined || intake.hasOpen) return
       this.#wanted = false
       if (outcome.failed)
-        this.destroy((outcome.error as Error) || new Error('the source failed and did not say why'))
+        this.destroy((outcome.error as Error) || new Error('the source failed without an error object'))
       else this.push(null)
     }
   }

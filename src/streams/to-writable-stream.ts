@@ -1,34 +1,37 @@
-// A sink as a WritableStream of the web, at the end of pipeTo().
+// Converts a sink to a web WritableStream, for the end of pipeTo().
 import { WritableStream, type WritableStreamDefaultController } from 'node:stream/web'
 import { onAbort } from '../abort.js'
 import type { HeldBurst } from '../packet/burst.js'
 import type { PacketSink } from '../packet/sink.js'
 import { Outlet, type OutletOptions } from './outlet.js'
 
-/** Node has the signal since version 18; its types do not. */
+/** Node supports the signal since version 18, but its types do not declare it. */
 type Controller = WritableStreamDefaultController & { readonly signal: AbortSignal }
 
 /**
- * The way into a guest as a `WritableStream`, each chunk a `HeldBurst`.
+ * Converts a sink, such as a guest's, to a web `WritableStream`. Each chunk is a `HeldBurst`.
  *
  * ```
  * written:   --a--b--c---|
  *            toWritableStream(sink)
- * sink:      --a-----b--c                   the ring was full behind a
- * closed:    ------------|                  once all are in the ring
+ * sink:      --a-----b--c                   the ring was full after a
+ * closed:    ------------|                  after all bursts are in the ring
  * ```
  *
- * A write's promise is fulfilled once the burst is in the ring: if that is full, once the guest has posted buffers. Until
- * then `pipeTo()` stops reading. A ring that does not run drops, as `not-ready`, `no-device` or `gone`, and does not wait.
+ * The promise of a write is fulfilled after the burst is in the ring. If the ring is full, the write waits until the
+ * guest has posted buffers, and `pipeTo()` stops reading. If the ring is not running, a write does not wait: the
+ * packets are dropped as `not-ready`, `no-device` or `gone`.
  *
- * **Leases.** The stream owns each burst that is written, and releases it once the sink has accepted it, or when the stream
- * is aborted or fails. Packets that the sink accepted still reach its guest.
+ * **Leases.** The stream owns each burst that is written. It releases the burst after the sink has accepted it, or when
+ * the stream is aborted or fails. Packets that the sink accepted still reach its guest.
  *
- * The stream uses its driver until it is closed or aborted: close it, as you would close a file.
+ * The stream uses its driver until the stream is closed or aborted. So you must close the stream, as you would close a
+ * file.
  *
- * @param sink Where the bursts go: `toGuest()` of a driver or a device.
- * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default 1.
- *   With a `signal`: when it is aborted, the stream fails with `signal.reason`.
+ * @param sink The destination of the bursts: `toGuest()` of a driver or a device.
+ * @param options `overflow` has the same meaning as for `enqueue`; with `strict` the stream fails with
+ *   `ERR_VHOST_OVERFLOW`. `highWaterMark` is a number of bursts, default 1. When `signal` is aborted, the stream fails
+ *   with `signal.reason`.
  */
 export function toWritableStream(
   sink: PacketSink,
@@ -42,7 +45,9 @@ export function toWritableStream(
     outlet.close()
   }
 
-  /** An error from `work` fails the stream, which then does not call close() or abort() of its sink. */
+  /**
+   * Calls `work`. If it throws, closes the outlet here, because a failed stream does not call close() or abort() below.
+   */
   function attempt(work: () => void): void {
     try {
       work()
@@ -54,11 +59,12 @@ export function toWritableStream(
 
   return new WritableStream<HeldBurst>(
     {
-      // Async: an error fails the stream, instead of the constructor.
+      // start() is async, so that an error fails the stream and not the constructor.
       async start(own: WritableStreamDefaultController) {
         const controller = own as Controller
         attempt(() => outlet.open())
-        // abort() is called only after the current write, which may wait for the guest.
+        // The signal closes the outlet at once. abort() would be too late: it is called only after the current write,
+        // which may be waiting for the guest.
         controller.signal.addEventListener('abort', close, { once: true })
         forget = onAbort(signal, () => {
           close()
@@ -81,7 +87,8 @@ export function toWritableStream(
     },
     {
       highWaterMark,
-      // Called once for each chunk that is written. A stream that fails drops its queue silently, so chunks are recorded here.
+      // Called once for each written chunk. A stream that fails drops its queue silently. So each chunk is recorded
+      // here, and can be released later.
       size(chunk) {
         outlet.written(chunk)
         return 1

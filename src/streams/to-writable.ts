@@ -1,31 +1,33 @@
-// A sink as a Writable of Node, at the end of pipeline().
+// Converts a sink to a Node.js Writable, for the end of pipeline().
 import { addAbortSignal, Writable } from 'node:stream'
 import { HeldBurst } from '../packet/burst.js'
 import type { PacketSink } from '../packet/sink.js'
 import { Outlet, type OutletOptions } from './outlet.js'
 
 /**
- * The way into a guest as a `Writable` of Node in object mode, each object a `HeldBurst`.
+ * Converts a sink, such as a guest's, to a Node.js `Writable` in object mode. Each object is a `HeldBurst`.
  *
  * ```
  * written:   --a--b--c---|
  *            toWritable(sink)
- * sink:      --a-----b--c                   the ring was full behind a
- * 'finish':  ------------|                  once all are in the ring
+ * sink:      --a-----b--c                   the ring was full after a
+ * 'finish':  ------------|                  after all bursts are in the ring
  * ```
  *
- * A write calls back once the burst is in the ring: if that is full, once the guest has posted buffers. So `write()`
- * returns `false` after `highWaterMark` bursts and `pipeline()` stops reading. A ring that does not run drops, as
- * `not-ready`, `no-device` or `gone`, and does not wait.
+ * A write calls back after the burst is in the ring. If the ring is full, the write waits until the guest has posted
+ * buffers. So `write()` returns `false` after `highWaterMark` bursts, and `pipeline()` stops reading. If the ring is
+ * not running, a write does not wait: the packets are dropped as `not-ready`, `no-device` or `gone`.
  *
- * **Leases.** The stream owns each burst that is written, and releases it once the sink has accepted it, or when the stream
- * is destroyed. Packets that the sink accepted still reach its guest.
+ * **Leases.** The stream owns each burst that is written. It releases the burst after the sink has accepted it, or when
+ * the stream is destroyed. Packets that the sink accepted still reach its guest.
  *
- * The stream uses its driver from the next turn until it has finished or is destroyed: end it, as you would close a file.
+ * The stream uses its driver from the next turn of the event loop until it has finished or is destroyed. So you must
+ * end the stream, as you would close a file.
  *
- * @param sink Where the bursts go: `toGuest()` of a driver or a device.
- * @param options `overflow` as of `enqueue`; `strict` fails with `ERR_VHOST_OVERFLOW`. `highWaterMark` in bursts, default
- *   Node's own for objects. With a `signal`: when it is aborted, the stream is destroyed with an `AbortError`.
+ * @param sink The destination of the bursts: `toGuest()` of a driver or a device.
+ * @param options `overflow` has the same meaning as for `enqueue`; with `strict` the stream fails with
+ *   `ERR_VHOST_OVERFLOW`. `highWaterMark` is a number of bursts; the default is Node's default for objects. When
+ *   `signal` is aborted, the stream is destroyed with an `AbortError`.
  */
 export function toWritable(sink: PacketSink, options: OutletOptions = {}): Writable {
   return new SinkWritable(sink, options)
@@ -40,7 +42,8 @@ class SinkWritable extends Writable {
     if (signal) addAbortSignal(signal, this)
   }
 
-  // A stream that is destroyed drops its buffer silently, so each chunk is recorded when it is written.
+  // A destroyed stream drops its buffer silently. So each chunk is recorded when it is written, and can be released
+  // later.
   override write(chunk: unknown, ...rest: unknown[]): boolean {
     this.#outlet.written(chunk)
     return super.write(chunk, ...(rest as []))
