@@ -125,7 +125,10 @@ class CaptureSubscriber extends OperatorSubscriber {
   #write(slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
     if (this.writer.recorder.put(this.port, slots, ids, count, received)) return true
     this.out.error(
-      new VhostError('ERR_VHOST_OVERFLOW', 'the capture has no room, and was asked to be strict'),
+      new VhostError(
+        'ERR_VHOST_OVERFLOW',
+        "the capture's buffer is full and its overflow policy is 'strict'",
+      ),
     )
     return false
   }

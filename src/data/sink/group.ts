@@ -93,7 +93,7 @@ export class SinkGroup implements PacketSink {
 
   next(item: Burst | Packet): void {
     if (!this.accept(item, this.#options.overflow ?? 'block'))
-      throw new VhostError('ERR_VHOST_OVERFLOW', 'the ring has no room, and this sink was asked to be strict')
+      throw new VhostError('ERR_VHOST_OVERFLOW', "the ring is full and the overflow policy is 'strict'")
   }
 
   accept(item: Burst | Packet, overflow: Overflow): boolean {

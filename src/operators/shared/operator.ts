@@ -174,7 +174,9 @@ export abstract class OperatorSubscriber<Out = Burst | Packet> extends PacketSub
       return false
     }
     if (!fits)
-      this.out.error(new VhostError('ERR_VHOST_OVERFLOW', 'the sink has no room, and was asked to be strict'))
+      this.out.error(
+        new VhostError('ERR_VHOST_OVERFLOW', "the sink is full and the overflow policy is 'strict'"),
+      )
     return fits
   }
 }
