@@ -1,4 +1,4 @@
-// The operator `capture`. writer.ts writes the file.
+// The operator `capture`. It passes packets to a PcapngWriter (writer.ts), which writes the file.
 import type { Writable } from 'node:stream'
 import type { MonoTypeOperatorFunction, Subscriber } from 'rxjs'
 import { VhostError } from '../errors.js'
@@ -12,7 +12,7 @@ import { type CaptureOptions, checkCaptureOptions, type PcapngWriterOptions } fr
 import { PcapngWriter } from './writer.js'
 
 /**
- * Writes each packet into a pcapng file or stream, and emits everything as it came.
+ * Writes each packet to a pcapng file or stream, and emits all bursts and packets unchanged.
  *
  * ```
  * source:   --(1 2 3)--------(4)--|
@@ -21,23 +21,26 @@ import { PcapngWriter } from './writer.js'
  * result:   --(1 2 3)--------(4)--|
  * ```
  *
- * It never slows the path: it copies packets into a bounded buffer, from which they are written. If the disk is too slow,
- * packets are dropped from the capture, and counted, also in the statistics of the file. With `overflow: 'block'` the path
- * waits for the disk. A full disk, or a stream that fails, is an event (`onEvent`, `writer.events`, or a process warning if
- * there is no listener), and the path goes on.
+ * By default the operator never slows the pipeline: it copies packets into a bounded buffer, and the buffer is written
+ * to the file. If the disk is too slow, packets are dropped from the capture, but not from the pipeline. The drops are
+ * counted, also in the statistics of the file. With `overflow: 'block'` the pipeline waits for the disk instead. If the
+ * disk is full or the stream fails, the pipeline continues. The failure is reported as an event (`onEvent` or
+ * `writer.events`), or as a process warning if there is no listener.
  *
- * A packet is captured before the operators downstream get it. Where a subscription ends inside a burst, the next one may
- * get packets again, which are then captured again. All packets of a burst have the time at which the burst arrived here.
+ * A packet is captured before downstream operators get it. If a subscription ends inside a burst, the next subscription
+ * may get some packets again, and they are captured again. All packets of a burst get the time at which the burst
+ * arrived at this operator.
  *
- * To capture several queues into one file, make a {@link PcapngWriter}, or use one `capture()` in several pipelines. Await
- * its `finished()` before you read the file, or exit the process.
+ * To capture several queues into one file, create a {@link PcapngWriter}, or use one `capture()` in several pipelines.
+ * Await the writer's `finished()` before you read the file or exit the process.
  *
- * **Leases.** Takes none; with `block` one on each packet that waits for room.
+ * **Leases.** Takes no leases, except with `block`: then it takes a lease on each packet that waits for room in the
+ * buffer.
  *
- * If `filter` throws, that packet is dropped and counted as `pipeline-error`, the packets before it are captured and
- * emitted, and the subscription fails; with `retry()` it goes on with the next packet.
+ * If `filter` throws, the packet is dropped and counted as `pipeline-error`. The packets before it are captured and
+ * emitted, then the subscription fails. With `retry()` the new subscription continues with the next packet.
  *
- * @param to A path, which is overwritten; a stream; or a writer.
+ * @param to A path, a stream or a writer. A file at the path is overwritten.
  * @throws `ERR_VHOST_INVALID_ARGUMENT` for options that contradict each other.
  * @example
  * vm.fromGuest().pipe(capture('vm.pcapng', { rotate: { bytes: 100e6 }, ring: 5 }), enqueue(other.toGuest()))
@@ -63,7 +66,10 @@ export function capture<T extends Burst | Packet = Burst>(
 
 class CaptureSubscriber extends OperatorSubscriber {
   readonly #one = new Uint32Array(1)
-  /** Slots that passed the filter; taken out while in use. */
+  /**
+   * Buffer for the slots that passed the filter. It is null while in use, so that a nested call allocates its own
+   * buffer.
+   */
   #passed: Uint32Array | null = null
   readonly #verdicts: Verdicts
 
@@ -121,7 +127,7 @@ class CaptureSubscriber extends OperatorSubscriber {
     if (this.#write(slotsOf(packet), this.#one, count, 1)) this.out.next(packet)
   }
 
-  // False: there is no room, and the subscription has failed.
+  // Returns false if the buffer is full. In this case the subscription has failed.
   #write(slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
     if (this.writer.recorder.put(this.port, slots, ids, count, received)) return true
     this.out.error(

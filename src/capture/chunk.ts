@@ -1,37 +1,38 @@
-// A chunk: packets as Enhanced Packet Blocks (draft-ietf-opsawg-pcapng §4.3), one after the other, in memory that is used
-// again after it was written in one write. Nothing is allocated for a packet.
+// A chunk is a buffer of packets, each encoded as an Enhanced Packet Block (draft-ietf-opsawg-pcapng §4.3). The whole
+// chunk is written to the file in one write, then its memory is reused. Adding a packet allocates nothing.
 import { endianness } from 'node:os'
 import { copyBytes } from '../packet/copy-bytes.js'
 import { SLOT_LENGTH, SLOT_OFFSET, SLOT_SHIFT, type Slots } from '../packet/packet.js'
 import { ENHANCED_PACKET, EPB_FLAGS, type Timestamp } from './pcapng.js'
 
-/** So large that the fixed cost of a write does not matter, so small that it stays in the second-level cache. */
+/** Size of a chunk. It is large enough to make the fixed cost of a write unimportant, and fits into the L2 cache. */
 export const CHUNK_BYTES = 256 << 10
 
-// Bytes of the block before its data, and after it: epb_flags, the end of options, the block's length.
+// Number of bytes in a block before the packet's data (DATA) and after the data (AFTER). The bytes after the data are
+// the option epb_flags, the end of options, and the block's length.
 const DATA = 28
 const FLAGS_OPTION = 8
 const AFTER = FLAGS_OPTION + 4 + 4
-/** The host's byte order, as in pcapng.ts. */
+/** Whether the host is little-endian. Blocks use the host's byte order, as in pcapng.ts. */
 const LITTLE = endianness() === 'LE'
-/** Code 2, length 4: two half-words, as one word in the host's order. */
+/** The head of the option epb_flags: code 2 and length 4, two 16-bit values as one word in the host's byte order. */
 const FLAGS_HEAD = LITTLE ? (4 << 16) | EPB_FLAGS : (EPB_FLAGS << 16) | 4
 
-/** epb_flags, bits 0 and 1. */
+/** The values of bits 0 and 1 of epb_flags. */
 export const DIRECTIONS = { none: 0, inbound: 1, outbound: 2 } as const
-/** The direction of a packet, as the host sees it. */
+/** The direction of a packet from the host's point of view. */
 export type Direction = keyof typeof DIRECTIONS
 
 const padded = (length: number): number => (length + 3) & ~3
 
-/** Bytes of the block for a packet with `captured` bytes. */
+/** Returns the size of the block for a packet with `captured` bytes. */
 export const blockBytes = (captured: number): number => DATA + padded(captured) + AFTER
 
 export class Chunk {
   readonly bytes: Uint8Array
-  /** Bytes in use, always whole blocks. */
+  /** Number of bytes in use. They are always complete blocks. */
   length = 0
-  /** Packets by the id of their interface. */
+  /** Number of packets for each interface. The index is the interface's id. */
   readonly packets: number[] = []
   readonly #view: DataView
 
@@ -49,7 +50,7 @@ export class Chunk {
     this.packets.length = 0
   }
 
-  /** Adds the first `captured` bytes of a packet. There must be room for the block. */
+  /** Adds the first `captured` bytes of a packet. The caller must make sure that the block fits. */
   add(slots: Slots, slot: number, captured: number, id: number, flags: number, time: Timestamp): void {
     const view = this.#view
     const at = this.length
@@ -64,7 +65,8 @@ export class Chunk {
     view.setInt32(at + 24, slots.meta[base + SLOT_LENGTH], LITTLE)
     const data = at + DATA
     const end = data + padded(captured)
-    // Zeros the last word for the padding; the data then overwrites the rest of it.
+    // Sets the last word of the data area to zero, so that the padding is zero. The data then overwrites the rest of
+    // the word.
     if (captured > 0) view.setInt32(end - 4, 0)
     copyBytes(slots.view, slots.meta[base + SLOT_OFFSET], view, data, captured)
     view.setInt32(end, FLAGS_HEAD, LITTLE)
@@ -74,7 +76,7 @@ export class Chunk {
     this.length = at + total
   }
 
-  /** Counts packets of an interface that were added. */
+  /** Counts packets that were added for an interface. */
   count(id: number, packets: number): void {
     while (this.packets.length <= id) this.packets.push(0)
     this.packets[id] += packets

@@ -1,9 +1,12 @@
-// The current time as the two words of a pcapng timestamp: nanoseconds since 1970, which are too large for a number; a BigInt
-// for each burst would be an allocation.
+// The current time as the two 32-bit words of a pcapng timestamp: nanoseconds since 1970. This value is too large for a
+// number, and a BigInt per burst would be an allocation.
 import type { Timestamp } from './pcapng.js'
 
 const WORD = 2 ** 32
-/** Milliseconds between monotonic and wall clock, by drift or by setting the latter, beyond which the wall clock is followed. */
+/**
+ * If the monotonic clock differs from the wall clock by more than this number of milliseconds, the capture's clock is
+ * set to the wall clock. The clocks differ by drift, or because somebody set the wall clock.
+ */
 const DRIFT_MS = 10
 
 export class CaptureClock implements Timestamp {
@@ -15,7 +18,7 @@ export class CaptureClock implements Timestamp {
   #originHigh = 0
   #originLow = 0
 
-  /** `now`: milliseconds since 1970, for tests. */
+  /** @param now Returns milliseconds since 1970. Only for tests. */
   constructor(now?: () => number) {
     this.#now = now ?? (() => performance.now())
     this.#follows = now === undefined
@@ -31,20 +34,23 @@ export class CaptureClock implements Timestamp {
     this.high = this.#originHigh + carry
   }
 
-  /** Compares with the wall clock, and follows it. Called for a file or a chunk, not for each burst. */
+  /**
+   * Compares this clock with the wall clock and sets it if they differ by more than DRIFT_MS. Called once per file or
+   * chunk, not once per burst.
+   */
   follow(): void {
     if (!this.#follows) return
     const origin = Date.now() - performance.now()
     if (Math.abs(origin - this.#origin) > DRIFT_MS) this.#begin(origin)
   }
 
-  /** A copy of the time that was last read. */
+  /** Returns a copy of the time that `read()` read last. */
   snapshot(): Timestamp {
     return { high: this.high, low: this.low }
   }
 
   #begin(origin: number): void {
-    // A double has milliseconds since 1970 to a fraction of a microsecond.
+    // A double stores milliseconds since 1970 with an error of less than a microsecond.
     const nanoseconds = BigInt(Math.round(origin * 1e3)) * 1000n
     this.#origin = origin
     this.#originHigh = Number(nanoseconds >> 32n)
@@ -52,7 +58,7 @@ export class CaptureClock implements Timestamp {
   }
 }
 
-/** Seconds between two times. */
+/** Returns the seconds between two times. */
 export function secondsBetween(from: Timestamp, to: Timestamp): number {
   return ((to.high - from.high) * WORD + (to.low - from.low)) / 1e9
 }

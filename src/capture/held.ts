@@ -1,5 +1,6 @@
-// Packets that wait for room in a capture that blocks, with a lease on each: they stay charged to their queue, whose credit
-// runs out. First in, first out, with a list for each burst that did not fit.
+// The FIFO queue of a capture with `overflow: 'block'`. It contains packets that wait for room in the buffer, and has a
+// lease on each of them. So the packets stay charged to their source queue, and the source stops when its credit is
+// used up. The FIFO has one list for each burst that did not fit.
 import type { Slots } from '../packet/packet.js'
 import type { Timestamp } from './pcapng.js'
 
@@ -8,19 +9,20 @@ export interface HeldPackets<Port> {
   readonly ids: Uint32Array
   readonly port: Port
   readonly time: Timestamp
-  /** Index of the first packet that still waits. */
+  /** Index of the first packet that is still waiting. */
   next: number
 }
 
 export class Held<Port> {
   readonly #lists: HeldPackets<Port>[] = []
+  /** Number of waiting packets. */
   length = 0
 
   get first(): HeldPackets<Port> | undefined {
     return this.#lists[0]
   }
 
-  /** Takes a lease on each packet. */
+  /** Adds the packets from index `from` to `to` and takes a lease on each. */
   push(slots: Slots, ids: Uint32Array, from: number, to: number, port: Port, time: Timestamp): void {
     for (let i = from; i < to; i++) slots.retain(ids[i])
     const list = { slots, ids: ids.slice(from, to), port, time, next: 0 }

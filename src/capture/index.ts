@@ -1,4 +1,4 @@
-// What `rx-vhost/capture` exports: pcapng files, written by an operator and read as a source.
+// The public API of `rx-vhost/capture`: an operator that writes pcapng files, and a source that reads them.
 export { capture } from './capture.js'
 export type { Direction } from './chunk.js'
 export type { CaptureEvent, CaptureOptions, CaptureStats, PcapngWriterOptions, Rotation } from './options.js'

@@ -1,21 +1,25 @@
-// The bytes of a capture, from a file that is read piece by piece, or from memory. The reader asks for a number of bytes, and
-// is called back when there are more.
+// The bytes of a capture: from a file, which is read in pieces, or from memory. The reader asks for a number of bytes.
+// If they are not available, a callback tells the reader when there are more.
 import { close, open, read } from 'node:fs'
 
-/** Bytes of one read: enough for thousands of frames. */
+/** Bytes per read of the file, enough for thousands of frames. */
 const READ_BYTES = 1 << 20
 
 export interface Input {
+  /** The buffer with the bytes. Valid until the next call of `need()`. */
   readonly view: DataView
   /** The offset of the next byte in `view`. */
   readonly at: number
-  /** Bytes that are available. */
+  /** Number of available bytes. */
   readonly left: number
-  /** The input has ended: no more bytes will come. */
+  /** Whether the input has ended. If so, no more bytes will become available. */
   readonly ended: boolean
   /** The offset of the next byte in the file. */
   readonly position: number
-  /** Are so many bytes available? If not, `onMore` is called when there are more, or the input has ended. */
+  /**
+   * Returns whether this number of bytes is available. If not, `onMore` is called later, when there are more bytes or
+   * the input has ended.
+   */
   need(bytes: number): boolean
   consume(bytes: number): void
   /** Starts again at the first byte. */
@@ -63,9 +67,9 @@ export class FileInput implements Input {
   #bytes = new Uint8Array(READ_BYTES)
   #end = 0
   #fd = -1
-  /** An open or a read is under way. */
+  /** Whether the file is being opened or read. */
   #busy = false
-  /** Rises with each rewind and with the close: the result of an earlier read is ignored. */
+  /** Incremented by rewind() and close(), so that the result of an earlier read is ignored. */
   #epoch = 0
   #closed = false
   readonly #path: string
@@ -130,7 +134,7 @@ export class FileInput implements Input {
     })
   }
 
-  // Moves the bytes that are left to the front, of a larger buffer if necessary.
+  // Moves the unread bytes to the front of the buffer. If the buffer is too small, moves them to a larger one.
   #makeRoom(bytes: number): void {
     const left = this.#bytes.subarray(this.at, this.#end)
     if (bytes > this.#bytes.length) {

@@ -1,4 +1,4 @@
-// The interfaces of a capture, and their blocks at the beginning and the end of a file.
+// The interfaces of a capture, and the blocks that describe them at the beginning and the end of a file.
 import {
   type InterfaceCounters,
   interfaceDescription,
@@ -10,14 +10,14 @@ import {
 export interface CaptureInterface extends InterfaceCounters {
   readonly id: number
   readonly name: string
-  /** Bytes captured of each packet; Infinity: all. */
+  /** Maximum number of bytes captured per packet. Infinity means all bytes. */
   readonly snaplen: number
 }
 
-/** The interface that a pipeline writes to, and the flags of its packets. */
+/** The interface that a pipeline writes to, and the flags of the pipeline's packets. */
 export interface CapturePort {
   readonly to: CaptureInterface
-  /** epb_flags. */
+  /** The value of the option epb_flags. */
   readonly flags: number
 }
 

@@ -5,69 +5,73 @@ import type { PacketPredicate } from '../packet/predicate.js'
 import type { Overflow } from '../packet/sink.js'
 import type { Direction } from './chunk.js'
 
-/** When a capture begins a new file: by size or time, whichever comes first. */
+/** When a capture begins a new file. If both limits are set, the one that is reached first applies. */
 export interface Rotation {
-  /** The most bytes of a file; more if a single packet needs them. */
+  /** Maximum size of a file in bytes. A file may be larger only if it contains a single packet. */
   bytes?: number
-  /** The most seconds of a file. The next file begins with the first packet after them. */
+  /** Maximum duration of a file in seconds. The first packet after this time begins the next file. */
   seconds?: number
 }
 
 /** Options of the file or stream of a capture. */
 export interface PcapngWriterOptions {
-  /** Begin a new file, `name-00001.pcapng`, `name-00002.pcapng` …, by size or time. Only for a path. */
+  /** Begins a new file by size or time: `name-00001.pcapng`, `name-00002.pcapng` … Only for a path. */
   rotate?: Rotation
-  /** The number of files that rotation leaves; it removes older ones. Default all. */
+  /** Number of files that rotation keeps. It removes older files. Default: it keeps all files. */
   ring?: number
   /**
-   * What happens to packets for which the buffer has no room: `drop-newest` (default), `drop-oldest` (a chunk of 256 KiB at
-   * once), `strict` (the pipeline fails with `ERR_VHOST_OVERFLOW`), or `block`: they wait under lease, so that
-   * the credit of the path runs out, and it waits for the disk.
+   * What happens to packets when the buffer is full. Default `drop-newest`. `drop-oldest` drops a chunk of 256 KiB at
+   * once. With `strict` the pipeline fails with `ERR_VHOST_OVERFLOW`. With `block` the packets wait under lease. So the
+   * source's credit is used up, and the pipeline waits for the disk.
    */
   overflow?: Overflow
-  /** Bytes that may wait for the file or stream. Default 4 MiB, at least 512 KiB. */
+  /** Size of the buffer for bytes that are not written yet. Default 4 MiB, minimum 512 KiB. */
   highWaterBytes?: number
-  /** Whether to end the stream when the last pipeline has ended. Default true; stdout and stderr are never ended. */
+  /** Whether to end the stream after the last pipeline has ended. Default true. Never ends stdout and stderr. */
   end?: boolean
   /** Called with each event of `writer.events`. */
   onEvent?: (event: CaptureEvent) => void
-  /** Milliseconds since 1970; for tests. */
+  /** Returns milliseconds since 1970. Only for tests. */
   now?: () => number
 }
 
-/** Options of `capture`; those of the file that it makes are `PcapngWriterOptions`. */
+/** Options of `capture`. The options of its file are in `PcapngWriterOptions`. */
 export interface CaptureOptions {
-  /** The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0` … */
+  /**
+   * The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0` …
+   */
   name?: string
-  /** As the host sees it: `inbound` (default) for packets from a guest, `outbound` for packets to it. */
+  /** The direction from the host's point of view: `inbound` (default) is from a guest, `outbound` is to a guest. */
   direction?: Direction
-  /** The most bytes of each packet that are captured. Default all. */
+  /** Maximum number of bytes captured per packet. Default: all bytes. */
   snaplen?: number
   /**
-   * Which packets are captured; all of them are emitted. A function, which borrows the packet for the call, or
-   * `bpf('udp port 53')` of `rx-vhost/bpf`.
+   * Selects the packets that are captured. All packets are emitted. It is a function, which borrows the packet only for
+   * the call, or a filter such as `bpf('udp port 53')` of `rx-vhost/bpf`.
    */
   filter?: PacketPredicate
 }
 
-/** What happens to the file. The path always goes on. */
+/** Events of the file or stream. The pipeline continues after each of them. */
 export type CaptureEvent =
   | { type: 'opened'; path?: string }
   | { type: 'closed'; path?: string; bytes: number }
-  /** A file of the ring was removed for a newer one. */
+  /** An old file was removed because of the option `ring`. */
   | { type: 'removed'; path: string }
-  /** The disk is full, or the stream has failed: packets are dropped as `failed` until the next file. */
+  /**
+   * A write failed, for example because the disk is full. Packets are dropped as `failed` until the next file begins.
+   */
   | { type: 'failed'; path?: string; error: VhostError }
 
 /** The counters of a capture. */
 export interface CaptureStats {
-  /** Packets that were captured. */
+  /** Number of captured packets. */
   readonly packets: number
-  /** Packets under lease that wait for room (`block`). */
+  /** Number of packets that wait under lease for room in the buffer (`block`). */
   readonly held: number
-  /** Packets that the filters left out. */
+  /** Number of packets that the filters rejected. */
   readonly filtered: number
-  /** Packets that were not captured, by reason: `overflow`, `failed`. */
+  /** Number of packets that were not captured, by reason: `overflow`, `failed`. */
   readonly drops: Readonly<Record<string, number>>
 }
 
@@ -81,17 +85,21 @@ export function checkWriterOptions(to: string | Writable, options: PcapngWriterO
     throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', message, { fix })
   }
   if (typeof to !== 'string' && (rotate || ring !== undefined))
-    invalid('the options rotate and ring need a path: a stream cannot be rotated', 'capture to a path')
+    invalid(
+      'the options rotate and ring need a path, because a stream cannot be rotated',
+      'capture to a path',
+    )
   if (ring !== undefined && !(rotate?.bytes || rotate?.seconds))
-    invalid('a ring is of the files that rotation makes', 'give rotate: { bytes } or { seconds }')
-  if (!whole(ring)) throw new RangeError(`a ring can not have ${ring} files`)
+    invalid('the option ring needs the option rotate', 'set rotate.bytes or rotate.seconds')
+  if (!whole(ring)) throw new RangeError(`ring must be a positive integer, not ${ring}`)
   if (!positive(rotate?.bytes) || !positive(rotate?.seconds))
-    throw new RangeError('rotate takes positive numbers')
-  if (!positive(highWaterBytes)) throw new RangeError(`highWaterBytes can not be ${highWaterBytes}`)
+    throw new RangeError('rotate.bytes and rotate.seconds must be positive numbers')
+  if (!positive(highWaterBytes))
+    throw new RangeError(`highWaterBytes must be a positive number, not ${highWaterBytes}`)
 }
 
 export function checkCaptureOptions({ snaplen, direction }: CaptureOptions): void {
-  if (!whole(snaplen)) throw new RangeError(`a snaplen can not be ${snaplen}`)
+  if (!whole(snaplen)) throw new RangeError(`snaplen must be a positive integer, not ${snaplen}`)
   if (direction !== undefined && !['none', 'inbound', 'outbound'].includes(direction))
-    throw new TypeError(`a direction is inbound, outbound or none, not ${direction}`)
+    throw new TypeError(`direction must be inbound, outbound or none, not ${direction}`)
 }

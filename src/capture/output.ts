@@ -1,15 +1,17 @@
-// The files of a capture, one after the other, or its stream. The write queue makes one call at a time and waits for it. A
-// write that fails leaves whole blocks in the file.
+// The output of a capture: a stream, or one file after another. The write queue makes one call at a time and waits
+// until the call has finished. After a failed write the file still contains only complete blocks.
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { format, join, parse } from 'node:path'
 import type { Writable } from 'node:stream'
 
 export interface Output {
-  /** The path in events; open() may change it. */
+  /** The path that events report. open() may change it. */
   readonly path: string | undefined
-  /** Begins a file, or a section of a stream. Resolves to the path of the file that was removed for it, if any. */
+  /**
+   * Begins a file, or a section of a stream. Resolves to the path of the old file that it removed, or to `undefined`.
+   */
   open(): Promise<string | undefined>
-  /** Writes whole blocks, whose memory may be used again when it resolves. */
+  /** Writes complete blocks. When the promise resolves, the caller may reuse the memory of the blocks. */
   write(parts: Uint8Array[]): Promise<void>
   close(): Promise<void>
 }
@@ -21,10 +23,16 @@ export class FileOutput implements Output {
   readonly #ring: number
   #handle: FileHandle | null = null
   #opened = 0
-  /** Bytes in the file by writes that succeeded. The bytes of a failed write are cut off: its packets count as lost. */
+  /**
+   * Length of the file after the last successful write. A failed write is undone by truncating the file to this length,
+   * because its packets are counted as lost.
+   */
   #length = 0
 
-  /** `numbered`: a new file, `x-00001.pcapng`, for each open(), of which the last `ring` stay. Otherwise one for all. */
+  /**
+   * If `numbered` is true, each open() begins a new file such as `x-00001.pcapng`, and the last `ring` files are kept.
+   * Otherwise all calls use the same file.
+   */
   constructor(path: string, numbered: boolean, ring = Infinity) {
     this.path = this.#base = path
     this.#numbered = numbered
@@ -35,7 +43,8 @@ export class FileOutput implements Output {
     await this.close()
     const number = ++this.#opened
     if (this.#numbered) this.path = this.#name(number)
-    // A file may have several sections (§3.2): packets of an earlier use of the writer stay.
+    // A pcapng file may have several sections (§3.2). So a later open() appends a section and keeps the earlier
+    // packets.
     const again = !this.#numbered && number > 1
     this.#handle = await open(this.path, again ? 'a' : 'w')
     this.#length = again ? (await this.#handle.stat()).size : 0
@@ -43,7 +52,7 @@ export class FileOutput implements Output {
     const old = this.#name(number - this.#ring)
     return unlink(old).then(
       () => old,
-      () => undefined, // it was removed already
+      () => undefined, // the file was already removed
     )
   }
 
@@ -54,14 +63,14 @@ export class FileOutput implements Output {
       const { bytesWritten } = await handle.writev(parts)
       let left = bytesWritten
       for (const part of parts) {
-        // A disk that is nearly full writes only a part, and fails at the next write.
+        // If the disk is nearly full, writev() writes only some of the bytes, and the next write fails.
         for (let at = Math.min(left, part.length); at < part.length; )
           at += (await handle.write(part, at, part.length - at)).bytesWritten
         left = Math.max(0, left - part.length)
       }
       for (const { length } of parts) this.#length += length
     } catch (error) {
-      await handle.truncate(this.#length).catch(() => {}) // not a regular file
+      await handle.truncate(this.#length).catch(() => {}) // fails if it is not a regular file
       throw error
     }
   }
@@ -89,7 +98,7 @@ export class StreamOutput implements Output {
 
   constructor(stream: Writable, end: boolean) {
     this.#stream = stream
-    // As pipe() does: other code of the process writes to them, too.
+    // Like pipe(), never ends stdout and stderr, because other code of the process also writes to them.
     this.#end = end && stream !== process.stdout && stream !== process.stderr
     stream.on('error', error => this.#fail(error))
     stream.on('close', () => this.#fail(new Error('the stream was closed')))
@@ -101,7 +110,7 @@ export class StreamOutput implements Output {
   }
 
   write(parts: Uint8Array[]): Promise<void> {
-    // A copy: a stream may still use the chunk after its callback.
+    // Writes a copy, because a stream may still use the bytes after it has called back.
     return this.#call(done => this.#stream.write(Buffer.concat(parts), done))
   }
 

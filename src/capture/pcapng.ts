@@ -1,6 +1,6 @@
-// The blocks around the packets in a pcapng file (draft-ietf-opsawg-pcapng §4): section header, interface descriptions,
-// statistics. They are few and small, so each is a Buffer of its own; chunk.ts has the blocks of packets. All are in the byte
-// order of this machine, which the section header shows.
+// Encodes the blocks of a pcapng file that contain no packets (draft-ietf-opsawg-pcapng §4): section header, interface
+// descriptions and statistics. These blocks are few and small, so each is a new Buffer. chunk.ts encodes the blocks of
+// packets. All blocks use the byte order of this machine. The section header tells readers the byte order.
 
 // Block types.
 export const SECTION_HEADER = 0x0a0d0d0a
@@ -14,7 +14,7 @@ export const BYTE_ORDER_MAGIC = 0x1a2b3c4d
 export const MAJOR_VERSION = 1
 export const LINKTYPE_ETHERNET = 1
 
-// Option codes; each belongs to one type of block.
+// Option codes. Each is used in one type of block.
 export const END_OF_OPTIONS = 0
 const SHB_USER_APPLICATION = 4
 const IF_NAME = 2
@@ -28,23 +28,26 @@ const ISB_DROPPED = 5
 const ISB_ACCEPTED = 6
 const ISB_DELIVERED = 8
 
-/** if_tsresol: a power of ten of a second. */
+/** Value of if_tsresol: a unit of 10^-9 seconds. */
 const NANOSECONDS = 9
-/** The length of the section, which is not known when it begins: a reader then can't skip it. */
+/**
+ * The section's length in its header. It means unknown, because the header is written first. Readers can't skip the
+ * section.
+ */
 const LENGTH_UNKNOWN = -1n
 
-/** Nanoseconds since 1970, in the two words of the format. */
+/** Nanoseconds since 1970 as two 32-bit words, as in the file. */
 export interface Timestamp {
   readonly high: number
   readonly low: number
 }
 
 export interface InterfaceCounters {
-  /** Packets that passed. */
+  /** Number of packets that the operator received. */
   received: number
-  /** Packets of these that the filter accepted. */
+  /** Number of received packets that the filter accepted. */
   accepted: number
-  /** Packets of these that are in no file. */
+  /** Number of accepted packets that are not in any file. */
   dropped: number
 }
 
@@ -63,7 +66,7 @@ function block(type: number, fields: Buffer[], options: Buffer[]): Buffer {
   return Buffer.concat([words(type), length, body, length])
 }
 
-/** §4.1: the header of a section, and so of a file. */
+/** Encodes the header of a section (§4.1). A file begins with this header. */
 export function sectionHeader(): Buffer {
   return block(
     SECTION_HEADER,
@@ -72,7 +75,7 @@ export function sectionHeader(): Buffer {
   )
 }
 
-/** §4.2: the next interface of the section. A `snaplen` of 0 is none. */
+/** Encodes the description of the section's next interface (§4.2). A `snaplen` of 0 means that there is no limit. */
 export function interfaceDescription(name: string, snaplen: number): Buffer {
   return block(
     INTERFACE_DESCRIPTION,
@@ -81,7 +84,7 @@ export function interfaceDescription(name: string, snaplen: number): Buffer {
   )
 }
 
-/** §4.6: the counters of an interface from the beginning of the capture until `now`. */
+/** Encodes the counters of an interface, from the beginning of the capture until `now` (§4.6). */
 export function interfaceStatistics(
   id: number,
   { received, accepted, dropped }: InterfaceCounters,
@@ -102,7 +105,7 @@ export function interfaceStatistics(
   )
 }
 
-/** Bytes of an interface's statistics, which always have the same length. */
+/** Length of an interface's statistics block, which is always the same. */
 export const STATISTICS_BYTES = interfaceStatistics(
   0,
   { received: 0, accepted: 0, dropped: 0 },
@@ -110,7 +113,10 @@ export const STATISTICS_BYTES = interfaceStatistics(
   { high: 0, low: 0 },
 ).length
 
-/** Units in a millisecond by an if_tsresol: a power of two if the highest bit is set, otherwise of ten. */
+/**
+ * Returns the number of timestamp units per millisecond. `resolution` is the value of if_tsresol: an exponent of 2 if
+ * the highest bit is set, otherwise an exponent of 10.
+ */
 export function unitsPerMs(resolution: number): number {
   return (resolution & 0x80 ? 2 : 10) ** (resolution & 0x7f) / 1e3
 }

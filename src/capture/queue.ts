@@ -1,9 +1,10 @@
-// The items that wait to be written, oldest first: chunks of packets, whose memory is used again, and the small blocks
-// between them. There is one write at a time; after one that fails, all items are lost until the next file.
+// The queue of items to write, oldest first. An item is a chunk of packets, whose memory is reused, or a small block
+// between chunks. The queue does one write at a time. After a failed write all items are lost until the next file
+// begins.
 import { CHUNK_BYTES, Chunk } from './chunk.js'
 import type { Output } from './output.js'
 
-/** One chunk is written while the other is filled. */
+/** Minimum number of chunks: one is written while the other is filled. */
 const FEWEST_CHUNKS = 2
 
 export type Item =
@@ -17,13 +18,13 @@ const filled = ({ bytes, length }: Chunk): Uint8Array => bytes.subarray(0, lengt
 export interface WriteQueueEvents {
   opened(removed: string | undefined): void
   closed(bytes: number): void
-  /** The file or stream failed; nothing more is written to it. */
+  /** The file or stream failed. Nothing more is written to it. */
   failed(error: Error): void
-  /** The packets of this chunk are in no file, because it failed. */
+  /** The packets of this chunk are lost, because the file failed. */
   lost(chunk: Chunk): void
-  /** A chunk is free again. */
+  /** At least one chunk has become free. */
   freed(): void
-  /** All items are written. */
+  /** The queue is empty, and no write is in progress. */
   idle(): void
 }
 
@@ -45,7 +46,7 @@ export class WriteQueue {
     this.#most = Math.max(FEWEST_CHUNKS, Math.floor(bytes / CHUNK_BYTES))
   }
 
-  /** No item is being written or waits. */
+  /** Whether the queue is empty and no write is in progress. */
   get idle(): boolean {
     return !this.#busy && this.#items.length === 0
   }
@@ -55,7 +56,7 @@ export class WriteQueue {
     if (!this.#busy) void this.#work()
   }
 
-  /** An empty chunk; undefined: all are in use. */
+  /** Returns an empty chunk, or `undefined` if all chunks are in use. */
   take(): Chunk | undefined {
     const chunk = this.#free.pop()
     if (chunk !== undefined || this.#made === this.#most) return chunk
@@ -63,7 +64,7 @@ export class WriteQueue {
     return new Chunk()
   }
 
-  /** Takes the oldest chunk out of the queue; its packets are dropped. */
+  /** Removes the oldest chunk from the queue and returns it. The caller drops the chunk's packets. */
   takeOldest(): Chunk | undefined {
     const index = this.#items.findIndex(item => item.what === 'packets')
     if (index < 0) return undefined
@@ -71,7 +72,9 @@ export class WriteQueue {
     return (item as { chunk: Chunk }).chunk
   }
 
-  /** Removes a close that is the last item. False: there is none, or it has been done. */
+  /**
+   * Removes the last item if it is a close. Returns false if the last item is something else, or the close has started.
+   */
   undoClose(): boolean {
     if (this.#items.at(-1)?.what !== 'close') return false
     this.#items.pop()
@@ -81,7 +84,7 @@ export class WriteQueue {
   async #work(): Promise<void> {
     this.#busy = true
     for (let item = this.#items.shift(); item !== undefined; item = this.#items.shift()) {
-      const chunks = item.what === 'packets' ? this.#together(item.chunk) : []
+      const chunks = item.what === 'packets' ? this.#batch(item.chunk) : []
       try {
         if (item.what === 'open') await this.#open()
         if (!this.failed) await this.#write(item.what === 'packets' ? chunks.map(filled) : [item.bytes])
@@ -102,9 +105,10 @@ export class WriteQueue {
     this.#events.idle()
   }
 
-  // A write takes a turn of the event loop, however small it is, so chunks that wait are written together. At most half of
-  // all chunks: the others are filled meanwhile.
-  #together(first: Chunk): Chunk[] {
+  // Takes the chunks that follow `first` in the queue, to write them together with `first`. This is faster, because
+  // even a small write takes a turn of the event loop. Takes at most half of all chunks, so that the others can be
+  // filled during the write.
+  #batch(first: Chunk): Chunk[] {
     const chunks = [first]
     for (let item = this.#items[0]; item?.what === 'packets'; item = this.#items[0]) {
       if (chunks.length >= this.#most / 2) break

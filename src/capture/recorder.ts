@@ -1,6 +1,6 @@
-// Copies packets into chunks, and queues these for writing: begins and ends files (rotation), writes the blocks around the
-// packets (headers, statistics), and applies `overflow` when no chunk is free. Packets are copied at once, so no lease is
-// taken, except with `block`. writer.ts begins and ends the capture.
+// Copies packets into chunks and queues the chunks for writing. It begins and ends files (rotation), queues the blocks
+// without packets (headers, statistics), and applies `overflow` when no chunk is free. Packets are copied at once, so
+// it takes no leases, except with `block`. writer.ts begins and ends the capture.
 import { SLOT_LENGTH, SLOT_SHIFT, type Slots } from '../packet/packet.js'
 import type { Overflow } from '../packet/sink.js'
 import { blockBytes, type Chunk } from './chunk.js'
@@ -11,13 +11,13 @@ import type { Rotation } from './options.js'
 import { STATISTICS_BYTES, type Timestamp } from './pcapng.js'
 import type { WriteQueue } from './queue.js'
 
-/** Milliseconds after which a chunk that is not full is written. */
+/** Milliseconds after which a partly filled chunk is written. */
 const FLUSH_MS = 100
 
 export class Recorder {
   readonly interfaces: CaptureInterface[] = []
   readonly drops: Record<string, number> = { overflow: 0, failed: 0 }
-  /** A file has begun and not ended, by the items that were pushed. */
+  /** Whether the last open or close item in the write queue is an open. Then packets can be added to the file. */
   open = false
   readonly #queue: WriteQueue
   readonly #clock: CaptureClock
@@ -26,9 +26,11 @@ export class Recorder {
   readonly #rotate: Rotation | undefined
   readonly #held = new Held<CapturePort>()
   #chunk: Chunk | undefined
-  /** Of the current file: bytes that it may still get, whether it has packets, when it began. */
+  /** Number of bytes that can still be added to the current file. */
   #left = Infinity
+  /** Whether the current file has packets. */
   #hasPackets = false
+  /** When the current file began. */
   #fileBegan: Timestamp
   #timer: NodeJS.Timeout | undefined
 
@@ -40,12 +42,12 @@ export class Recorder {
     this.#rotate = rotate
   }
 
-  /** Packets under lease, for want of room. */
+  /** Number of packets under lease, because no chunk was free. */
   get held(): number {
     return this.#held.length
   }
 
-  /** Adds an interface, and its description to the file. */
+  /** Adds an interface. If a file is open, adds the interface's description to the file. */
   add(made: CaptureInterface): void {
     this.interfaces.push(made)
     if (!this.open) return
@@ -67,7 +69,7 @@ export class Recorder {
     this.#queue.push({ what: 'open', bytes })
   }
 
-  /** Ends the file, with the statistics so far. */
+  /** Ends the file with the statistics of the capture until now. */
   end(): void {
     this.#submit()
     this.open = false
@@ -75,7 +77,10 @@ export class Recorder {
     this.#queue.push({ what: 'close', bytes: tailOf(this.interfaces, this.#began, this.#clock) })
   }
 
-  /** Captures the first `count` packets of `ids`, out of `received`. False: there is no room, and `overflow` is `strict`. */
+  /**
+   * Captures the first `count` packets of `ids`. `received` is the number of packets before filtering. Returns false if
+   * the buffer is full and `overflow` is `strict`.
+   */
   put(port: CapturePort, slots: Slots, ids: Uint32Array, count: number, received: number): boolean {
     const { to } = port
     to.received += received
@@ -93,8 +98,8 @@ export class Recorder {
     return this.#overflow !== 'strict'
   }
 
-  /** A chunk is free: packets under lease are copied first. True: none is left. */
-  goOn(): boolean {
+  /** Copies packets under lease into free chunks. Returns true if no packet under lease is left. */
+  copyHeld(): boolean {
     for (let list = this.#held.first; list !== undefined; list = this.#held.first) {
       const { slots, ids, port, time, next } = list
       const done = this.#encode(port, slots, ids, next, ids.length, time)
@@ -104,14 +109,14 @@ export class Recorder {
     return true
   }
 
-  /** The packets of a chunk will be in no file. */
+  /** Counts the packets of a chunk as dropped. */
   lost(chunk: Chunk, reason: 'overflow' | 'failed'): void {
     chunk.packets.forEach((count, id) => {
       this.#drop(this.interfaces[id], reason, count)
     })
   }
 
-  // Copies packets into chunks. Returns the index of the first for which there was no chunk, or `to`.
+  // Copies packets into chunks. Returns the index of the first packet that did not fit, or `to` if all were copied.
   #encode(
     port: CapturePort,
     slots: Slots,
@@ -123,7 +128,7 @@ export class Recorder {
     const { id, snaplen } = port.to
     const { meta } = slots
     if (this.#hasPackets && secondsBetween(this.#fileBegan, time) >= (this.#rotate?.seconds ?? Infinity))
-      this.#turnOver()
+      this.#rotateFile()
     let chunk = this.#chunk
     let counted = from
     let i = from
@@ -146,7 +151,7 @@ export class Recorder {
   }
 
   #roomFor(bytes: number): Chunk | undefined {
-    if (bytes > this.#left && this.#hasPackets) this.#turnOver()
+    if (bytes > this.#left && this.#hasPackets) this.#rotateFile()
     if (this.#chunk !== undefined && bytes > this.#chunk.left) this.#submit()
     this.#chunk ??= this.#queue.take() ?? this.#oldest()
     return this.#chunk
@@ -160,7 +165,7 @@ export class Recorder {
     return chunk
   }
 
-  #turnOver(): void {
+  #rotateFile(): void {
     this.end()
     this.begin()
   }
@@ -175,7 +180,8 @@ export class Recorder {
     this.#queue.push({ what: 'packets', chunk })
   }
 
-  // During a write a partly filled chunk would have to wait, so it is rather filled meanwhile.
+  // Queues the partly filled chunk, unless a write is in progress. During a write the chunk would have to wait anyway,
+  // so it can be filled further.
   #flush(): void {
     this.#timer = undefined
     if (this.#queue.idle) this.#submit()

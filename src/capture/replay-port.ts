@@ -1,5 +1,5 @@
-// A capture file as a ring: its packets are those that a guest has sent. A source queue on it has leases, credit and
-// backpressure as on any ring. A packet is in the ring once it is due.
+// ReplayPort presents a capture file as a ring whose packets a guest has sent. So a source queue can use leases, credit
+// and backpressure as with any ring. A packet is in this ring as soon as it is due.
 
 import { addCounters, type Counters, counterAt, countFrame, newCounters } from '../data/counters/counters.js'
 import type { DataPlane } from '../data/plane.js'
@@ -12,19 +12,22 @@ import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../packet/packet.js'
 import type { Input } from './input.js'
 import { CaptureReader, END, FRAME, SKIPPED, WAIT } from './reader.js'
 
-/** A shorter packet is no Ethernet frame: no ring takes it. */
+/** Minimum length of a packet. A shorter packet is not an Ethernet frame, and no ring accepts it. */
 const SHORTEST = 14
+/** Maximum length of a packet: a longer one does not fit into a slot. */
 const LONGEST = LARGE_SLOT - HEADROOM
-/** A timer of more milliseconds would fire at once (Node). A file may have any time. */
+/** Maximum delay of a timer. Node.js fires a timer with a longer delay at once, and a file may contain any time. */
 const MOST_MS = 2 ** 31 - 1
 
 export interface ReplayPortOptions {
-  /** Times as fast as recorded. */
+  /** The factor by which the replay is faster than the recording. */
   speed: number
-  /** Times that the file is sent. */
+  /** Number of times that the file is replayed. */
   loop: number
   input: (onMore: () => void, onError: (error: Error) => void) => Input
-  /** All was dequeued, or there is an error behind what was. */
+  /**
+   * Called after all packets were dequeued. If the file has an error, it is called after the packets before the error.
+   */
   onEnd: (error?: unknown) => void
 }
 
@@ -41,13 +44,15 @@ export class ReplayPort implements QueuePort {
   #account = 0
   #events: PortEvents | null = null
   #timer: unknown = null
-  /** Rounds that are done, and packets sent in this one. */
+  /** Number of completed replays of the file. */
   #rounds = 0
+  /** Number of packets sent in the current replay of the file. */
   #inRound = 0
-  /** When the first packet of this round was sent, and when it had been recorded. */
+  /** Time at which the first packet of the current replay was sent. */
   #sentFirst = 0
+  /** Time at which this packet was recorded. */
   #recordedFirst = 0
-  /** When the next packet is due; 0: not known. */
+  /** Time at which the next packet is due, or 0 if it is not known. */
   #due = 0
   #over = false
   #error: unknown
@@ -100,10 +105,12 @@ export class ReplayPort implements QueuePort {
   }
 
   enqueue(): number {
-    throw new Error('rx-vhost: nothing can be sent into a capture that is replayed')
+    throw new Error('rx-vhost: a replayed capture cannot receive packets')
   }
 
-  /** No packet is due: the input will kick, or a timer. */
+  /**
+   * Called when no packet is due. Sets a timer for the next packet, or waits until the input has more bytes and kicks.
+   */
   arm(): boolean {
     const { timers = nodeTimers, scheduler } = this.#plane
     if (this.#timer !== null) return false
@@ -129,18 +136,19 @@ export class ReplayPort implements QueuePort {
     addCounters(sums, this.#counters)
   }
 
-  /** There is no guest. */
+  /** Always 0, because there is no guest to notify. */
   readonly notifications = 0
   readonly walked = 0
 
-  // Copies the packet into a slot, and puts its id at `at` of the exchange. Returns 0, or why it could not.
+  // Copies the packet into a slot and writes the slot's id to index `at` of the exchange. Returns 0, or the result bit
+  // that says why the packet was not copied.
   #take(at: number): number {
     const { pool } = this.#plane
     const { data, length } = this.#reader
     if (length > LONGEST)
       throw new VhostError(
         'ERR_VHOST_CAPTURE_INVALID',
-        `at byte ${this.#input.position} of the capture: a packet of ${length} bytes, longer than any that fits`,
+        `invalid capture at byte ${this.#input.position}: a packet has ${length} bytes, more than ${LONGEST}`,
       )
     if (!pool.accounts.hasCredit(this.#account)) return CREDIT
     const slot = pool.alloc(length, this.#account)
@@ -173,14 +181,15 @@ export class ReplayPort implements QueuePort {
     return this.#due <= now
   }
 
-  // A round without a packet is the last: an endless loop of such rounds would never return.
+  // Ends one replay of the file. If the file has no packets, the replay ends even with `loop: Infinity`, because
+  // dequeue() would never return.
   #endOfRound(): void {
     this.#over = ++this.#rounds >= this.#options.loop || this.#inRound === 0
     this.#inRound = 0
     if (!this.#over) this.#reader.rewind()
   }
 
-  // Packets that were dequeued before are emitted first.
+  // Ends the replay with an error. Packets that were dequeued before the error are emitted first.
   #fail(error: unknown): void {
     this.#over = true
     this.#error ??= error

@@ -1,5 +1,6 @@
-// `replay`: a capture as a source of packets. A source queue as for a guest, on a ring that is a file (replay-port.ts). A
-// subclass of Observable, so it must not define members that rxjs 7 has: source, operator, lift, forEach, pipe.
+// `replay`: a source of packets from a capture. It uses the same source queue as a guest, but the queue's ring is a
+// file (replay-port.ts). Replay is a subclass of Observable, so it must not define members that rxjs 7 uses: source,
+// operator, lift, forEach, pipe.
 import { Observable, type Subscriber } from 'rxjs'
 import { dataPlane } from '../data/env.js'
 import type { DataPlane } from '../data/plane.js'
@@ -11,23 +12,26 @@ import type { Packet } from '../packet/packet.js'
 import { FileInput, type Input, MemoryInput } from './input.js'
 import { ReplayPort } from './replay-port.js'
 
-/** How often and how fast a capture is sent. */
+/** Options of `replay`. */
 export interface ReplayOptions {
-  /** 1 (default): as recorded, to the millisecond; 2: twice as fast; `Infinity`: as fast as the subscriber takes them. */
+  /**
+   * Speed of the replay. 1 (default) replays the recorded times with a precision of a millisecond, 2 is twice as fast,
+   * and `Infinity` is as fast as the subscriber accepts packets.
+   */
   speed?: number
-  /** How often the file is sent. Default 1; `Infinity`: until unsubscribed. */
+  /** Number of times that the file is replayed. Default 1. `Infinity` repeats it until the subscriber unsubscribes. */
   loop?: number
-  /** The most packets of a burst. Default 64. */
+  /** Maximum number of packets per burst. Default 64. */
   burst?: number
-  /** Packets under lease at which it stops reading. Default 1,024. */
+  /** Number of packets under lease at which the replay stops reading. Default 1,024. */
   highWaterMark?: number
-  /** Bytes under lease at which it stops reading. Default 8 MiB. */
+  /** Number of bytes under lease at which the replay stops reading. Default 8 MiB. */
   highWaterBytes?: number
 }
 
-/** The packets of a capture, as bursts. Each subscription reads the file from its start. */
+/** Emits the packets of a capture in bursts. Each subscription reads the file from its start. */
 export class Replay extends Observable<Burst> {
-  /** The same packets, one by one. A burst per `next` is many times cheaper. */
+  /** Emits the same packets one by one. Bursts cost much less CPU time per packet. */
   readonly packets: Observable<Packet>
 
   /** @internal */
@@ -40,7 +44,7 @@ export class Replay extends Observable<Burst> {
 }
 
 /**
- * Emits the packets of a pcapng file: a source of bursts, as `fromGuest()` is.
+ * Emits the packets of a pcapng file in bursts, like `fromGuest()`.
  *
  * ```
  * file:     H-(1 2 3)--------(4)--S
@@ -50,17 +54,17 @@ export class Replay extends Observable<Burst> {
  * result:   (1 2 3 4 1 2 3 4|)
  * ```
  *
- * Emits the packets of all interfaces, in the order of the file; a packet that a `snaplen` cut off is emitted as it was
- * captured. A packet that is late, since the subscriber took no more, is emitted at once. Packets of less than 14 bytes are
- * left out.
+ * Emits the packets of all interfaces in the order of the file. If `snaplen` truncated a packet, only its captured
+ * bytes are emitted. If a packet is late because the subscriber had no credit, it is emitted as soon as possible.
+ * Packets of less than 14 bytes are skipped.
  *
- * **Leases.** As those of a guest's queue: packets are in the pool, and charged to an account of the subscription. Without
- * credit it stops reading. The end of a subscription releases all packets that no one holds; `retry()` begins with the
- * first packet again.
+ * **Leases.** Leases work as for a guest's queue: packets are in the pool and are charged to the subscription's
+ * account. The replay stops reading when its credit is used up. The end of a subscription releases all packets on which
+ * nobody has a lease. `retry()` starts again with the first packet.
  *
  * @param file A path, or the bytes of a file.
- * @return Fails with `ERR_VHOST_CAPTURE_FAILED` when the file can't be read, and with `ERR_VHOST_CAPTURE_INVALID`, after the
- * packets before, when it is no capture of Ethernet frames.
+ * @return The source. It fails with `ERR_VHOST_CAPTURE_FAILED` if the file can't be read. If the file is not a valid
+ * capture of Ethernet frames, it emits the packets before the fault and fails with `ERR_VHOST_CAPTURE_INVALID`.
  * @example
  * replay('vm.pcapng', { speed: 10 }).pipe(enqueue(vm.toGuest())).subscribe()
  */
@@ -68,18 +72,18 @@ export function replay(file: string | Uint8Array, options: ReplayOptions = {}): 
   return replayOn(dataPlane, file, options)
 }
 
-/** `replay` on a given pool and clock. @internal */
+/** Like `replay`, with a given pool and clock. @internal */
 export function replayOn(
   plane: () => DataPlane,
   file: string | Uint8Array,
   options: ReplayOptions = {},
 ): Replay {
   const { speed = 1, loop = 1, burst = 1, highWaterMark = 1, highWaterBytes = 1 } = options
-  if (!(speed > 0)) throw new RangeError(`a speed can not be ${speed}`)
+  if (!(speed > 0)) throw new RangeError(`speed must be a positive number, not ${speed}`)
   if (!(loop === Infinity || (Number.isInteger(loop) && loop > 0)))
-    throw new RangeError(`a capture can not be sent ${loop} times`)
+    throw new RangeError(`loop must be a positive integer or Infinity, not ${loop}`)
   if (!(burst > 0 && highWaterMark > 0 && highWaterBytes > 0))
-    throw new RangeError('burst, highWaterMark and highWaterBytes are positive numbers')
+    throw new RangeError('burst, highWaterMark and highWaterBytes must be positive numbers')
   return new Replay(plane, file, options)
 }
 
@@ -95,7 +99,7 @@ function run<T>(
     typeof file === 'string' ? new FileInput(file, onMore, onError) : new MemoryInput(file)
   const onEnd = (error?: unknown): void => {
     if (error === undefined) queue.close()
-    else subscriber.error(told(error, file))
+    else subscriber.error(toVhostError(error, file))
   }
   queue.attach(new ReplayPort(plane, { speed, loop, input, onEnd }))
   add(queue)
@@ -105,13 +109,13 @@ function run<T>(
   }
 }
 
-function told(error: unknown, file: string | Uint8Array): unknown {
+function toVhostError(error: unknown, file: string | Uint8Array): unknown {
   if (error instanceof VhostError || typeof file !== 'string') return error
   const { code: reason, message } = error as NodeJS.ErrnoException
-  return new VhostError('ERR_VHOST_CAPTURE_FAILED', `the capture ${file} can not be read (${message})`, {
+  return new VhostError('ERR_VHOST_CAPTURE_FAILED', `the capture ${file} cannot be read (${message})`, {
     path: file,
     reason,
     cause: error,
-    fix: 'check the path, and that this process may read it',
+    fix: 'check the path, and that this process has permission to read the file',
   })
 }

@@ -1,5 +1,6 @@
-// PcapngWriter: one capture, which any number of pipelines write to. It counts these pipelines, and has interfaces, events and
-// statistics. recorder.ts copies the packets of the operator (capture.ts), queue.ts writes them.
+// PcapngWriter: one capture that any number of pipelines write to. It counts these pipelines and has the capture's
+// interfaces, events and statistics. The operator (capture.ts) passes packets to recorder.ts, which copies them.
+// queue.ts writes the copies.
 import type { Writable } from 'node:stream'
 import { type Observable, Subject } from 'rxjs'
 import { debugFor } from '../debug.js'
@@ -16,17 +17,18 @@ import { FileOutput, type Output, StreamOutput } from './output.js'
 import { WriteQueue } from './queue.js'
 import { Recorder } from './recorder.js'
 
-/** Bytes that wait for the disk at most: 40,000 packets of 64 bytes. */
+/** Default size of the buffer for bytes that are not written yet: room for about 40,000 packets of 64 bytes. */
 export const HIGH_WATER_BYTES = 4 << 20
 
 const debug = debugFor('capture')
 
 /**
- * A capture that several pipelines share: `capture(writer, { name })` in each. Its file begins with the first subscription,
- * and ends when the last one has ended and all packets are written. A later subscription adds a section to the file.
+ * A capture that several pipelines share. Each pipeline uses `capture(writer, { name })`. The first subscription begins
+ * the file. The file ends after the last subscription has ended and all packets are written. A later subscription adds
+ * a section to the file.
  */
 export class PcapngWriter {
-  /** Events of the file or stream. Never fails or completes. */
+  /** Emits events of the file or stream. Never fails or completes. */
   readonly events: Observable<CaptureEvent>
   readonly #events = new Subject<CaptureEvent>()
   readonly #output: Output
@@ -46,10 +48,10 @@ export class PcapngWriter {
         : new StreamOutput(to, options.end ?? true)
     this.#queue = new WriteQueue(this.#output, highWaterBytes, {
       opened: removed => {
-        if (removed !== undefined) this.#tell({ type: 'removed', path: removed })
-        this.#tell({ type: 'opened', path: this.#output.path })
+        if (removed !== undefined) this.#emit({ type: 'removed', path: removed })
+        this.#emit({ type: 'opened', path: this.#output.path })
       },
-      closed: bytes => this.#tell({ type: 'closed', path: this.#output.path, bytes }),
+      closed: bytes => this.#emit({ type: 'closed', path: this.#output.path, bytes }),
       failed: error => this.#failed(error),
       lost: chunk => this.recorder.lost(chunk, 'failed'),
       freed: () => this.#advance(),
@@ -60,7 +62,7 @@ export class PcapngWriter {
     if (options.onEvent) this.#events.subscribe(options.onEvent)
   }
 
-  /** The counters so far. */
+  /** The counters of the capture until now. */
   get stats(): CaptureStats {
     const { interfaces, held, drops } = this.recorder
     const sum = (of: 'received' | 'accepted' | 'dropped'): number =>
@@ -73,7 +75,10 @@ export class PcapngWriter {
     }
   }
 
-  /** Resolves when no pipeline uses the writer, and all captured packets are written, or lost and counted. */
+  /**
+   * Resolves when no pipeline uses the writer, and each captured packet is either written, or lost and counted as
+   * dropped.
+   */
   finished(): Promise<void> {
     if (this.#isFinished) return Promise.resolve()
     return new Promise(resolve => {
@@ -81,7 +86,7 @@ export class PcapngWriter {
     })
   }
 
-  /** The interface of that name, made if there is none. @internal */
+  /** Returns the interface with this name and snaplen. Creates it if it does not exist. @internal */
   interfaceOf(name: string | undefined, snaplen: number): CaptureInterface {
     const { interfaces } = this.recorder
     const known = interfaces.find(one => one.name === name && one.snaplen === snaplen)
@@ -92,10 +97,11 @@ export class PcapngWriter {
     return made
   }
 
-  /** A pipeline begins. Returns a function to call when it ends. @internal */
+  /** Called when a pipeline begins. Returns a function that the pipeline calls when it ends. @internal */
   use(): () => void {
     if (this.#users++ === 0 && !this.recorder.open) {
-      // The last pipeline ended a moment ago, as with retry(): the file goes on.
+      // If the last pipeline has just ended, as with retry(), the close is still queued. Removing it continues the same
+      // file.
       if (!this.#queue.failed && this.#queue.undoClose()) this.recorder.open = true
       else this.recorder.begin()
     }
@@ -111,9 +117,9 @@ export class PcapngWriter {
     return this.#users === 0 && !this.recorder.open && this.#queue.idle
   }
 
-  // Copies packets under lease into free chunks. When none is left, and no pipeline, the file ends.
+  // Copies packets under lease into free chunks. If no such packet and no pipeline is left, ends the file.
   #advance(): void {
-    if (this.recorder.goOn() && this.#users === 0 && this.recorder.open) this.recorder.end()
+    if (this.recorder.copyHeld() && this.#users === 0 && this.recorder.open) this.recorder.end()
   }
 
   #idle(): void {
@@ -133,14 +139,14 @@ export class PcapngWriter {
         path,
         reason,
         cause,
-        fix: 'fix the cause, or capture to another path or stream; until then packets pass and are not captured',
+        fix: 'fix the cause, or capture to another path or stream; the pipeline continues without the capture',
       },
     )
     if (!this.#events.observed) process.emitWarning(error)
-    this.#tell({ type: 'failed', path, error })
+    this.#emit({ type: 'failed', path, error })
   }
 
-  #tell(event: CaptureEvent): void {
+  #emit(event: CaptureEvent): void {
     debug('%o', event)
     this.#events.next(event)
   }

@@ -172,7 +172,7 @@ test('a path is read as the bytes are, and a missing file is an error that names
   t.deepEqual(await numbers(2), [...upTo(many), ...upTo(many)])
   await t.throwsAsync(lastValueFrom(replayIn(plane, join(folder, 'none'))), {
     code: 'ERR_VHOST_CAPTURE_FAILED',
-    message: /none can not be read/,
+    message: /none cannot be read/,
   })
   t.is(plane.pool.leases, 0)
 })
@@ -198,22 +198,22 @@ test('what is no capture, or breaks off, is an error behind the packets before',
   const file = await captureOf([0, 0, 0])
   const cut = outcome(file.subarray(0, file.length - 110))
   t.deepEqual(cut.numbers, [0, 1])
-  t.regex(cut.error?.message ?? '', /^at byte \d+ of the capture: the file ends within a block$/)
+  t.regex(cut.error?.message ?? '', /^invalid capture at byte \d+: the file ends in the middle of a block$/)
   t.is(cut.error?.code, 'ERR_VHOST_CAPTURE_INVALID')
   t.regex(outcome(Buffer.alloc(0)).error?.message ?? '', /the file is empty/)
-  t.regex(outcome(Buffer.from('once upon a time')).error?.message ?? '', /this is no pcapng file/)
+  t.regex(outcome(Buffer.from('once upon a time')).error?.message ?? '', /the file is not a pcapng file/)
   const classic = Buffer.alloc(24)
   classic.writeUInt32LE(0xa1b2c3d4)
-  t.regex(outcome(classic).error?.message ?? '', /classic format: editcap -F pcapng/)
+  t.regex(outcome(classic).error?.message ?? '', /classic pcap format .*: convert it with editcap -F pcapng/)
   const wifi = interfaceDescription('wlan0', 0)
   wifi.writeUInt16LE(105, 8)
   t.regex(
     outcome(Buffer.concat([sectionHeader(), wifi, enhanced(frame(1))])).error?.message ?? '',
-    /link type 105, which is not Ethernet/,
+    /link type 105, but only Ethernet is supported/,
   )
   t.regex(
     outcome(Buffer.concat([sectionHeader(), enhanced(frame(1))])).error?.message ?? '',
-    /interface 0, which is not described/,
+    /interface 0, but the section does not describe this interface/,
   )
 })
 
