@@ -1,16 +1,16 @@
-// A TAP interface and its handle in the addon: opens it or takes it over, sets it up, and reports that it is gone. ports.ts
-// moves packets through it.
+// TapDevice: a TAP interface and its handle in the addon. It opens the interface or uses an inherited fd, configures
+// the interface, and reports when the interface is gone. ports.ts moves packets through it.
 
 import { type Addon, errnoName, native } from '../addon/native.js'
 import type { FeatureName } from '../control/feature-names.js'
 import { bitOf } from '../control/feature-names.js'
 import { VhostError } from '../errors.js'
 
-/** IFNAMSIZ of linux/if.h, less its zero byte. */
+/** Maximum length of an interface's name: IFNAMSIZ of linux/if.h minus the terminating zero byte. */
 const LONGEST_NAME = 15
 
 export interface TapSettings {
-  /** The fd to take over, 0 or more. */
+  /** The inherited fd to use, 0 or more. */
   fd?: number
   mtu?: number
   persist?: boolean
@@ -19,21 +19,22 @@ export interface TapSettings {
 
 const fixes: Record<string, string> = {
   EPERM:
-    'give the process CAP_NET_ADMIN, or have someone who has it pass an fd, or make the interface for you (ip tuntap add … user …)',
+    'run with CAP_NET_ADMIN, or let a process with it pass an fd or create the interface (ip tuntap add … user …)',
   EACCES: 'give the process access to /dev/net/tun',
   ENOENT:
-    'there is no /dev/net/tun: modprobe tun, or pass the device to the container (--device /dev/net/tun)',
-  ENODEV: 'the kernel has no TUN/TAP driver: modprobe tun',
-  ENXIO: 'the kernel has no TUN/TAP driver: modprobe tun',
-  EBUSY: 'another process, or another TapPort, has it open: close that one, or choose another name',
-  EINVAL: 'the name is that of an interface which is no TAP, or of one with several queues: choose another',
-  EMFILE: 'this process has no descriptors left: ulimit -n',
+    'create /dev/net/tun with modprobe tun, or pass the device to the container (--device /dev/net/tun)',
+  ENODEV: 'load the TUN/TAP driver with modprobe tun',
+  ENXIO: 'load the TUN/TAP driver with modprobe tun',
+  EBUSY: 'close the other process or TapPort that has opened the interface, or choose another name',
+  EINVAL:
+    'choose another name: an interface with this name exists, but is no TAP interface or has several queues',
+  EMFILE: 'raise the limit of open file descriptors (ulimit -n)',
 }
 
 export class TapDevice {
   readonly name: string
   readonly handle: number
-  /** Called once, in a microtask: the interface has gone. `reason` is the errno's name. */
+  /** Called once, in a microtask, when the interface is gone. `reason` is the name of the errno. */
   onGone: (reason: string) => void = () => {}
   readonly #addon: Addon = native()
   #running = true
@@ -47,7 +48,7 @@ export class TapDevice {
     return this.#running
   }
 
-  /** A burst found that the interface can't be used any more. */
+  /** Called when a read or write of a burst found that the interface can't be used any more. */
   fail(): void {
     if (!this.#running) return
     this.#running = false
@@ -87,9 +88,9 @@ function open(
     throw failed(
       `fd ${fd} cannot be used`,
       handle,
-      'pass one that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR',
+      'pass an fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR',
     )
-  if (handle < 0) throw failed(`no TAP interface ${name}`, handle)
+  if (handle < 0) throw failed(`the TAP interface ${name} cannot be opened`, handle)
   const error = addon.tapSetUp(handle, mtu, persist, up)
   if (error === 0) return handle
   const made = addon.tapName(handle)
@@ -97,7 +98,9 @@ function open(
   throw failed(
     `the interface ${made} cannot be set up`,
     error,
-    error === EINVAL ? `an MTU of ${mtu} is out of its range` : undefined,
+    error === EINVAL
+      ? `choose an MTU in the range of the interface: an MTU of ${mtu} is out of range`
+      : undefined,
   )
 }
 
@@ -114,12 +117,13 @@ function check(name: string, fd: number, mtu: number): void {
     name.length > LONGEST_NAME
       ? `longer than ${LONGEST_NAME} bytes`
       : /[^!-~]|[/:]/.test(name) || name === '.' || name === '..'
-        ? 'no name for an interface'
+        ? 'not a valid interface name'
         : undefined
   if (fault)
     throw new VhostError('ERR_VHOST_INVALID_ARGUMENT', `"${name}" is ${fault}`, {
-      fix: 'use up to 15 letters and digits, or none, for the kernel to choose',
+      fix: 'use up to 15 letters and digits, or omit the name so that the kernel chooses one',
     })
-  if (!Number.isInteger(fd)) throw new TypeError('an fd must be a number')
-  if (!Number.isInteger(mtu) || mtu < 0 || mtu > 65535) throw new RangeError(`an MTU cannot be ${mtu}`)
+  if (!Number.isInteger(fd)) throw new TypeError('fd must be an integer')
+  if (!Number.isInteger(mtu) || mtu < 0 || mtu > 65535)
+    throw new RangeError(`mtu must be an integer from 0 to 65535, not ${mtu}`)
 }

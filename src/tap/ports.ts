@@ -1,6 +1,6 @@
-// The two directions of a TAP interface as ports (data/ring/port.ts), so that a source and a sink on them have leases, credit,
-// backpressure and overflow like those of a guest. The epoll reports readable frames, as it reports kicks. Nothing reports room
-// for packets to the host, so that the sink's timer tries again.
+// The two directions of a TAP interface as ports (data/ring/port.ts). So a source and a sink can use them like a
+// guest's rings, with leases, credit, backpressure and overflow. epoll reports readable frames in the same way as
+// kicks. There is no event when the kernel has room for packets to the host. So the sink tries again with a timer.
 
 import { type Addon, native } from '../addon/native.js'
 import { allocateTag, freeTag } from '../addon/wakeup.js'
@@ -10,7 +10,7 @@ import type { TapDevice } from './device.js'
 
 abstract class TapPortEnd implements QueuePort {
   protected readonly addon: Addon = native()
-  /** None: a write tells the kernel. */
+  /** Always 0. No notification is needed, because a write passes the packet to the kernel. */
   readonly notifications = 0
   readonly walked = 0
   readonly #counters: Uint32Array
@@ -36,7 +36,7 @@ abstract class TapPortEnd implements QueuePort {
     return STOPPED
   }
 
-  /** The kernel has no index to watch. */
+  /** Does not spin, because a TAP interface has no ring index in memory to watch. */
   spinDequeue(max: number, at: number): number {
     return this.dequeue(max, at)
   }
@@ -45,7 +45,7 @@ abstract class TapPortEnd implements QueuePort {
     return STOPPED
   }
 
-  /** A muted port reports no frames. */
+  /** Stops reporting readable frames if `on` is true. */
   mute(on: boolean): void {
     if (on) this.suppress()
   }
@@ -54,7 +54,7 @@ abstract class TapPortEnd implements QueuePort {
     addWords(sums, this.#counters)
   }
 
-  /** Ends the device if the result of a burst says so. */
+  /** Reports that the device failed, if the result of a burst has STOPPED set. Returns the result. */
   protected checked(result: number): number {
     if (result & STOPPED) this.device.fail()
     return result
@@ -84,7 +84,7 @@ export class FromHostPort extends TapPortEnd {
     return this.checked(this.addon.tapRead(this.device.handle, max, at, this.#account))
   }
 
-  // There is no race: epoll reports a file that is readable already when it is added.
+  // No frame is missed: if the file is already readable when it is added, epoll reports it.
   arm(): boolean {
     this.#armed = this.addon.tapArm(this.device.handle, this.#tag) === 0
     return !this.#armed
@@ -109,7 +109,7 @@ export class ToHostPort extends TapPortEnd {
     return this.checked(this.addon.tapWrite(this.device.handle, count, at))
   }
 
-  /** No event will come, so the sink has to try again. */
+  /** Returns true, because no event will come. So the sink must try again later. */
   arm(): boolean {
     return true
   }

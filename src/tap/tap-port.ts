@@ -1,5 +1,5 @@
-// TapPort: a TAP interface with a source and a sink like those of a guest, so that a guest reaches the host's network. They
-// are queues of src/data on the ports of ports.ts.
+// TapPort: a TAP interface with a source and a sink like those of a guest, so that guests can reach the host's network.
+// Source and sink are the queues of src/data. They use the ports of ports.ts.
 import { type Observable, Subject } from 'rxjs'
 import { onAbort } from '../abort.js'
 import { refLoop, unrefLoop } from '../addon/wakeup.js'
@@ -13,47 +13,57 @@ import { VhostQueue, VhostSink } from '../queue/queue.js'
 import { TapDevice } from './device.js'
 import { FromHostPort, ToHostPort } from './ports.js'
 
-/** Options of a `TapPort`. All have defaults. */
+/** Options of a `TapPort`. All are optional. */
 export interface TapPortOptions {
   /**
-   * An inherited fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR, from a process that may make one.
-   * The port takes it over and ignores the name.
+   * An inherited fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR. A process that may create TAP
+   * interfaces passes it to this process. The port then owns the fd and ignores the name.
    */
   fd?: number
-  /** Sets the interface up (`ip link set … up`). Default false. */
+  /** Whether to set the interface up (`ip link set … up`). Default false. */
   up?: boolean
-  /** Its MTU in bytes, 68 to 65,535. Default 1,500, which the kernel sets. */
+  /** The MTU of the interface in bytes, 68 to 65,535. Default: the kernel's default, 1,500. */
   mtu?: number
-  /** Keeps the interface when the port is closed, so that it can be opened again. Default false. */
+  /** Whether the interface stays after the port is closed, so that it can be opened again. Default false. */
   persist?: boolean
-  /** Offloads of the guest that gets the packets; see {@link TapPort.setOffloads}. Default none. */
+  /** The offload features of the guest that receives the packets: see {@link TapPort.setOffloads}. Default none. */
   offloads?: readonly FeatureName[]
-  /** How it is polled. Default `adaptive`: drain, spin for a short time, then sleep until the kernel has a frame. */
+  /**
+   * How the port is polled. With `adaptive` (default) it reads all frames, spins for a short time, then sleeps until
+   * the kernel has a frame.
+   */
   poll?: PollMode
-  /** Packets under lease before the port stops reading. Default 1,024. */
+  /** Number of packets under lease at which the port stops reading. Default 1,024. */
   highWaterMark?: number
-  /** Bytes under lease before the port stops reading. Default 8 MiB. */
+  /** Number of bytes under lease at which the port stops reading. Default 8 MiB. */
   highWaterBytes?: number
-  /** Most packets in one burst. Default 64. */
+  /** Maximum number of packets per burst. Default 64. */
   burst?: number
-  /** Applies to `source.subscribe(tap.toHost())`; operators have their own option. Default `block`. */
+  /** The overflow policy of `source.subscribe(tap.toHost())`. Operators have their own option. Default `block`. */
   overflow?: Overflow
-  /** Closes the port when it is aborted. */
+  /** When the signal is aborted, the port closes. */
   signal?: AbortSignal
 }
 
 /** Events of a `TapPort`. */
 export type TapEvent =
-  /** The interface has gone, and the port closes. `reason` is the errno's name; `EBADFD`: the interface was deleted. */
+  /**
+   * The interface is gone, and the port closes. `reason` is the name of the errno. `EBADFD` means that the interface
+   * was deleted.
+   */
   | { type: 'gone'; name: string; reason: string }
-  /** All leases on packets from the host are held, and none was released for a while. `holders` counts them by holder's name. */
+  /**
+   * The credit for packets from the host is used up, and no lease was released for a while. `holders` is the number of
+   * leases for each holder's name.
+   */
   | { type: 'stalled'; packets: number; holders: Readonly<Record<string, number>> }
-  /** The last event. */
+  /** The port is closed. This is the last event. */
   | { type: 'closed'; name: string }
 
 /**
- * A TAP interface. Its source has the packets that the host sends, and the host receives the packets that go into its sink.
- * Both have bursts, leases, credit, overflow and counters like those of a guest, so that all operators work with them.
+ * A TAP interface. Its source emits the packets that the host sends. Packets that you put into its sink go to the host.
+ * Source and sink have bursts, leases, credit, overflow and counters like those of a guest, so all operators work with
+ * them.
  *
  * ```
  * merge(
@@ -62,17 +72,17 @@ export type TapEvent =
  * )
  * ```
  *
- * The interface exists from the constructor on, so that it can be given an address, until `close()`. Frames are read while
- * `fromHost()` has a subscriber. While they are not read, the kernel queues some, then drops and counts them (`ip -s link`). A
- * port with a subscriber keeps the process alive.
+ * The constructor creates the interface, so you can assign an address to it at once. `close()` removes it, unless it is
+ * persistent. The port reads frames while `fromHost()` has a subscriber. While nobody reads, the kernel queues some
+ * frames, then drops and counts frames (`ip -s link`). A port with a subscriber keeps the process alive.
  *
- * @throws `ERR_VHOST_TAP_FAILED`, whose `reason` is the errno's name; `ERR_VHOST_INVALID_ARGUMENT` for a name that no
- * interface can have, and for options that contradict each other.
+ * @throws `ERR_VHOST_TAP_FAILED` if the interface can't be opened: the error's `reason` is the name of the errno.
+ * Throws `ERR_VHOST_INVALID_ARGUMENT` if the name is not valid for an interface, or if options contradict each other.
  */
 export class TapPort {
-  /** The name that the interface has in the kernel. */
+  /** The name of the interface in the kernel. */
   readonly name: string
-  /** Never errors; completes when the port is closed. */
+  /** Emits the events of the port. Never fails. Completes when the port is closed. */
   readonly events: Observable<TapEvent>
   readonly #device: TapDevice
   readonly #events = new Subject<TapEvent>()
@@ -83,7 +93,10 @@ export class TapPort {
   #removeAbortListener = (): void => {}
   #closed = false
 
-  /** @param name Up to 15 bytes. An existing interface is opened, otherwise one is made. Default: the kernel chooses a name. */
+  /**
+   * @param name The name of the interface, up to 15 bytes. If an interface with this name exists, it is opened.
+   *   Otherwise it is created. Default: the kernel chooses a name.
+   */
   constructor(name = '', options: TapPortOptions = {}) {
     const { offloads = [], overflow, signal } = options
     const plane = dataPlane()
@@ -114,30 +127,34 @@ export class TapPort {
     this.#removeAbortListener = onAbort(signal, () => this.close())
   }
 
-  /** The packets that the host sends. Completes when the port is closed. */
+  /** Returns the source of packets that the host sends. It completes when the port is closed. */
   fromHost(): VhostQueue {
     return this.#queue
   }
 
   /**
-   * A sink for packets to the host. It counts drops as `link-down` while the interface is not up, `refused` for frames that the
-   * kernel does not accept, `runt`, and `gone` when the port is closed.
+   * Returns the sink for packets to the host. It counts drops by reason: `link-down` while the interface is not up,
+   * `refused` for frames that the kernel does not accept, `runt` for frames that are too short, and `gone` after the
+   * port is closed.
    */
   toHost(): VhostSink {
     return this.#sinkFace
   }
 
   /**
-   * Sets the offloads that frames from the host may use, by the features of the guest that gets them: checksums
-   * (`VIRTIO_NET_F_GUEST_CSUM`) and segmentation (`GUEST_TSO4`, `GUEST_TSO6`, `GUEST_ECN`, `GUEST_UFO`). Other features in the
-   * list are ignored, so that you can pass that of a device's `negotiated` or `features` event. In the other direction the
-   * kernel takes every offload of a guest.
+   * Sets the offloads that frames from the host may use. `features` are features of the guest that receives the frames:
+   * checksums (`VIRTIO_NET_F_GUEST_CSUM`) and segmentation (`GUEST_TSO4`, `GUEST_TSO6`, `GUEST_ECN`, `GUEST_UFO`).
+   * Other features are ignored, so you can pass the list of a device's `negotiated` or `features` event. For frames to
+   * the host no setting is needed, because the kernel accepts every offload of a guest.
    */
   setOffloads(features: readonly FeatureName[]): void {
     this.#device.setOffloads(features)
   }
 
-  /** Closes the port: subscribers complete, queued packets are dropped, and the interface goes unless it is persistent. */
+  /**
+   * Closes the port. Subscribers complete, queued packets are dropped, and the interface is removed unless it is
+   * persistent.
+   */
   close(): void {
     if (this.#closed) return
     this.#closed = true
