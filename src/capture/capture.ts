@@ -23,9 +23,9 @@ import { PcapngWriter } from './writer.js'
  *
  * By default the operator never slows the pipeline: it copies packets into a bounded buffer, and the buffer is written
  * to the file. If the disk is too slow, packets are dropped from the capture, but not from the pipeline. The drops are
- * counted, also in the statistics of the file. With `overflow: 'block'` the pipeline waits for the disk instead. If the
- * disk is full or the stream fails, the pipeline continues. The failure is reported as an event (`onEvent` or
- * `writer.events`), or as a process warning if there is no listener.
+ * counted in the writer's `stats` and in the statistics of the file. With `overflow: 'block'` the pipeline waits for
+ * the disk instead. If the disk is full or the stream fails, the pipeline continues. The failure is reported as an
+ * event (`onEvent` or `writer.events`), or as a process warning if there is no listener.
  *
  * A packet is captured before downstream operators get it. If a subscription ends inside a burst, the next subscription
  * may get some packets again, and they are captured again. All packets of a burst get the time at which the burst

@@ -5,7 +5,7 @@ import type { Timestamp } from './pcapng.js'
 const WORD = 2 ** 32
 /**
  * If the monotonic clock differs from the wall clock by more than this number of milliseconds, the capture's clock is
- * set to the wall clock. The clocks differ by drift, or because somebody set the wall clock.
+ * set to the wall clock. The clocks can differ because of drift, or because somebody set the wall clock.
  */
 const DRIFT_MS = 10
 

@@ -1,4 +1,4 @@
-// The entry for `require`: the same modules, by Node's require(esm), so that there is one copy of each class.
+// The entry for `require`. It loads the same ES modules with Node's require(esm), so that each class exists only once.
 import all = require('./index.js')
 
 export = all

@@ -38,7 +38,8 @@ export interface PcapngWriterOptions {
 /** Options of `capture`. The options of its file are in `PcapngWriterOptions`. */
 export interface CaptureOptions {
   /**
-   * The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0` …
+   * The interface's name in the file (`if_name`). Pipelines with the same name share an interface. Default `queue0`,
+   * `queue1` and so on.
    */
   name?: string
   /** The direction from the host's point of view: `inbound` (default) is from a guest, `outbound` is to a guest. */
@@ -46,7 +47,7 @@ export interface CaptureOptions {
   /** Maximum number of bytes captured per packet. Default: all bytes. */
   snaplen?: number
   /**
-   * Selects the packets that are captured. All packets are emitted. It is a function, which borrows the packet only for
+   * Selects the packets that are captured. All packets are emitted. Use a function, which borrows the packet only for
    * the call, or a filter such as `bpf('udp port 53')` of `rx-vhost/bpf`.
    */
   filter?: PacketPredicate

@@ -31,8 +31,8 @@ const ISB_DELIVERED = 8
 /** Value of if_tsresol: a unit of 10^-9 seconds. */
 const NANOSECONDS = 9
 /**
- * The section's length in its header. It means unknown, because the header is written first. Readers can't skip the
- * section.
+ * Value of the length field in the section header. It means that the length is unknown, because the header is written
+ * before the rest of the section. Readers can't skip such a section.
  */
 const LENGTH_UNKNOWN = -1n
 

@@ -17,7 +17,7 @@ const FLUSH_MS = 100
 export class Recorder {
   readonly interfaces: CaptureInterface[] = []
   readonly drops: Record<string, number> = { overflow: 0, failed: 0 }
-  /** Whether the last open or close item in the write queue is an open. Then packets can be added to the file. */
+  /** Whether a file is open, if the open and close items in the write queue are counted as done. */
   open = false
   readonly #queue: WriteQueue
   readonly #clock: CaptureClock

@@ -50,7 +50,7 @@ export class ReplayPort implements QueuePort {
   #inRound = 0
   /** Time at which the first packet of the current replay was sent. */
   #sentFirst = 0
-  /** Time at which this packet was recorded. */
+  /** Time at which the first packet was recorded. */
   #recordedFirst = 0
   /** Time at which the next packet is due, or 0 if it is not known. */
   #due = 0

@@ -59,8 +59,8 @@ export class Replay extends Observable<Burst> {
  * Packets of less than 14 bytes are skipped.
  *
  * **Leases.** Leases work as for a guest's queue: packets are in the pool and are charged to the subscription's
- * account. The replay stops reading when its credit is used up. The end of a subscription releases all packets on which
- * nobody has a lease. `retry()` starts again with the first packet.
+ * account. The replay stops reading when its credit is used up. The end of a subscription releases all packets that
+ * are not retained. `retry()` starts again with the first packet.
  *
  * @param file A path, or the bytes of a file.
  * @return The source. It fails with `ERR_VHOST_CAPTURE_FAILED` if the file can't be read. If the file is not a valid

@@ -100,8 +100,8 @@ export class PcapngWriter {
   /** Called when a pipeline begins. Returns a function that the pipeline calls when it ends. @internal */
   use(): () => void {
     if (this.#users++ === 0 && !this.recorder.open) {
-      // If the last pipeline has just ended, as with retry(), the close is still queued. Removing it continues the same
-      // file.
+      // If the last pipeline has just ended, as with retry(), the close is still queued. Removing the close
+      // continues the same file.
       if (!this.#queue.failed && this.#queue.undoClose()) this.recorder.open = true
       else this.recorder.begin()
     }

@@ -1,7 +1,7 @@
-// Reads the key of a packet's flow: addresses, protocol and ports. The key is an array of words, which a table can
-// compare, and a keyed hash of these words, so that a hostile guest can't choose packets whose hashes collide.
-// FlowKeyReader is a cursor like HeaderReader and uses a HeaderReader to find the headers. An absent header adds
-// nothing to the key. Reading a key allocates nothing.
+// Reads the key of a packet's flow: addresses, protocol and ports. The key is an array of words that a table can
+// compare. The reader also computes a keyed hash of these words, so that a hostile guest can't choose packets whose
+// hashes collide. FlowKeyReader is a cursor like HeaderReader and uses a HeaderReader to find the headers. An absent
+// header adds nothing to the key. Reading a key allocates nothing.
 //
 // Every packet has a flow. The key depends on the packet:
 //   - IP packet: addresses and protocol, and the ports of TCP, UDP, SCTP, DCCP and UDP-Lite, or the identifier of an

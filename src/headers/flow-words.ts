@@ -40,8 +40,8 @@ export function readIp4(words: Int32Array, layout: Layout, whole: boolean): void
 export function readIp6(words: Int32Array, layout: Layout, whole: boolean): void {
   const { view, start, fragment, fragmented } = layout
   readAddresses6(words, view, start + layout.ip6)
-  // All fragments must have the same key, so this uses the Next Header field of the Fragment header. In every fragment
-  // it is the type of the first header of the fragmented part.
+  // All fragments must have the same key, so the key uses the Next Header field of the Fragment header. In
+  // every fragment this field is the type of the first header in the fragmented part.
   const protocol = fragmented && !whole ? view.getUint8(start + fragment) : layout.protocol
   readUpper(words, layout, FAMILY_IPV6, protocol === NOTHING ? IpProtocol.NO_NEXT_HEADER : protocol, whole)
 }

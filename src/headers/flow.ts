@@ -11,10 +11,10 @@ export const KEY_KIND = 0
 export const KEY_VLANS = 1
 /** Source and destination port. In an Ethernet key: the upper 16 bits of both addresses. */
 export const KEY_PORTS = 2
-/** The last 32 bits of the source address; KEY_DESTINATION has those of the destination. */
+/** The last 32 bits of the source address; KEY_DESTINATION has the last 32 bits of the destination. */
 export const KEY_SOURCE = 3
 export const KEY_DESTINATION = 4
-/** The first 96 bits of the IPv6 source address; KEY_DESTINATION6 has those of the destination. */
+/** The first 96 bits of the IPv6 source address; KEY_DESTINATION6 has the same for the destination. */
 export const KEY_SOURCE6 = 5
 export const KEY_DESTINATION6 = 8
 /** Number of 32-bit words in a flow's key. */

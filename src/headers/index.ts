@@ -1,4 +1,4 @@
-// What `rx-vhost/headers` exports. Nothing here loads the addon.
+// The public API of `rx-vhost/headers`. Its modules do not load the addon.
 export { formatIpv4, formatIpv6, formatMac, ipv4Address, ipv6Address, macAddress } from './addresses.js'
 export type { ChecksumStatus } from './checksum.js'
 export type { ArpHeader, EthernetHeader, VlanHeader } from './ethernet.js'

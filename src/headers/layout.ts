@@ -1,8 +1,9 @@
 // Finds the offsets of the headers in a frame. The views (ethernet.ts, ipv4.ts …) use these offsets to read fields. A
 // walk over the headers has three stages: link, network and transport. Each stage runs when its headers are first
 // needed, and allocates nothing. A stage checks the lease once, and checks every bound. The views then read through the
-// packet's accessors, which check lease and bounds again. RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443,
-// 7348, 2784, 2890, 826, IEEE 802.1Q.
+// packet's accessors, which check lease and bounds again.
+//
+// Specifications: RFC 791, 8200 (§4: extension headers), 9293, 768, 792, 4443, 7348, 2784, 2890, 826, IEEE 802.1Q.
 //
 // A header is present only if the packet contains all its bytes, and if its length fields do not exceed the enclosing
 // payload. So code that reads a present header need not check the length fields again. Any other header is treated as

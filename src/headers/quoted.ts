@@ -23,7 +23,7 @@ import { IpProtocol, WITH_PORTS } from './numbers.js'
 const isError4 = (type: number): boolean => type === 3 || type === 11 || type === 12
 /** Whether this ICMPv6 type is destination unreachable, packet too big, time exceeded or parameter problem. */
 const isError6 = (type: number): boolean => type >= 1 && type <= 4
-/** Number of bytes after the IP header that an ICMP error quotes at least (RFC 792). */
+/** Minimum number of bytes after the IP header that an ICMP error quotes (RFC 792). */
 const QUOTED = 8
 
 /** Reads the addresses of the IPv6 header at `at`. */

@@ -128,8 +128,8 @@ export abstract class HeaderCursor<P extends PacketView, V extends Views> {
 
   /**
    * A cursor at the packet inside VXLAN or GRE: an Ethernet frame, or an IP or ARP packet without an Ethernet header.
-   * `undefined` if there is no tunnel. The property is the same object each time. After the outer cursor has moved, the
-   * inner cursor is still at the old packet until you read `inner` again.
+   * `undefined` if there is no tunnel, or after 4 nested tunnels. The property is the same object each time. After the
+   * outer cursor has moved, the inner cursor is still at the old packet until you read `inner` again.
    */
   get inner(): this | undefined {
     const { layout } = this

@@ -4,8 +4,9 @@
 // Backpressure. The queue has no limit, but all bursts in it are under lease. So the source stops when its credit is
 // used up, and then the guest's ring fills.
 //
-// Early end. Streams (a Writable, a Transform, a tee) have buffers, and drop these silently when they are destroyed. So
-// when a bridge ends early, the intake releases all open leases, even leases that a stream or the reader owns.
+// Early end. Streams (a Writable, a Transform, a tee) have buffers, and a destroyed stream drops the bursts in its
+// buffer silently. So when a bridge ends early, the intake releases all open leases, even leases that a stream or the
+// reader owns.
 import type { Observable } from 'rxjs'
 import { Subscription } from 'rxjs'
 import { onAbort } from '../abort.js'
@@ -14,7 +15,7 @@ import { Burst, type HeldBurst, ownBurst, revoke } from '../packet/burst.js'
 
 /** Options of every bridge out of a pipeline. */
 export interface BridgeOptions {
-  /** Ends the bridge early and releases all open leases. */
+  /** When the signal is aborted, the bridge ends early and releases all open leases. */
   signal?: AbortSignal
 }
 

@@ -14,7 +14,7 @@ export interface OutletOptions {
   overflow?: Overflow
   /** Number of bursts that the stream queues before it signals backpressure to the writer. */
   highWaterMark?: number
-  /** Ends the stream early and releases the bursts that it has queued. */
+  /** When the signal is aborted, the stream ends early and releases the bursts that it has queued. */
   signal?: AbortSignal
 }
 
@@ -46,7 +46,8 @@ export class Outlet {
   }
 
   /**
-   * Puts a burst into the sink and releases it. Throws if `chunk` is not a burst, or if the sink is full and `strict`.
+   * Puts a burst into the sink and releases it. Throws if `chunk` is not a burst, or if the sink is full and `overflow`
+   * is `strict`.
    */
   put(chunk: unknown): void {
     if (!(chunk instanceof HeldBurst))

@@ -13,7 +13,7 @@ import { type BridgeOptions, Intake } from './intake.js'
  * source:    --a--b--c-----d--|
  *            toReadableStream(source).pipeTo(slow)
  * slow:      --[a   ][b   ][c   ][d   ]
- * closed:    -------------------------|      once d was released
+ * closed:    -------------------------|      after d is released
  * ```
  *
  * The stream subscribes at the first read.
@@ -21,7 +21,7 @@ import { type BridgeOptions, Intake } from './intake.js'
  * **Leases.** The reader owns each burst that it reads and must release it. Bursts that are not read yet are queued
  * under lease. So a slow reader uses up the source's credit, and the guest slows down. `cancel()`, an error at the
  * other end of a pipe and an abort release all open leases, including those of bursts in the queues of downstream
- * streams. A later `release()` does nothing. The stream must be able to do this until all bursts are released. So it
+ * streams. A later `release()` does nothing. The stream can release leases only while it is open. So it
  * closes, or fails with the source's error, only after all bursts that were read are released.
  *
  * Do not use `tee()`, because its two branches would release each burst twice. Create two streams from one `share()`

@@ -17,7 +17,7 @@ export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
  * source:    --a--b--c-----d--|
  *            pipeline(toReadable(source), slow)
  * slow:      --[a   ][b   ][c   ][d   ]
- * 'end':     -------------------------|      once d was released
+ * 'end':     -------------------------|      after d is released
  * ```
  *
  * The stream subscribes at the first read.
@@ -25,7 +25,7 @@ export type ReadableOfBursts = AsyncIterable<HeldBurst> & Readable
  * **Leases.** The reader owns each burst that it reads and must release it. Bursts that are not read yet are queued
  * under lease. So a slow reader uses up the source's credit, and the guest slows down. `destroy()`, an error in a
  * `pipeline()` and an abort release all open leases, including those of bursts in the buffers of downstream streams. A
- * later `release()` does nothing. The stream must be able to do this until all bursts are released. So it ends, or
+ * later `release()` does nothing. The stream can release leases only while it is open. So it ends, or
  * fails with the source's error, only after all bursts that were read are released. A program that collects bursts
  * until `'end'` without releasing them waits forever.
  *

@@ -14,7 +14,7 @@ type Controller = WritableStreamDefaultController & { readonly signal: AbortSign
  * ```
  * written:   --a--b--c---|
  *            toWritableStream(sink)
- * sink:      --a-----b--c                   the ring was full after a
+ * sink:      --a-----b--c                   the ring was full after burst a
  * closed:    ------------|                  after all bursts are in the ring
  * ```
  *

@@ -10,7 +10,7 @@ import { Outlet, type OutletOptions } from './outlet.js'
  * ```
  * written:   --a--b--c---|
  *            toWritable(sink)
- * sink:      --a-----b--c                   the ring was full after a
+ * sink:      --a-----b--c                   the ring was full after burst a
  * 'finish':  ------------|                  after all bursts are in the ring
  * ```
  *

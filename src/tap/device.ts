@@ -19,7 +19,7 @@ export interface TapSettings {
 
 const fixes: Record<string, string> = {
   EPERM:
-    'run with CAP_NET_ADMIN, or let a process with it pass an fd or create the interface (ip tuntap add … user …)',
+    'run with CAP_NET_ADMIN, or let a privileged process pass an fd or make the interface (ip tuntap add … user …)',
   EACCES: 'give the process access to /dev/net/tun',
   ENOENT:
     'create /dev/net/tun with modprobe tun, or pass the device to the container (--device /dev/net/tun)',
@@ -27,7 +27,7 @@ const fixes: Record<string, string> = {
   ENXIO: 'load the TUN/TAP driver with modprobe tun',
   EBUSY: 'close the other process or TapPort that has opened the interface, or choose another name',
   EINVAL:
-    'choose another name: an interface with this name exists, but is no TAP interface or has several queues',
+    'choose another name: an interface with this name exists, but is not a TAP interface or has several queues',
   EMFILE: 'raise the limit of open file descriptors (ulimit -n)',
 }
 

@@ -72,9 +72,9 @@ export type TapEvent =
  * )
  * ```
  *
- * The constructor creates the interface, so you can assign an address to it at once. `close()` removes it, unless it is
- * persistent. The port reads frames while `fromHost()` has a subscriber. While nobody reads, the kernel queues some
- * frames, then drops and counts frames (`ip -s link`). A port with a subscriber keeps the process alive.
+ * The constructor creates or opens the interface, so you can assign an address to it at once. `close()` removes it,
+ * unless it is persistent. The port reads frames while `fromHost()` has a subscriber. While nobody reads, the kernel
+ * queues some frames, then drops and counts frames (`ip -s link`). A port with a subscriber keeps the process alive.
  *
  * @throws `ERR_VHOST_TAP_FAILED` if the interface can't be opened: the error's `reason` is the name of the errno.
  * Throws `ERR_VHOST_INVALID_ARGUMENT` if the name is not valid for an interface, or if options contradict each other.

@@ -262,7 +262,7 @@ export const scenarios: Record<string, () => Promise<void> | void> = {
     )
     assert.match(
       thrown(() => new TapPort('lo')),
-      /^ERR_VHOST_TAP_FAILED EINVAL .*no TAP/,
+      /^ERR_VHOST_TAP_FAILED EINVAL .*not a TAP/,
     )
     assert.match(
       thrown(() => new TapPort('sixteen-letters.')),
