@@ -12,7 +12,7 @@ import { IpProtocol } from './numbers.js'
  * The status of a checksum.
  *
  * - `good`, `bad`: the checksum is correct, or is not.
- * - `none`: the sender did not compute a checksum: UDP's field is zero, or the GRE header has no checksum field.
+ * - `none`: the sender did not compute a checksum. UDP's field is zero, or the GRE header has no checksum field.
  * - `partial`: the virtio-net header says that the checksum is still to be computed. Its field contains the sum of the
  *   pseudo-header.
  * - `unverified`: the checksum can't be verified. It covers bytes that are not in this packet (a fragment), or an inner
@@ -44,7 +44,7 @@ export function fold(sum: number): number {
  */
 export function sumOf(packet: PacketView, from: number, to: number): number {
   if (!(from >= 0 && from <= to && to <= packet.length))
-    throw new RangeError(`bytes ${from} to ${to} are outside a packet of ${packet.length}`)
+    throw new RangeError(`bytes ${from} to ${to} are outside a packet of ${packet.length} bytes`)
   const { view } = slotsOf(packet)
   const start = startOf(packet)
   const last = start + to

@@ -90,8 +90,8 @@ export class FlowKeyReader {
   }
 
   /**
-   * Reads the key of the packet that an ICMP error quotes, which is the flow that the error is about. Call it after
-   * `of()` of the ICMP error. Returns false if the packet is not an ICMP error, or does not quote enough bytes.
+   * Reads the flow key of the packet that an ICMP error quotes. Call it after `of()` of the ICMP error. Returns false
+   * if the packet is not an ICMP error, or does not quote enough bytes.
    */
   quoted(): boolean {
     const { layout } = this.reader

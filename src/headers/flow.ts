@@ -59,7 +59,8 @@ export class FlowKey {
     return isIp ? this.#words[KEY_KIND] & 0xff : undefined
   }
   /**
-   * Address of the source, such as `192.0.2.1` or `2001:db8::1`. If the flow is not IP: such as `02:00:00:00:00:01`.
+   * Address of the source, such as `192.0.2.1` or `2001:db8::1`. If the flow is not IP, a MAC address such as
+   * `02:00:00:00:00:01`.
    */
   get source(): string {
     return addressAt(this.#words, this.#source, this.#family())

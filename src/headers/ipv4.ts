@@ -14,7 +14,7 @@ export class Ipv4Header extends HeaderView {
   get payloadLength(): number {
     return this.totalLength - this.length
   }
-  /** The length of the header in words of 32 bits, 5 to 15. */
+  /** The length of the header in 32-bit words, 5 to 15. */
   get internetHeaderLength(): number {
     return this.layout.packet.uint8(this.layout.ip4) & 0xf
   }
