@@ -1,7 +1,7 @@
-// Threads for calls that can block without limit: a call that waits for a file system, a lock that a peer's
-// system call holds in the kernel, or freeing the whole memory of a guest. Threads that serve other devices
-// never make such calls. A thread is created when there is work and ends after some time without work. A job
-// that blocks for ever costs one thread and nothing else.
+// Threads for calls that can block for an unlimited time. Examples are a call that waits for a file system, a
+// call that needs a lock which a peer's system call holds in the kernel, and a call that frees the whole
+// memory of a guest. A thread that serves devices never makes such calls. A thread is created when there is
+// work and ends after some time without work. A job that blocks for ever costs one thread and nothing else.
 #pragma once
 
 #include <condition_variable>
@@ -18,20 +18,20 @@ class BlockingThreads {
  public:
   using Job = std::function<void()>;
 
-  /// At most `most` threads, of which at most `most_each` run jobs of one owner (`whose`). An owner whose
-  /// jobs block cannot use up the threads of other owners.
+  /// Creates at most `most` threads. At most `most_each` of them run jobs of one owner, so that an owner
+  /// whose jobs block cannot use up all threads.
   BlockingThreads(size_t most, size_t most_each) : most_(most), most_each_(most_each) {}
-  /// Never destroyed: a thread may be stuck in it for as long as the process lives.
+  /// An object of this class is never destroyed, because a thread may block inside it until the process ends.
   ~BlockingThreads() = delete;
 
-  /// Runs the jobs of one owner in the order of these calls. What a job captured is destroyed on its thread.
-  /// Returns false if there is no thread and none can be created: the job has not run, and the caller's
-  /// thread destroys it.
-  bool run(uint32_t whose, Job job);
+  /// Runs a job on one of the threads. The jobs of one owner start in the order of these calls. A job's
+  /// captures are destroyed on the thread that ran it. Returns false if there is no thread and none can be
+  /// created. In that case the job does not run, and the caller's thread destroys it.
+  bool run(uint32_t owner, Job job);
 
  private:
   struct Work {
-    uint32_t whose;
+    uint32_t owner;
     Job job;
   };
   struct Share {
@@ -41,7 +41,7 @@ class BlockingThreads {
 
   bool start();
   void loop();
-  void admit_next(uint32_t whose);
+  void admit_next(uint32_t owner);
 
   const size_t most_, most_each_;
   std::mutex mutex_;  // guards all members below
@@ -52,9 +52,9 @@ class BlockingThreads {
   size_t idle_ = 0;
 };
 
-/// Threads for slow work that always ends: freeing guest memory, which takes about 50 ms per GiB. All drivers
-/// share them. They do no work that a guest waits for, since they can be busy for minutes after many guests
-/// have ended at once.
+/// Threads that free guest memory, which is slow (about 50 ms per GiB) but always ends. All drivers share
+/// these threads. They must not get work that a guest waits for: after many guests have ended at once, the
+/// threads can be busy for minutes.
 BlockingThreads& freeing_threads();
 
 }  // namespace rxvhost

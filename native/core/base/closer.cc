@@ -15,9 +15,10 @@ namespace rxvhost {
 
 namespace {
 
-// An honest front end sends memory, eventfds and Unix sockets. The checks below call no file system.
+// An honest front end sends only memory files, eventfds and Unix sockets. The checks below make no call to a
+// file system, because such a call could block.
 
-// Closing the last fd of a memfd takes as long as freeing its memory, so it always ends.
+// close() of the last fd of a memfd frees the memory. This can take long, but it always ends.
 bool is_memory(int fd) { return fcntl(fd, F_GET_SEALS) >= 0; }
 
 bool closes_at_once(int fd) {
@@ -27,7 +28,8 @@ bool closes_at_once(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_UNIX;
 }
 
-// These threads are separate, so that a close() that blocks does not delay mapping or freeing memory.
+// These threads do nothing else, so a close() that blocks does not delay other threads that map or free
+// memory.
 BlockingThreads& closers() {
   static BlockingThreads* threads = new BlockingThreads(kClosers, kClosers);
   return *threads;

@@ -1,9 +1,9 @@
 // Copies packets and prefetches cache lines.
 //
-// The way of copying depends on the size: a call of memcpy and its choice of a variant cost as much as
-// copying a short frame, so up to kInlineCopy bytes are copied here, in vectors that every x86-64 and arm64
-// has; the last vector overlaps the one before it instead of being split. Longer runs use memcpy, which
-// chooses the widest vectors of this machine.
+// The method depends on the size. For a short frame, calling memcpy and choosing its variant take as long as
+// the copying itself. So up to kInlineCopy bytes are copied here, in vectors that every x86-64 and arm64 CPU
+// has. The last vector overlaps the previous one, so that no smaller vectors are needed. Longer copies use
+// memcpy, which chooses the widest vectors of the CPU.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 namespace rxvhost {
 
 inline constexpr size_t kCacheLine = 64;
-/// From about here on memcpy is faster.
+/// From about this size on, memcpy is faster.
 inline constexpr size_t kInlineCopy = 256;
 
 template <size_t size>
@@ -25,7 +25,7 @@ inline void copy_vectors(uint8_t* to, const uint8_t* from) {
   for (size_t i = 0; i < count; i++) reinterpret_cast<Vector*>(to)[i] = v[i];
 }
 
-/// `to` and `from` do not overlap.
+/// Copies `length` bytes. The two ranges must not overlap.
 inline void copy_bytes(void* to, const void* from, size_t length) {
   auto* t = static_cast<uint8_t*>(to);
   const auto* f = static_cast<const uint8_t*>(from);
@@ -42,8 +42,8 @@ inline void copy_bytes(void* to, const void* from, size_t length) {
 }
 
 inline void prefetch(const void* at) { __builtin_prefetch(at, 0, 3); }
-/// Prefetches a line that will be written, in exclusive state: the write needs no second request to the other
-/// core.
+/// Prefetches, in exclusive state, a cache line that will be written. The write then needs no second request
+/// to the core that has the line.
 inline void prefetch_to_write(const void* at) {
 #if defined(__x86_64__)
   // Compilers emit this instruction only for CPUs that are known to have it; other x86-64 CPUs ignore it.

@@ -8,7 +8,8 @@
 namespace rxvhost {
 
 bool is_eventfd(int fd) {
-  // No system call tells this: fstat() gives the same answer for every anonymous inode.
+  // /proc is read because no system call tells an eventfd from other anonymous inodes: fstat() returns the
+  // same for all of them.
   char link[32], target[32];
   snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
   const ssize_t length = ::readlink(link, target, sizeof target);

@@ -1,5 +1,6 @@
-// Eventfds: the kick, call and error notifiers of a ring. A front end can send any other file instead,
-// which might block or always be readable. So the type is checked once, when the fd arrives.
+// Eventfds: the kick, call and error notifiers of a ring. A front end can send a file of any other type
+// instead, and such a file could block or always be readable. So the type of each fd is checked once, when it
+// arrives.
 #pragma once
 
 #include "core/base/fd.h"
@@ -7,9 +8,11 @@
 namespace rxvhost {
 
 bool is_eventfd(int fd);
-/// Makes a front end's eventfd non-blocking, for all processes that share it. False for any other file.
+/// Makes a front end's eventfd non-blocking, for all processes that share it. Returns false for any other
+/// file.
 bool take_notifier(int fd);
-/// A new eventfd, non-blocking and close-on-exec, with count 0; empty when the process is out of fds.
+/// Returns a new eventfd with count 0, non-blocking and close-on-exec, or an empty Fd if the process has no
+/// free fd.
 Fd make_eventfd();
 
 }  // namespace rxvhost

@@ -1,4 +1,5 @@
-// An owned file descriptor, closed by the destructor. An fd that a peer sent is closed by close_received().
+// An owned file descriptor, which the destructor closes. For an fd that a peer sent, it uses
+// close_received().
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +14,7 @@ class Fd {
  public:
   Fd() = default;
   explicit Fd(int fd) : fd_(fd) {}
-  /// Owns an fd that came from a peer and can be a file of any type.
+  /// Takes ownership of an fd that came from a peer. Such an fd can be a file of any type.
   static Fd received(int fd) {
     Fd it(fd);
     it.received_ = true;
@@ -34,8 +35,9 @@ class Fd {
 
   int get() const { return fd_; }
   explicit operator bool() const { return fd_ >= 0; }
-  /// Closes an fd whose file this process also holds by another fd, so that close() cannot block.
-  void close_kept() {
+  /// Closes the fd on the calling thread. The file must also be open or mapped elsewhere in this process:
+  /// then this is not its last close(), and close() cannot block.
+  void close_now() {
     if (fd_ >= 0) ::close(release());
   }
   int release() { return std::exchange(fd_, -1); }

@@ -1,7 +1,8 @@
 // All reads and writes of shared memory go through these functions. A guest can change its memory at any
-// time, so a value is loaded once into a local, checked there, and used from there; volatile access keeps the
-// compiler from loading twice. Acquire and release belong to the ring files, which name the race that each
-// closes.
+// time. So each value is loaded once into a local variable, and only that variable is checked and used. The
+// accesses are atomic or volatile, so that the compiler does not load the value twice. The files in
+// core/virtqueue use the acquire and release functions, with a comment that names the race that each use
+// prevents.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +11,8 @@
 
 namespace rxvhost {
 
-// A hook for tests: it is called after each load and can change the memory that was loaded, like a guest that
-// runs between two loads.
+// A hook for tests, called after each load. It can change the memory that was loaded, like a guest that runs
+// between two loads.
 #ifdef RXVHOST_PROBE_GUEST_LOADS
 inline void (*probe_guest_load)(const void* at, size_t size) = nullptr;
 inline void guest_was_loaded(const void* at, size_t size) {
@@ -41,7 +42,7 @@ template <class T>
 inline void guest_store_release(T* at, T value) {
   __atomic_store_n(at, value, __ATOMIC_RELEASE);
 }
-/// Loads a header field once, at any alignment.
+/// Loads a header field once. The field need not be aligned.
 template <class T>
 inline T guest_load_unaligned(const void* at) {
   struct __attribute__((packed, may_alias)) Word {
@@ -58,14 +59,15 @@ inline void guest_store_unaligned(void* at, T value) {
   };
   static_cast<volatile Word*>(at)->value = value;
 }
-/// Copies packet bytes. A guest that changes them during the copy damages only its own packet; no length is
-/// read from them.
+/// Copies packet bytes. No length is read from these bytes, so a guest that changes them during the copy
+/// damages only its own packet.
 inline void guest_copy_in(void* to, const void* from, size_t length) {
   copy_bytes(to, from, length);
   guest_was_loaded(from, length);
 }
 inline void guest_copy_out(void* to, const void* from, size_t length) { copy_bytes(to, from, length); }
-/// Copies control data. The compiler barrier makes later code read the copy, not guest memory again.
+/// Copies control data. The compiler barrier makes later code read the copy instead of reading guest memory
+/// again.
 inline void guest_copy_once(void* to, const void* from, size_t length) {
   guest_copy_in(to, from, length);
   __asm__ volatile("" ::: "memory");

@@ -1,6 +1,6 @@
-// A table that grows, and that a signal handler can read at any moment. Entries never move and are never
-// freed, only reused. A handler visits every entry that was ever taken, so each entry tells whether it is in
-// use, in words that its user stores atomically.
+// A table that can grow and that a signal handler can read at any moment. Entries never move. They are never
+// freed, only reused. A handler visits every entry that was ever taken, so an entry must have atomic fields
+// that tell whether it is in use.
 #pragma once
 
 #include <atomic>
@@ -8,12 +8,12 @@
 
 namespace rxvhost {
 
-/// For static storage only: without a destructor, since a signal can arrive while the process exits.
+/// Use it for static storage only. It has no destructor, because a signal can arrive while the process exits.
 template <typename Entry, uint32_t kChunk>
 class SignalTable {
  public:
-  /// An unused entry, with the content that its last user left. The caller holds a mutex that no handler
-  /// takes.
+  /// Returns an unused entry, which still has the content of its last use. The caller must hold a mutex that
+  /// no signal handler takes.
   Entry* take() {
     if (free_ != nullptr) {
       Cell* cell = free_;
@@ -32,15 +32,15 @@ class SignalTable {
     return &chunk->cells[index].entry;
   }
 
-  /// The caller holds the same mutex.
+  /// The caller must hold the same mutex as for take().
   void give_back(Entry* entry) {
     Cell* cell = reinterpret_cast<Cell*>(entry);
     cell->next_free = free_;
     free_ = cell;
   }
 
-  /// For handlers. Calls `visit(entry)` for each entry that was ever taken, until a call returns true;
-  /// returns whether one did.
+  /// Calls `visit(entry)` for each entry that was ever taken, until a call returns true. Returns whether a
+  /// call returned true. A signal handler may use it.
   template <typename Visit>
   bool find(Visit&& visit) {
     for (Chunk* chunk = &first_; chunk != nullptr; chunk = chunk->next.load(std::memory_order_acquire)) {
@@ -53,7 +53,7 @@ class SignalTable {
 
  private:
   struct Cell {
-    Entry entry;  // first, so that its address is that of the cell
+    Entry entry;  // the first member, so that the entry and its cell have the same address
     Cell* next_free;
   };
   struct Chunk {

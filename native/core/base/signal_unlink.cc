@@ -15,9 +15,9 @@
 
 namespace rxvhost {
 
-// Written under the mutex, read by the handler without it: `owner` is stored last and cleared first. `owner`
-// is a process id and not a flag, since a forked child has a copy of the table, and must not unlink the
-// sockets of its parent.
+// Written with the mutex held. The handler reads entries without the mutex, so `owner` is stored last and
+// cleared first. `owner` is a process id and not a flag: a forked child has a copy of the table but must not
+// unlink the sockets of its parent.
 struct SocketFile {
   std::atomic<pid_t> owner;
   dev_t device;
@@ -45,17 +45,17 @@ void on_ending(int signal) {
   for (size_t i = 0; i < std::size(kEndings); i++)
     if (kEndings[i] == signal) sigaction(signal, &former[i], nullptr);
   errno = saved_errno;
-  raise(signal);  // pending until this handler returns; then the former action runs
+  raise(signal);  // stays pending until this handler returns; then the former action runs
 }
 
-// Called for each new file: libuv restores the default action when a program removes its last listener of a
-// signal.
+// Called for each new file, because the handler may have been replaced: libuv restores the default action
+// when a program removes its last listener for a signal.
 void install_locked() {
   for (size_t i = 0; i < std::size(kEndings); i++) {
     struct sigaction now {};
     if (sigaction(kEndings[i], nullptr, &now) != 0) continue;
     const bool ends = !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_DFL;
-    if (!ends && !(now.sa_flags & SA_RESETHAND)) continue;  // handled, ignored, or ours already
+    if (!ends && !(now.sa_flags & SA_RESETHAND)) continue;  // handled by others, ignored, or already ours
     former[i] = now;
     struct sigaction action {};
     action.sa_handler = on_ending;

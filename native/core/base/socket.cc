@@ -14,8 +14,8 @@ namespace rxvhost {
 
 namespace {
 
-// Refuses a path with a '\0': inside the path it would silently cut it, and a leading one names a socket of
-// the abstract namespace, which has neither a file nor permissions.
+// Refuses a path that contains '\0'. Inside a path, '\0' would silently end the path early. At its start,
+// '\0' would name a socket of the abstract namespace, which has neither a file nor permissions.
 int address_of(const std::string& path, sockaddr_un& address) {
   if (path.empty() || path.find('\0') != std::string::npos) return -EINVAL;
   if (path.size() > kMaxSocketPath) return -ENAMETOOLONG;
@@ -36,10 +36,11 @@ int connect_to(int socket, const sockaddr_un& address) {
   return 0;
 }
 
-// Between its bind() and listen(), a live server looks like a stale file to connect(), and two processes that
-// found the same stale file could unlink each other's new one. A lock on the folder during these system calls
-// closes both races between processes that use this function, and leaves no lock file. Other programs may
-// hold the lock, too, so the wait is bounded, and a failure to get it is no error.
+// A lock on the socket's folder prevents two races between processes that use this function, and it leaves no
+// lock file. First race: between the bind() and the listen() of a live server, connect() takes its socket for
+// a stale file. Second race: two processes that found the same stale file could unlink each other's new file.
+// Other programs may also hold this lock, so the wait is limited, and it is no error if the lock is not
+// obtained.
 Fd lock_folder_of(const std::string& path) {
   constexpr int kTries = 1000;
   const size_t slash = path.rfind('/');
@@ -50,14 +51,14 @@ Fd lock_folder_of(const std::string& path) {
   return fd;
 }
 
-/// Removes a stale socket file at `path`. 0 if nothing is left there, otherwise -EADDRINUSE (a live server),
-/// -ENOTSOCK or another errno.
+/// Removes a stale socket file at `path`. Returns 0 if `path` no longer exists, -EADDRINUSE if a live server
+/// uses it, -ENOTSOCK if it is no socket, or another negative errno.
 int remove_stale(const std::string& path, const sockaddr_un& address) {
   struct stat found;
   if (::lstat(path.c_str(), &found) != 0) return errno == ENOENT ? 0 : -errno;
   if (!S_ISSOCK(found.st_mode)) return -ENOTSOCK;
-  // A datagram socket probes without a connection: a bound stream socket refuses it as the wrong type, even
-  // before it listens or when its backlog is full, and its server does not notice.
+  // Probe with a datagram socket, so that a live server gets no connection. A bound stream socket refuses it
+  // with EPROTOTYPE, even before its server listens or when its backlog is full.
   const Fd probe(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) return -errno;
   const int answer = connect_to(probe.get(), address);
@@ -70,7 +71,7 @@ int remove_stale(const std::string& path, const sockaddr_un& address) {
   return ::unlink(path.c_str()) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-// SCM_PIDFD, since Linux 6.5; older headers do not define it.
+// SCM_PIDFD of Linux 6.5, which older headers do not define.
 constexpr int kScmPidfd = 4;
 
 void collect_fds(msghdr& header, std::vector<Fd>& fds) {
@@ -82,7 +83,7 @@ void collect_fds(msghdr& header, std::vector<Fd>& fds) {
       int number;
       memcpy(&number, CMSG_DATA(c) + i * sizeof number, sizeof number);
       Fd fd = Fd::received(number);
-      // The kernel adds a pidfd to every read if SO_PASSPIDFD is set. It is unused, but has to be closed.
+      // With SO_PASSPIDFD the kernel adds a pidfd to every read. We do not use the pidfd, but `fd` closes it.
       if (!pidfd) fds.push_back(std::move(fd));
     }
   }
@@ -122,7 +123,7 @@ int listen_unix(const std::string& path, int backlog, const SocketAccess& access
   struct stat made;
   if (::lstat(path.c_str(), &made) != 0) return -errno;
   BoundPath ours(path, made.st_dev, made.st_ino);
-  // Nobody can connect before listen(), so the permissions that the umask gave the file are never in effect.
+  // Nobody can connect before listen(), so it does no harm that the umask sets the permissions until then.
   if (access.group >= 0 &&
       ::lchown(path.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(access.group)) != 0)
     return -errno;
@@ -179,7 +180,7 @@ int peer_credentials(int socket, PeerCredentials& out) {
 }
 
 Received receive(int socket, std::span<uint8_t> into) {
-  // Room for all fds, and for other control messages that socket options may add before them.
+  // Has room for all fds, and for other control messages that socket options may add before the fds.
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxReceivedFds * sizeof(int)) + 256];
   iovec part{into.data(), into.size()};
   msghdr header{};
@@ -197,7 +198,8 @@ Received receive(int socket, std::span<uint8_t> into) {
   }
   collect_fds(header, result.fds);
   if (header.msg_flags & MSG_CTRUNC) {
-    // Probe before the fds that did arrive are closed: closing them would free numbers and hide the cause.
+    // This must come before the close of the fds that did arrive, which would free fd numbers and hide the
+    // cause.
     result.ancillary = out_of_fds(socket) ? Ancillary::exhausted : Ancillary::truncated;
     result.fds.clear();
   }

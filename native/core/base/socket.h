@@ -1,6 +1,6 @@
-// Unix stream sockets that carry file descriptors, for the transport of the control plane: Node's `net` can't
-// receive fds. No call blocks, and each returns a negative errno on failure. A received fd is close-on-exec
-// from the start, so that no child process inherits it.
+// Unix stream sockets that carry file descriptors. The transport of the control plane uses them because
+// Node's `net` can't receive fds. No call blocks. On failure, each call returns a negative errno. Received
+// fds are close-on-exec from the start, so that no child process inherits them.
 #pragma once
 
 #include <sys/types.h>
@@ -17,12 +17,13 @@
 
 namespace rxvhost {
 
-/// The kernel's SCM_MAX_FD: no peer can attach more fds to one message, so there is always room for all.
+/// The kernel's SCM_MAX_FD. No peer can attach more fds to one message, so a buffer of this size has room for
+/// all.
 constexpr size_t kMaxReceivedFds = 253;
 
-/// The path that a listener is bound to, and the file that bind() made there. The destructor unlinks the
-/// file, unless the path names another file by then, which belongs to another process. A signal that ends the
-/// process unlinks it, too.
+/// The path that a listener is bound to, and the file that bind() made there. The destructor unlinks the path
+/// if it still names that file; a different file belongs to another process. When a signal ends the process,
+/// the path is unlinked in the same way.
 class BoundPath {
  public:
   BoundPath() = default;
@@ -49,20 +50,20 @@ class BoundPath {
   SocketFile* remembered_ = nullptr;
 };
 
-/// Who may connect: mode and group of the socket file, set before listen(). -1 leaves what the umask and the
-/// process gave it.
+/// Mode and group of the socket file, which decide who may connect. They are set before listen(). With -1,
+/// the mode is that of the umask, or the group is that of the process.
 struct SocketAccess {
   int32_t mode = -1;
   int32_t group = -1;
 };
 
-/// Binds and listens. A stale socket file is replaced. -EADDRINUSE: a live server has the path. -ENOTSOCK:
-/// the path names a file of another kind, which is not touched.
+/// Binds a socket and listens on it. Replaces a stale socket file. Returns -EADDRINUSE if a live server uses
+/// the path. Returns -ENOTSOCK if the path names a file of another type, which is not touched.
 int listen_unix(const std::string& path, int backlog, const SocketAccess& access, Fd& listener,
                 BoundPath& bound);
 int connect_unix(const std::string& path, Fd& socket);
 int accept_unix(int listener, Fd& socket);
-/// 0 if `fd` is a Unix stream socket, 1 if it listens; makes it non-blocking and close-on-exec.
+/// Makes a Unix stream socket non-blocking and close-on-exec. Returns 1 if it listens, otherwise 0.
 int adopt_unix(int fd);
 
 struct PeerCredentials {
@@ -74,19 +75,20 @@ int peer_credentials(int socket, PeerCredentials& out);
 
 enum class Ancillary {
   complete,   // `fds` has every fd that was sent
-  truncated,  // some fds were lost (an LSM, a small control buffer); the others are closed, `fds` is empty
-  exhausted,  // some were lost since this process has no fds left; likewise
+  truncated,  // an LSM or a small control buffer lost some fds; the others are closed, and `fds` is empty
+  exhausted,  // some fds were lost because this process has no free fd; the others are closed, and `fds` is
+              // empty
 };
 
 struct Received {
-  ssize_t bytes = 0;  // 0 = the peer closed; negative errno
+  ssize_t bytes = 0;  // 0: the peer closed the connection; negative: an errno
   Ancillary ancillary = Ancillary::complete;
   std::vector<Fd> fds;
 };
-/// One recvmsg(). All fds, in any number of control messages, are returned or closed.
+/// Makes one recvmsg() call. Returns or closes all fds, in however many control messages they arrive.
 Received receive(int socket, std::span<uint8_t> into);
-/// One sendmsg(), the fds attached to its first byte. Returns the number of bytes sent, or a negative errno
-/// (-EAGAIN: neither bytes nor fds were sent).
+/// Makes one sendmsg() call, with the fds attached to the first byte. Returns the number of bytes sent, or a
+/// negative errno. After -EAGAIN, neither bytes nor fds were sent.
 ssize_t send(int socket, std::span<const uint8_t> bytes, std::span<const int> fds);
 
 }  // namespace rxvhost

@@ -1,5 +1,5 @@
-// The kernel's layouts and constants of rings and of the virtio-net header. The kernel's headers are C:
-// helpers that are invalid in C++ are left out, and a member called `class` is renamed.
+// Includes the kernel's layouts and constants of rings and of the virtio-net header. The kernel's headers are
+// C, so this file leaves out helpers that are invalid in C++ and renames a member called `class`.
 #pragma once
 
 #include <linux/virtio_config.h>

@@ -33,7 +33,7 @@ Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
   madvise(base, rounded, MADV_DONTDUMP);  // keeps guest memory out of core dumps
   *out = std::make_shared<Mapping>(Shape{static_cast<uint8_t*>(base), rounded, end, file.on_disk},
                                    backing_of(&fd, file, known));
-  fd.close_kept();  // the mapping holds the file; no need to queue behind memory that is freed
+  fd.close_now();  // cannot block, since the mapping still refers to the file
   return Reason::none;
 }
 
