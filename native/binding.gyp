@@ -1,9 +1,10 @@
-# The addon. It sits here and not at the root of the repository because npm runs an implicit build for a
-# root binding.gyp. Sources are listed by folder: core/ (no Node), guest/ (driver side), addon/ (Node-API).
+# Builds the addon. This file is not at the root of the repository, because npm runs an implicit build for a
+# binding.gyp at the root. Sources are listed by folder: core/ (without Node), guest/ (driver side), addon/ (Node-API).
 {
-  # portable: without libstdc++.so, whose age differs more between systems than libc's. What run.mjs builds, and so what is
-  # published; not the default, since not every system has the static library.
-  # libpcap: an archive of it to link, or nothing; libpcap.mjs says which.
+  # portable: links libstdc++ statically, because the version of libstdc++.so differs more between systems than that of
+  # libc. scripts/run.mjs builds this variant if the system has the static library, and this variant is published.
+  # It is not the default here, because not every system has the static library.
+  # libpcap: the path of a libpcap archive to link, or nothing. libpcap.mjs prints it.
   "variables": { "sanitize%": "", "portable%": 0, "libpcap": "<!(node libpcap.mjs)" },
   "targets": [{
     "target_name": "rx_vhost",
@@ -14,15 +15,16 @@
     "cflags!": ["-O2"],
     "cflags_cc": ["-std=c++20", "-fno-exceptions", "-fno-rtti"],
     "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
-    # Node unloads an addon that only workers loaded; a signal handler or thread of ours would lose its code.
+    # Node unloads an addon that only workers loaded. With nodelete its code stays in memory, because our signal handlers
+    # and threads still need it.
     "ldflags": ["-Wl,-z,nodelete"],
-    # dlopen, for a libpcap that is loaded at run time; a part of libc since glibc 2.34.
+    # For dlopen, which loads libpcap at run time. Since glibc 2.34, dlopen is part of libc.
     "libraries": ["-ldl"],
     "conditions": [
       ["libpcap!=''", {
         "defines": ["RXVHOST_STATIC_LIBPCAP"],
         "libraries": ["<(libpcap)"],
-        # Another libpcap in this process neither sees these functions nor takes their place.
+        # Hides libpcap's functions, so that another libpcap in this process neither uses nor replaces them.
         "ldflags": ["-Wl,--exclude-libs,libpcap.a"]
       }],
       ["portable==1", {

@@ -1,10 +1,11 @@
-// Makes the archive of libpcap that the addon is linked with, and prints its path; prints nothing where there is none
-// that can be linked, and the addon then loads libpcap at run time. binding.gyp runs it when a build is configured.
+// Makes the libpcap archive that the addon is linked with, and prints its path. If no archive can be linked, prints
+// nothing, and the addon loads libpcap at run time. binding.gyp runs this script when a build is configured.
 //
-// The archive is the compiler's own (on Debian of libpcap0.8-dev), or what LIBPCAP_ARCHIVE names; `none` is for a build
-// without. Debian compiles it for programs and not for shared objects. In what is linked of it, that makes a difference
-// for three symbols: code of a program reaches stdin, stdout and stderr directly, which code of a shared object can't.
-// So a copy is made in which these have other names, and core/bpf/no_capture.cc has variables of these names.
+// The archive is the one that the compiler finds (on Debian it is in libpcap0.8-dev) or the file that LIBPCAP_ARCHIVE
+// names. LIBPCAP_ARCHIVE=none makes a build without an archive. Debian compiles the archive for programs and not for
+// shared objects. In the parts that we link, the difference matters for three symbols: code for a program accesses
+// stdin, stdout and stderr directly, and code in a shared object can't do this. So this script makes a copy of the
+// archive in which these symbols have other names, and core/bpf/no_capture.cc defines variables with the new names.
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
@@ -12,7 +13,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const ENTRIES = ['pcap_open_dead', 'pcap_compile', 'pcap_geterr', 'pcap_freecode', 'pcap_close', 'bpf_filter']
 
-/** Runs a tool, whose name may bring arguments along (`ccache g++`). */
+/** Runs a tool. `command` may contain arguments after the program's name (`ccache g++`). */
 function tool(command, ...args) {
   const [program, ...first] = command.split(' ')
   const { status, stdout } = spawnSync(program, [...first, ...args], {
@@ -22,14 +23,17 @@ function tool(command, ...args) {
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** Of the compiler that builds the addon. A compiler that finds none gives back the bare name. */
+/**
+ * Returns the path of the archive that the compiler of the addon finds. A compiler that finds no archive prints the
+ * bare file name.
+ */
 export function findArchive({ CXX = 'g++', LIBPCAP_ARCHIVE: given } = process.env) {
   if (given === 'none') return undefined
   const found = given || tool(CXX, '-print-file-name=libpcap.a')
   return found?.includes('/') && existsSync(found) ? resolve(found) : undefined
 }
 
-/** Makes the copy in `folder`. Undefined if a shared object can't be linked with it: the library is another one. */
+/** Makes the copy in `folder`. Returns undefined if a shared object can't be linked with this libpcap. */
 function prepare(archive, folder, CXX = 'g++') {
   mkdirSync(folder, { recursive: true })
   const made = join(folder, 'libpcap.a')

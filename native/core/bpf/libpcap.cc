@@ -17,15 +17,16 @@ using libpcap::Instructions;
 
 struct Pcap;  // pcap_t
 
-// Of pcap/dlt.h: the type of link whose frames we have.
+// From pcap/dlt.h: DLT_EN10MB, the link type of our frames.
 constexpr int kEthernet = 1;
-// Of pcap/pcap.h: `ip broadcast` is then an error. Several networks may be in one ring.
+// From pcap/pcap.h. The netmask is unknown because the frames of one ring may belong to several networks.
+// With this value `ip broadcast` is an error.
 constexpr unsigned kNetmaskUnknown = 0xffffffff;
 
-// Of linux/filter.h: from here on, a load is of what only a live capture knows of a packet, for instance its
-// direction. Here it would match nothing, and say nothing.
+// From linux/filter.h. A load from one of these offsets reads a property that only a live capture knows, for
+// instance the packet's direction. In our programs such a load would silently match no frame.
 constexpr uint32_t kAncillary = 0xfffff000, kAncillaries = 0x100;
-constexpr uint16_t kLoadAbsoluteMask = 0xe7, kLoadAbsolute = 0x20;  // BPF_LD | BPF_ABS of any size
+constexpr uint16_t kLoadAbsoluteMask = 0xe7, kLoadAbsolute = 0x20;  // BPF_LD | BPF_ABS, of any size
 
 bool asks_for_ancillary(const Instructions& program) {
   for (unsigned i = 0; i < program.length; i++) {
@@ -35,11 +36,11 @@ bool asks_for_ancillary(const Instructions& program) {
   return false;
 }
 
-// Debian's name of the library, that of upstream and the other distributions, and that of a development
-// package.
+// File names of the library: Debian's name, the name that upstream and other distributions use, and the name
+// in a development package.
 constexpr const char* kNames[] = {"libpcap.so.0.8", "libpcap.so.1", "libpcap.so"};
 
-// What is called of libpcap, whichever it is: the one in this binary, or one that was loaded.
+// The functions that we call, either of the libpcap in this binary or of one that was loaded.
 struct Functions {
   Pcap* (*open_dead)(int link_type, int snapshot_length);
   int (*compile)(Pcap*, Instructions*, const char* expression, int optimize, unsigned netmask);
@@ -76,7 +77,8 @@ constexpr std::optional<Functions> kOwn =
 constexpr std::optional<Functions> kOwn;
 #endif
 
-// Taken to load, and to compile: before libpcap 1.8 its compiler kept its state in global variables.
+// Protects loading and compiling. Compiling needs it because libpcap's compiler before version 1.8 has its
+// state in global variables.
 std::mutex mutex;
 Functions functions;
 std::atomic<bool> loaded = false;
@@ -98,7 +100,8 @@ bool load_libpcap(const char* path, std::string* error) {
     for (const char* name : kNames)
       if (library == nullptr) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
   }
-  // Never closed once it is used: programs and threads may need it until the process ends.
+  // A library that is in use is never closed, because programs and threads may need it until the process
+  // ends.
   if (library != nullptr && functions.find(library)) {
     loaded = true;
     return true;
@@ -120,7 +123,7 @@ std::unique_ptr<FilterProgram> FilterProgram::compile(const char* expression, st
     made->program_ = {};
     made.reset();
   } else if (asks_for_ancillary(made->program_)) {
-    *error = "it asks for what only a live capture knows, for instance a direction";
+    *error = "the expression uses a property that only a live capture has, for instance a packet's direction";
     made.reset();
   }
   functions.close(pcap);

@@ -1,7 +1,7 @@
-// libpcap: its compiler turns a filter expression into a program, its interpreter runs that on a frame. Both
-// are in this binary where native/libpcap.mjs found an archive to link; otherwise a shared libpcap is loaded
-// at run time. No build needs its headers: the few types of its ABI are declared here (pcap/bpf.h,
-// pcap/pcap.h).
+// libpcap: its compiler turns a filter expression into a program, and its interpreter runs the program on a
+// frame. If native/libpcap.mjs found an archive to link, compiler and interpreter are part of this binary.
+// Otherwise a shared libpcap is loaded at run time. No build needs libpcap's headers, because this file
+// declares the few types that we use (of pcap/bpf.h and pcap/pcap.h).
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@ namespace rxvhost {
 
 namespace libpcap {
 
-// Layouts that every libpcap.so.0.8 and libpcap.so.1 has; the kernel's struct sock_filter is the same.
+// Every libpcap.so.0.8 and libpcap.so.1 has these layouts. The kernel's struct sock_filter has the same one.
 struct Instruction {
   uint16_t code;
   uint8_t jump_true, jump_false;
@@ -30,17 +30,20 @@ static_assert(offsetof(Instructions, first) == sizeof(void*));
 
 }  // namespace libpcap
 
-/// A compiled filter expression for Ethernet frames. Several threads may run one at a time.
+/// A compiled filter expression for Ethernet frames. Several threads may run the same program at the same
+/// time.
 class FilterProgram {
  public:
-  /// Null, and `error` says why, in libpcap's words. May block: the names of hosts are looked up.
+  /// Compiles an expression. On failure, returns null and sets `error`, in most cases to libpcap's message.
+  /// May block, because libpcap looks up the names of hosts.
   static std::unique_ptr<FilterProgram> compile(const char* expression, std::string* error);
 
   FilterProgram(const FilterProgram&) = delete;
   FilterProgram& operator=(const FilterProgram&) = delete;
   ~FilterProgram();
 
-  /// Does the frame match? The memory must be private: the program may read a byte more than once.
+  /// Returns whether the frame matches. No guest may be able to change the memory of the frame, because the
+  /// program may read a byte more than once.
   bool matches(const uint8_t* frame, uint32_t length) const;
 
  private:
@@ -48,8 +51,9 @@ class FilterProgram {
   libpcap::Instructions program_;
 };
 
-/// Chooses the libpcap that all filters of this process use, at the first call: the file `path`, or, if that
-/// is empty, the one in this binary, or else the system's. False if there is none, and `error` says why.
+/// Chooses the libpcap that all filters of this process use. Only the first successful call has an effect. It
+/// loads the file `path`. If `path` is empty, it uses the libpcap in this binary or, if there is none, the
+/// system's. On failure, returns false and sets `error`.
 bool load_libpcap(const char* path, std::string* error);
 
 }  // namespace rxvhost

@@ -1,7 +1,8 @@
-// What of libpcap is not linked when its compiler is (native/libpcap.mjs): capturing from interfaces, and
-// reading files. pcap.o names the functions that begin either. Here they are functions that no one calls, so
-// that the linker takes neither the modules that have them nor the libraries that those need (D-Bus, for
-// one). A handle of pcap_open_dead, the only kind that core/bpf/libpcap.cc makes, never gets there.
+// Replaces the parts of libpcap that are not linked: captures from interfaces, and reading of capture files
+// (native/libpcap.mjs). libpcap's pcap.o refers to the functions that start either. This file defines these
+// functions as stubs, so that the linker adds neither the modules that have the real functions nor the
+// libraries that those modules need, such as D-Bus. The stubs are never called, because core/bpf/libpcap.cc
+// only makes handles with pcap_open_dead.
 #ifdef RXVHOST_STATIC_LIBPCAP
 
 #include <cstdio>
@@ -12,7 +13,7 @@
 
 extern "C" {
 
-// Kinds of devices, as Debian's libpcap has them.
+// The device types of Debian's libpcap.
 RXVHOST_NOT_LINKED(bt_create)
 RXVHOST_NOT_LINKED(bt_findalldevs)
 RXVHOST_NOT_LINKED(bt_monitor_create)
@@ -23,12 +24,13 @@ RXVHOST_NOT_LINKED(netfilter_create)
 RXVHOST_NOT_LINKED(netfilter_findalldevs)
 RXVHOST_NOT_LINKED(usb_create)
 RXVHOST_NOT_LINKED(usb_findalldevs)
-// Network interfaces, and capture files.
+// Network interfaces and capture files.
 RXVHOST_NOT_LINKED(pcap_create_interface)
 RXVHOST_NOT_LINKED(pcap_platform_finddevs)
 RXVHOST_NOT_LINKED(pcap_offline_read)
 
-// See native/libpcap.mjs: what libpcap's code calls stdin, stdout and stderr.
+// libpcap's code uses these variables instead of stdin, stdout and stderr. The reason is in
+// native/libpcap.mjs.
 FILE* rxvhost_pcap_stdin = stdin;
 FILE* rxvhost_pcap_stdout = stdout;
 FILE* rxvhost_pcap_stderr = stderr;

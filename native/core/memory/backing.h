@@ -1,8 +1,8 @@
-// Finds out why a page of a mapped file was missing, which SIGBUS does not tell: the front end truncated the
-// file, or its file system or the pool of huge pages had no page left. A file that is sealed against
-// shrinking, as QEMU's memfds are, can't have been truncated. Any other file stays open, so that its size can
-// be read after a fault: one fd for all regions of a file, and at most kMaxBackings files of one memory
-// table.
+// Finds out why a page of a mapped file was missing, because SIGBUS does not tell the cause. Either the front
+// end truncated the file, or the file system or the pool of huge pages had no free page. A file that is
+// sealed against shrinking, such as QEMU's memfds, can't be truncated. Any other file stays open, so that its
+// size can be read after a fault. All regions of a file share one fd, and at most kMaxBackings files of a
+// memory table stay open.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ namespace rxvhost {
 
 /// The numbers pass to JavaScript (src/device/effects.ts).
 enum class Loss : uint8_t {
-  unknown,     // nothing is missing, or the cause is not known
+  unknown,     // no page is missing, or the cause is not known
   truncated,   // the file is shorter than its mapping
   no_backing,  // the file is long enough, but the system had no page
-  hardware,    // the machine's memory failed
+  hardware,    // the memory hardware failed
 };
 
 class Backing {
@@ -28,7 +28,8 @@ class Backing {
   /// For a file that can't be truncated: no fd is needed.
   Backing() = default;
 
-  /// Why a page among the first `end` bytes is missing, as of now: the front end can lengthen the file again.
+  /// Returns why a page in the first `end` bytes is missing. The result is valid only at the time of the
+  /// call, because the front end can make the file longer again.
   Loss loss(uint64_t end) const;
   bool open() const { return static_cast<bool>(fd_); }
   bool is(const FileFacts& file) const { return open() && device_ == file.device && inode_ == file.inode; }
@@ -38,11 +39,11 @@ class Backing {
   uint64_t device_ = 0, inode_ = 0;
 };
 
-/// The files of one table.
+/// The open files of one memory table.
 using Backings = std::vector<std::shared_ptr<const Backing>>;
 
-/// The backing of a file that is being mapped: the one in `known`, or a new one, which is added to `known`;
-/// nullptr if there are too many. Takes the fd only if it has to stay open.
+/// Returns the backing of a file that is being mapped. If `known` does not have the file, a new backing is
+/// added to `known`. Returns nullptr if `known` is full. Takes the fd only if it has to stay open.
 std::shared_ptr<const Backing> backing_of(Fd* fd, const FileFacts& file, Backings* known);
 
 }  // namespace rxvhost

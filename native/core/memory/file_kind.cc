@@ -17,7 +17,7 @@ namespace {
 
 using File = std::unique_ptr<FILE, decltype([](FILE* file) { fclose(file); })>;
 
-// Calls `line` for each line of a file until it returns true.
+// Calls `line` for each line of a file until a call returns true. Returns whether a call returned true.
 template <class Line>
 bool any_line(const char* path, Line line) {
   const File file(fopen(path, "re"));
@@ -30,7 +30,7 @@ bool any_line(const char* path, Line line) {
   return found;
 }
 
-// The id of the mount that the file was opened through, from /proc/self/fdinfo.
+// Returns the id of the mount through which the file was opened, from /proc/self/fdinfo.
 std::optional<int> mount_of(int fd) {
   char path[40];
   snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
@@ -39,8 +39,9 @@ std::optional<int> mount_of(int fd) {
   return any_line(path, is_it) ? std::optional(id) : std::nullopt;
 }
 
-// The file system of this process's root folder. After chroot() /proc/self/mountinfo lists it only if the new
-// root is a mount point. The process's own programs come from this file system, so a call to it is safe.
+// Returns the kind of the root folder's file system, or may_block if the file is on another file system. It
+// is needed because after chroot() /proc/self/mountinfo lists the root's file system only if the new root is
+// a mount point. A call to this file system is safe, because the process's own programs come from it.
 FileKind kind_of_root(const struct statx& known) {
   struct statx root {};
   struct statfs system {};
@@ -52,8 +53,9 @@ FileKind kind_of_root(const struct statx& known) {
 }
 
 // Reads lines such as "36 35 98:0 /root /mount rw,noatime shared:1 - ext4 /dev/sda rw" (proc(5)). Finds the
-// file's own mount, or another mount of the same file system if the front end has a mount namespace of its
-// own. A file system that is mounted in that namespace only could be of any kind, and is not trusted.
+// file's own mount. If the front end has its own mount namespace, finds another mount of the same file
+// system. A file system that is mounted only in the front end's namespace could be of any kind, so it is not
+// trusted.
 FileKind kind_of_mount(int fd, const struct statx& known) {
   const std::optional<int> mount = mount_of(fd);
   std::optional<FileKind> kind;
@@ -84,7 +86,7 @@ FileKind file_kind(long magic) {
     case kCifs:
     case kSmb2:
       return FileKind::may_block;
-    case TMPFS_MAGIC:  // memfd too
+    case TMPFS_MAGIC:  // includes memfds
     case HUGETLBFS_MAGIC:
     case RAMFS_MAGIC:
       return FileKind::memory;
@@ -96,7 +98,7 @@ FileKind file_kind(long magic) {
 FileKind file_kind(std::string_view name) {
   for (const std::string_view own : {"tmpfs", "hugetlbfs", "ramfs", "devtmpfs"})
     if (name == own) return FileKind::memory;
-  // Prefixes: `fuse.sshfs`, `fuseblk`; `nfs4`; `smb3`.
+  // These are prefixes, since names such as `fuse.sshfs`, `fuseblk`, `nfs4` and `smb3` exist.
   for (const std::string_view far : {"fuse", "nfs", "smb", "cifs", "9p", "ceph", "virtiofs", "afs", "lustre"})
     if (name.starts_with(far)) return FileKind::may_block;
   return FileKind::disk;
@@ -106,8 +108,9 @@ Reason look_at(const Fd& fd, FileFacts* out) {
   if (!fd) return Reason::fd_type;
   const int flags = fcntl(fd.get(), F_GETFL);
   if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // an O_PATH fd can't be mapped
-  // F_GET_SEALS succeeds only for files of tmpfs, which include memfds, and of hugetlbfs. Any other file
-  // system could block, so only what the kernel has cached is read first.
+  // F_GET_SEALS succeeds only for files of tmpfs (memfds are such files) and hugetlbfs. Any other file system
+  // could block, so this reads only data that the kernel has cached until the kind of the file system is
+  // known.
   const int seals = fcntl(fd.get(), F_GET_SEALS);
   if (seals < 0) {
     struct statx known {};

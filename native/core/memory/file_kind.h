@@ -1,5 +1,6 @@
 // Decides which files may hold a guest's memory, before Mapping maps them. It makes no call to a file system
-// that could block: the front end's own may never answer (FUSE), and others are on another machine (NFS).
+// that could block: a FUSE file system of the front end may never answer, and an NFS server is another
+// machine.
 #pragma once
 
 #include <cstdint>
@@ -12,26 +13,26 @@ namespace rxvhost {
 
 enum class FileKind {
   memory,     // the kernel alone provides the pages
-  disk,       // works, at the speed of the disk
+  disk,       // allowed, but page faults are as slow as the disk
   may_block,  // a page fault waits for another process or another machine, possibly for ever
 };
 
-/// The kind by f_type of fstatfs().
+/// Returns the kind of the file system with this f_type of fstatfs().
 FileKind file_kind(long magic);
-/// The kind by the name in /proc/self/mountinfo.
+/// Returns the kind of the file system with this name in /proc/self/mountinfo.
 FileKind file_kind(std::string_view file_system);
 
 struct FileFacts {
   uint64_t size;   // bytes
-  uint64_t block;  // bytes; a mapping is a multiple of it
-  bool huge;       // its pages are huge pages
+  uint64_t block;  // bytes; the size of a mapping is a multiple of this
+  bool huge;       // the file consists of huge pages
   bool on_disk;
-  bool keeps_size;  // sealed against being shortened
+  bool cannot_shrink;  // sealed against shrinking
   uint64_t device, inode;
 };
 
-/// Fills in `out`. fd_type: not a regular file. mem_fs_type: a page fault may block, or the file system is
-/// not mounted in this process's namespace, so that its kind is not known.
+/// Fills in `out`. Returns fd_type if the fd is not a regular file. Returns mem_fs_type if a page fault may
+/// block, or if the kind is not known because the file system is not mounted in this process's namespace.
 Reason look_at(const Fd& fd, FileFacts* out);
 
 }  // namespace rxvhost

@@ -9,11 +9,11 @@ namespace rxvhost {
 
 namespace {
 
-// mmap() of a huge page file waits for the file's lock while it holds the lock of this process's address
-// space, for which every page fault of the process waits. A front end holds the file's lock for as long as
-// its fallocate() takes. So we wait for the file's lock before mmap(): F_ADD_SEALS takes it, and adding no
-// seals changes nothing. Its result does not matter. A front end that takes the lock again between the two
-// calls can still make mmap() wait.
+// Waits until the file's lock is free, before mmap() is called. The reason is that mmap() of a huge page file
+// waits for the file's lock while it holds the lock of this process's address space, and every page fault of
+// the process needs that lock. A front end holds the file's lock for as long as its fallocate() takes.
+// F_ADD_SEALS takes the file's lock too, and it changes nothing when it adds no seals, so its result does not
+// matter. A front end that takes the lock again between the two calls can still make mmap() wait.
 void wait_for(const Fd& fd) { fcntl(fd.get(), F_ADD_SEALS, 0); }
 
 }  // namespace
@@ -30,15 +30,16 @@ Reason Mapping::open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
   if (file.huge) wait_for(fd);
   void* base = mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd.get(), 0);
   if (base == MAP_FAILED) return Reason::mem_map;
-  madvise(base, rounded, MADV_DONTDUMP);  // keeps guest memory out of core dumps
+  madvise(base, rounded, MADV_DONTDUMP);  // excludes guest memory from core dumps
   *out = std::make_shared<Mapping>(Shape{static_cast<uint8_t*>(base), rounded, end, file.on_disk},
                                    backing_of(&fd, file, known));
   fd.close_now();  // cannot block, since the mapping still refers to the file
   return Reason::none;
 }
 
-// The range leaves the guard's table before it is unmapped. In the other order another thread could get the
-// same addresses from mmap() in between, and the handler would take its SIGBUS for one of ours.
+// Removes the range from the guard's table before it unmaps the range. In the opposite order, another thread
+// could get the same addresses from mmap() between the two steps, and the handler would treat that thread's
+// SIGBUS as ours.
 Mapping::~Mapping() {
   { GuardedRange leave(std::move(range_)); }
   munmap(shape_.base, shape_.length);

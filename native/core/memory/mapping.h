@@ -1,4 +1,4 @@
-// A mapped file of the front end. Its place in the route: SET_MEM_TABLE → Mapping → MemorySnapshot.
+// A mapped file of the front end. A MemorySnapshot, which SET_MEM_TABLE makes, consists of Mappings.
 // vhost-user: "Memory regions description".
 #pragma once
 
@@ -14,17 +14,17 @@ namespace rxvhost {
 
 class Mapping {
  public:
-  /// Maps `fd` from its start to `offset + size`, rounded up to the file's block size: hugetlbfs maps and
-  /// unmaps whole huge pages only. Checks the length of the file first, since mmap() does not.
-  /// This call and the destructor may block (core/memory/memory_threads.h). `known` has the files of the same
-  /// table; this file may be added.
+  /// Maps `fd` from its start to `offset + size`, rounded up to the file's block size, because hugetlbfs maps
+  /// and unmaps only whole huge pages. Checks the length of the file first, because mmap() does not. This
+  /// call and the destructor may block (core/memory/memory_threads.h). `known` has the open files of the same
+  /// table, and this file may be added to it.
   static Reason open(Fd fd, uint64_t offset, uint64_t size, Backings* known,
                      std::shared_ptr<const Mapping>* out);
 
   struct Shape {
     uint8_t* base;
     size_t length;
-    uint64_t end;  // offset + size, before it is rounded up
+    uint64_t end;  // offset + size, not rounded up
     bool on_disk;
   };
   Mapping(const Shape& shape, std::shared_ptr<const Backing> backing)
@@ -35,18 +35,18 @@ class Mapping {
 
   uint8_t* base() const { return shape_.base; }
   bool poisoned() const { return range_.poisoned(); }
-  /// Why it is poisoned.
+  /// Returns why the mapping is poisoned.
   Loss loss() const {
     if (range_.poison() == Poison::hardware) return Loss::hardware;
     return poisoned() && backing_ ? backing_->loss(shape_.end) : Loss::unknown;
   }
   const std::shared_ptr<const Backing>& backing() const { return backing_; }
-  /// Neither tmpfs nor hugetlbfs: the file's pages come from a disk and go back to it.
+  /// Returns true if the file's pages are read from a disk and written back to it.
   bool on_disk() const { return shape_.on_disk; }
 
  private:
   Shape shape_;
-  std::shared_ptr<const Backing> backing_;  // null: the cause of a loss stays unknown
+  std::shared_ptr<const Backing> backing_;  // null: the cause of a loss cannot be found out
   GuardedRange range_;
 };
 

@@ -11,8 +11,8 @@
 
 namespace rxvhost {
 
-// Written under the mutex, read by the handler without it. A slot's poison flag lives here and not in the
-// mapping's owner, which may be going away.
+// Written with the mutex held, but the handler reads it without the mutex. The poison flag is in the slot and
+// not in the owner of the mapping, because another thread may be destroying the owner while the handler runs.
 struct GuardedRange::Slot {
   uint64_t changes;  // odd while start and end are being changed
   uintptr_t start;
@@ -29,12 +29,13 @@ std::mutex table_mutex;
 struct sigaction previous;
 bool installed;
 
-// The race that `changes` closes: another thread gives a slot back and takes it for the next range between a
-// handler's loads of start and end. Of the two ranges a handler would make one from the new start to the old
-// end, and put zeros over whatever lies in between. Each store below is a release and each load an acquire,
-// so that, on arm64 as well, who reads a start or an end of a change reads, after it, a count no older than
-// that change. A range that did not change is what it was at one moment; the page that is missing lies in a
-// mapping that whoever touches it keeps, so if it was in the range at that moment it is in it still.
+// `changes` prevents this race: between a handler's loads of start and end, another thread gives a slot back
+// and takes it again for a new range. The handler would then combine the new start with the old end, and it
+// would put zero pages over all memory between them. To prevent this, the handler reads `changes` before and
+// after the range. Each store of a range is a release and each load is an acquire, on arm64 too. So a handler
+// that reads a start or an end of a change reads, after it, a count that is at least as new as the change. If
+// the count did not change, start and end belong together. The range is also still in use then: the thread
+// that touched the missing page holds a reference to the page's mapping.
 void change(Slot& slot, uintptr_t start, uintptr_t end) {
   const uint64_t changes = slot.changes;
   __atomic_store_n(&slot.changes, changes + 1, __ATOMIC_RELAXED);
@@ -43,7 +44,8 @@ void change(Slot& slot, uintptr_t start, uintptr_t end) {
   __atomic_store_n(&slot.changes, changes + 2, __ATOMIC_RELEASE);
 }
 
-// What is being changed right now is nobody's memory yet, or no more: no reason to wait for it.
+// Reads a slot's range. Returns false if the slot is being changed. The handler need not wait for the change:
+// a range that is being added is not in use yet, and a range that is being removed is not in use any more.
 bool range_of(const Slot& slot, uintptr_t* start, uintptr_t* end) {
   const uint64_t before = __atomic_load_n(&slot.changes, __ATOMIC_ACQUIRE);
   *start = __atomic_load_n(&slot.start, __ATOMIC_ACQUIRE);
@@ -58,7 +60,7 @@ bool cover(uintptr_t address, Poison why) {
     void* got = mmap(reinterpret_cast<void*>(start), end - start, PROT_READ | PROT_WRITE,
                      MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (got == MAP_FAILED) return false;
-    // Of two reasons on two threads the machine's is kept.
+    // If two threads have different reasons, hardware takes precedence.
     Poison none = Poison::none;
     if (why == Poison::hardware)
       __atomic_store_n(&slot.poison, why, __ATOMIC_RELEASE);
@@ -81,8 +83,8 @@ void on_sigbus(int signal, siginfo_t* info, void* context) {
   } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
     previous.sa_handler(signal);
   } else {
-    // No earlier handler either: the access is repeated under the default action, which ends the process with
-    // a core dump.
+    // There is no earlier handler either. The access is repeated with the default action, which ends the
+    // process with a core dump.
     struct sigaction fall {};
     fall.sa_handler = SIG_DFL;
     sigaction(SIGBUS, &fall, nullptr);

@@ -1,8 +1,8 @@
-// Survives a front end that truncates the file behind its memory, and memory that fails: the access raises
-// SIGBUS, and the handler puts zero pages over the whole mapping, marks it poisoned, and lets the access
-// continue. The code that checks `poisoned` before it publishes then faults the device. The handler is
-// process-wide; for every other address it calls the handler that was installed before. The handler only
-// reads atomics and calls mmap, both safe in a signal handler.
+// Lets the process survive a front end that truncates the file behind its memory, and memory hardware that
+// fails. In both cases an access raises SIGBUS. The handler puts zero pages over the whole mapping, marks it
+// as poisoned, and lets the access continue. Later, the code that checks `poisoned` before it publishes
+// faults the device. The handler is process-wide. For every other address it calls the handler that was
+// installed before. It uses only atomics and mmap, which are safe in a signal handler.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace rxvhost {
 
-/// Why an access to a range raised SIGBUS: a page was missing, or the machine's memory failed under one.
+/// Why an access to a range raised SIGBUS: a page was missing, or the memory hardware of a page failed.
 enum class Poison : uint8_t { none, missing, hardware };
 
 class GuardedRange {
@@ -31,12 +31,12 @@ class GuardedRange {
   Slot* slot_ = nullptr;
 };
 
-/// Incremented for every poisoned range: with one load, a burst learns whether any range was poisoned since
+/// Incremented for every poisoned range. With one load, a burst learns whether any range was poisoned since
 /// its last check.
 inline uint64_t poison_epochs = 0;  // written by the signal handler
 inline uint64_t poison_epoch() { return __atomic_load_n(&poison_epochs, __ATOMIC_ACQUIRE); }
 
-/// For tests and for the periodic check: is our handler (still) installed?
+/// Returns whether our handler is still installed. Tests and the periodic check use it.
 bool sigbus_guard_installed();
 
 }  // namespace rxvhost

@@ -9,17 +9,18 @@ namespace rxvhost {
 namespace {
 
 bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
-  return a - b < b_size || b - a < a_size;  // no sum: an end may be 2^64. No size is 0
+  return a - b < b_size || b - a < a_size;  // without a + a_size, which may be 2^64; no size is 0
 }
 
-// The last byte may be the last of all addresses.
+// Refuses a region that is empty or wraps. A region may end at the last address, so the check uses its last
+// byte.
 Reason check_range(const RegionSpec& r) {
   const auto wraps = [&](uint64_t start) { return start + (r.size - 1) < start; };
   return r.size == 0 || wraps(r.guest) || wraps(r.user) || wraps(r.offset) ? Reason::mem_range : Reason::none;
 }
 
-// Overlapping regions would give one address two meanings, so that a check and the use after it could look at
-// different bytes.
+// Regions must not overlap: an address would have two meanings, and a check and a later use of the address
+// could access different bytes.
 template <class A, class B>
 bool overlap(const A& a, const B& b) {
   return overlap(a.guest, a.size, b.guest, b.size) || overlap(a.user, a.size, b.user, b.size);
@@ -30,7 +31,7 @@ bool same(const A& a, const B& b) {
   return a.guest == b.guest && a.size == b.size && a.user == b.user;
 }
 
-// Wraps and overlaps, before anything is mapped.
+// Looks for regions that wrap or overlap, before anything is mapped.
 Reason check(std::span<const RegionSpec> specs) {
   for (size_t i = 0; i < specs.size(); i++) {
     if (Reason reason = check_range(specs[i]); reason != Reason::none) return reason;
@@ -93,7 +94,8 @@ Reason MemorySnapshot::remove(const RegionSpec& spec, std::shared_ptr<const Memo
   if (Reason reason = check_range(spec); reason != Reason::none) return reason;
   auto next = std::make_shared<MemorySnapshot>(*this);
   std::erase_if(next->regions_, [&](const Region& r) { return same(r, spec); });
-  // The front end named a part of a region, or a different region: neither can be removed.
+  // An overlap means that the front end named only a part of a region, or a range across regions. Neither can
+  // be removed.
   for (const Region& region : next->regions_)
     if (overlap(region, spec)) return Reason::mem_overlap;
   *out = std::move(next);
@@ -107,14 +109,14 @@ std::shared_ptr<const MemorySnapshot> MemorySnapshot::with(Logging logging) cons
 }
 
 const Region* MemorySnapshot::find(uint64_t address) const {
-  constexpr size_t kFew = 4;  // up to here a linear scan is faster than a binary search
+  constexpr size_t kFew = 4;  // up to this number of regions a linear scan is faster than a binary search
   if (regions_.size() <= kFew) {
     for (const Region& region : regions_)
       if (address - region.guest < region.size)
-        return &region;  // below the region, the difference wraps past any size
+        return &region;  // for an address below the region, the difference wraps and is larger than any size
     return nullptr;
   }
-  // The last region that begins at or below the address.
+  // Find the last region that begins at or below the address.
   const auto after = std::upper_bound(regions_.begin(), regions_.end(), address,
                                       [](uint64_t at, const Region& region) { return at < region.guest; });
   if (after == regions_.begin()) return nullptr;
@@ -122,7 +124,7 @@ const Region* MemorySnapshot::find(uint64_t address) const {
   return address - region.guest < region.size ? &region : nullptr;
 }
 
-// Each region has its own mapping, so a host address lies in at most one of them.
+// A host address lies in at most one region, because each region has its own mapping.
 bool MemorySnapshot::guest_address(const uint8_t* host, uint64_t* out) const {
   for (const Region& region : regions_) {
     const uint64_t offset = reinterpret_cast<uintptr_t>(host) - reinterpret_cast<uintptr_t>(region.host);

@@ -1,8 +1,8 @@
-// The guest's memory at one moment: an immutable table that is replaced as a whole. A ring holds a ref to the
-// table that it runs on. Only translate() and user_range() turn a guest's addresses into pointers. Limits:
-// kMaxRegions regions; a buffer may continue from one region into the next, a ring may not. The dirty log of
-// a migration is part of the table: code that wrote through a writable span marks the bytes before it
-// publishes them.
+// The guest's memory at one moment: an immutable table that is replaced as a whole. A ring holds a reference
+// to the table that it uses. Only translate() and user_range() turn a guest's addresses into pointers. A
+// table has at most kMaxRegions regions. A buffer may continue from one region into the next, but a ring may
+// not. The dirty log of a migration is part of the table: code that wrote through a writable span must mark
+// the bytes before it publishes them.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ struct Region {
   std::shared_ptr<const Mapping> mapping;
 };
 
-/// What the caller does with a span: it may write only to spans got with `write`, and calls mark() for the
-/// bytes that it wrote.
+/// How the caller uses a span. The caller may write only to a span that it got with `write`, and it must call
+/// mark() for the bytes that it wrote.
 enum class Access { read, write };
 
 struct Span {
@@ -42,23 +42,26 @@ struct Span {
   uint32_t size;
 };
 
-/// Maps one region, the part of a memory change that can block. `known` are the files that are already open.
+/// Maps one region. This is the step of a memory change that can block. `known` has the files that are
+/// already open.
 Reason open_region(const RegionSpec& spec, Fd fd, Backings* known, Region* out);
 
 class MemorySnapshot {
  public:
-  /// All or nothing. `fds` are closed in every case.
+  /// Maps all regions. If one region can't be mapped, maps none. Takes the fds in both cases.
   static Reason map(std::span<const RegionSpec> specs, std::vector<Fd> fds,
                     std::shared_ptr<const MemorySnapshot>* out);
-  /// A copy with one more region. A region that is already there is not added again: QEMU before 8.0 adds
-  /// each region once per queue pair.
+  /// Makes a copy with one more region. A region that the table already has is not added again, because QEMU
+  /// before 8.0 adds each region once per queue pair.
   Reason add(const Region& region, std::shared_ptr<const MemorySnapshot>* out) const;
-  /// A copy without the region that has these addresses and this size, if there is one.
+  /// Makes a copy without the region that has these addresses and this size. It is no error if the table has
+  /// no such region.
   Reason remove(const RegionSpec& spec, std::shared_ptr<const MemorySnapshot>* out) const;
   std::shared_ptr<const MemorySnapshot> with(Logging logging) const;
 
-  /// The longest run from `address` that lies in one region, at most `length` bytes; {nullptr, 0} outside all
-  /// regions. `last` caches the region of the caller's previous call, since packets often lie in one region.
+  /// Returns the bytes from `address` on, up to the end of their region and at most `length` of them. Returns
+  /// {nullptr, 0} if the address is in no region. `last` caches the region of the caller's previous call,
+  /// because consecutive packets often lie in the same region.
   template <Access access>
   Span translate(uint64_t address, uint32_t length, const Region** last) const {
     const Region* region = *last;
@@ -72,24 +75,25 @@ class MemorySnapshot {
     return {region->host + offset, left < length ? static_cast<uint32_t>(left) : length};
   }
 
-  /// `length` bytes at the front end's own address `user`, whole inside one region; nullptr otherwise.
+  /// Returns a pointer to the `length` bytes at the front end's own address `user`, or nullptr if one region
+  /// does not contain all of them.
   uint8_t* user_range(uint64_t user, uint64_t length) const;
 
   const Logging& logging() const { return logging_; }
-  /// True during a migration: writes into buffers have to be marked.
+  /// Returns true during a migration. Writes into buffers must then be marked.
   bool logs_buffers() const { return logging_.buffers && logging_.log; }
-  /// Whether the log has bits for these bytes of a writable span. Call it before writing them.
+  /// Returns whether the log has bits for these bytes of a writable span. Call it before you write the bytes.
   bool can_mark(const Span& span) const;
-  /// Marks bytes of a writable span as dirty. Call it after writing them.
+  /// Marks bytes of a writable span as dirty. Call it after you have written the bytes.
   void mark(const Span& span) const;
 
-  /// Whether an access to a region or to the log raised SIGBUS.
+  /// Returns whether an access to a region or to the log raised SIGBUS.
   bool poisoned() const;
-  /// The reason, from the first such file for which it is known.
+  /// Returns the reason for the SIGBUS, from the first poisoned file whose reason is known.
   Loss loss() const;
-  /// The files of the regions, those that are still open.
+  /// Returns those files of the regions that are still open.
   Backings backings() const;
-  /// How many regions lie in files on a disk.
+  /// Returns how many regions lie in files on a disk.
   uint32_t regions_on_disk() const;
   std::span<const Region> regions() const { return regions_; }
 
@@ -97,7 +101,7 @@ class MemorySnapshot {
   const Region* find(uint64_t address) const;
   bool guest_address(const uint8_t* host, uint64_t* out) const;
 
-  std::vector<Region> regions_;  // by guest address
+  std::vector<Region> regions_;  // sorted by guest address
   Logging logging_;
 };
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr short kFlags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 
-// A kernel's own header is checked like a guest's, as one that may ask for all that there is.
+// The kernel's own header is checked like the header of a guest that negotiated all offloads.
 constexpr uint64_t kAllOffloads = feature(VIRTIO_NET_F_CSUM) | feature(VIRTIO_NET_F_HOST_TSO4) |
                                   feature(VIRTIO_NET_F_HOST_TSO6) | feature(VIRTIO_NET_F_HOST_ECN) |
                                   feature(VIRTIO_NET_F_HOST_UFO);
@@ -61,8 +61,9 @@ int Tap::prepare() {
 }
 
 int Tap::set_offloads(uint64_t features) {
-  // The kernel refuses segmentation without checksums, and ECN without segmentation; a guest does, too
-  // (virtio 1.2 §5.1.3.1), but this is told by a user.
+  // The kernel refuses segmentation without checksums, and ECN without segmentation. A guest may not
+  // negotiate these combinations either (virtio 1.2 §5.1.3.1), but `features` comes from the application, so
+  // they are removed here.
   unsigned long flags = 0;
   if (features & feature(VIRTIO_NET_F_GUEST_CSUM)) {
     flags |= TUN_F_CSUM;
@@ -127,7 +128,7 @@ uint32_t Tap::read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* s
   const uint32_t most = std::min(max, kMaxBurst);
   SlotTaker taker(pool, account);
   uint64_t* stats = from_host_->at;
-  uint32_t count = 0, dropped = 0, result = kBurstMore;  // unless it ends before `most`
+  uint32_t count = 0, dropped = 0, result = kBurstMore;  // replaced if the loop ends before `most` frames
   while (count + dropped < most) {
     if (taker.credit() == 0 || !taker.within_bytes()) {
       result = kBurstCredit;
@@ -163,7 +164,7 @@ uint32_t Tap::read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* s
 Tap::Put Tap::send(const uint8_t* frame, const SlotMeta& meta) {
   NetHeader header = meta.header;
   header.num_buffers = 0;
-  // A guest's hint, which the kernel takes for a promise.
+  // hdr_len is only a hint of the guest, but the kernel relies on it, so it must not exceed the packet.
   header.hdr_len = static_cast<uint16_t>(std::min<uint32_t>(header.hdr_len, meta.length));
   const iovec parts[2] = {{&header, sizeof(header)}, {const_cast<uint8_t*>(frame), meta.length}};
   ssize_t put;
@@ -193,7 +194,7 @@ uint32_t Tap::write_burst(Pool& pool, const uint32_t* slots, uint32_t count) {
   uint32_t taken = 0, dropped = 0, result = 0;
   for (; taken < most; taken++) {
     const uint32_t slot = slots[taken];
-    // JavaScript can write the metadata, so it is not trusted.
+    // The metadata is not trusted, because JavaScript can write it.
     if (!pool.holds(slot) || pool.meta(slot).length < kMinPacket) {
       stats[drop_runt]++;
       dropped++;

@@ -1,8 +1,8 @@
-// A TAP interface of Linux: frames between the slots of a pool and the kernel's network stack. A frame has
-// the virtio-net header in front of it (IFF_VNET_HDR), which is the metadata that a packet has here, so that
-// checksums left to the device and frames to be segmented pass both ways as they are. One system call a
-// frame, which the kernel has no other form of; a burst a call from JavaScript. It knows no rings and no
-// Node.
+// A Linux TAP interface: moves frames between the slots of a pool and the kernel's network stack. Each frame
+// begins with a virtio-net header (IFF_VNET_HDR), which we store as the packet's metadata. So partial
+// checksums and frames that still have to be segmented pass unchanged in both directions. A call from
+// JavaScript moves a burst, with one system call per frame, because the kernel has no call for several
+// frames. This code does not depend on rings or on Node.
 #pragma once
 
 #include <net/if.h>
@@ -19,13 +19,14 @@
 
 namespace rxvhost {
 
-/// Belongs to one thread. A failure is a negative errno.
+/// Only one thread may use an object of this class. On failure, the functions return a negative errno.
 class Tap {
  public:
-  /// The interface of that name, which is made if there is none; with an empty name the kernel chooses.
+  /// Opens the interface with this name. Creates the interface if it does not exist. If `name` is empty, the
+  /// kernel chooses the name.
   static int open(const char* name, std::unique_ptr<Tap>* made);
-  /// An fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR. It is consumed once it is
-  /// found to be one.
+  /// Uses an fd that is attached to a TAP interface with IFF_NO_PI and IFF_VNET_HDR. Takes ownership of the
+  /// fd only after this has been checked.
   static int adopt(int fd, std::unique_ptr<Tap>* made);
 
   Tap(const Tap&) = delete;
@@ -33,23 +34,24 @@ class Tap {
 
   int fd() const { return fd_.get(); }
   const char* name() const { return name_; }
-  /// What of a device's work may be left undone in frames that come from here, by the features that the guest
-  /// which gets them negotiated (VIRTIO_NET_F_GUEST_*).
+  /// Sets the offloads that frames from the interface may use, such as partial checksums. `guest_features`
+  /// are the features that the receiving guest negotiated (VIRTIO_NET_F_GUEST_*).
   int set_offloads(uint64_t guest_features);
-  /// The interface stays when this is closed.
+  /// Makes the interface continue to exist after its fd is closed.
   int persist();
   int set_mtu(uint32_t mtu);
   int set_up();
 
-  /// As dequeue_burst(). A frame for which the pool has no slot waits here and is the next one.
+  /// Works like dequeue_burst(). If the pool has no slot for a frame, the frame is the first one of the next
+  /// call.
   uint32_t read_burst(Pool& pool, uint32_t account, uint32_t max, uint32_t* slots);
-  /// As enqueue_burst(). kBurstMore: the kernel takes no more at the moment.
+  /// Works like enqueue_burst(). Returns kBurstMore if the kernel can't take more frames at the moment.
   uint32_t write_burst(Pool& pool, const uint32_t* slots, uint32_t count);
 
-  /// Of the frames that come from the host, and of those that go there.
+  /// Counters of the frames from the host, and of the frames to the host.
   const std::shared_ptr<Counters>& from_host() const { return from_host_; }
   const std::shared_ptr<Counters>& to_host() const { return to_host_; }
-  /// Why it is of no use any more, as an errno; 0: it is. EBADFD: the interface was deleted.
+  /// Returns the errno that made the interface unusable, or 0. EBADFD means that the interface was deleted.
   int error() const { return error_; }
 
  private:
@@ -65,8 +67,8 @@ class Tap {
   const Fd fd_;
   char name_[IFNAMSIZ] = {};
   int error_ = 0;
-  // The frame that was read last: how long it is can be told only then, and its slot be chosen. It waits here
-  // while `waiting_` is its length.
+  // A frame that was read but is not in a slot yet. It is read here first, because its length must be known
+  // before a slot can be chosen. `waiting_` is its length, or 0 if there is no such frame.
   uint32_t waiting_ = 0;
   NetHeader header_{};
   std::unique_ptr<uint8_t[]> frame_;
