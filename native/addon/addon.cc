@@ -1,5 +1,6 @@
-// Entry of the addon: creates the env's instance and collects what each file of addon/ exports. It is
-// context-aware: nothing here is static, so the main thread and any number of workers can load it.
+// Entry point of the addon: creates the instance of the env and collects the exports of all files in addon/.
+// The addon is context-aware: it has no static state here, so the main thread and any number of workers can
+// load it.
 #include <napi.h>
 
 #include "addon/bpf.h"

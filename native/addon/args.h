@@ -31,7 +31,7 @@ class Args {
     if (!info_[i].IsString()) return fail("a string was expected"), std::string();
     return info_[i].As<Napi::String>().Utf8Value();
   }
-  /// The elements of a typed array of exactly this type.
+  /// Returns the elements of a typed array of exactly this type.
   template <typename T>
   std::span<T> array(size_t i, napi_typedarray_type type) {
     if (info_[i].IsTypedArray() && info_[i].As<Napi::TypedArray>().TypedArrayType() == type) {
@@ -42,14 +42,15 @@ class Args {
           napi_ok)
         return {static_cast<T*>(data), length};
     }
-    fail("a typed array of another type was expected");
+    fail("a typed array of a different type was expected");
     return {};
   }
   std::span<uint8_t> bytes(size_t i) { return array<uint8_t>(i, napi_uint8_array); }
   std::span<uint32_t> words(size_t i) { return array<uint32_t>(i, napi_uint32_array); }
   bool has(size_t i) const { return i < info_.Length() && !info_[i].IsUndefined() && !info_[i].IsNull(); }
 
-  /// False once an argument was wrong; an exception is then pending and the function returns at once.
+  /// Returns false if an argument was wrong. An exception is then pending, and the calling function must
+  /// return.
   bool ok() const { return ok_; }
   void fail(const char* message) {
     if (ok_) Napi::TypeError::New(info_.Env(), message).ThrowAsJavaScriptException();

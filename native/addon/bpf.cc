@@ -1,6 +1,6 @@
-// Filter programs of one env, by handle: arguments → core/bpf. bpfFilter runs once a burst, so it is a plain
-// Node-API function. It takes the arrays that hold a burst: those of this env's pool, or plain arrays
-// of a test.
+// Filter programs of one env, by handle. The functions only convert arguments and call core/bpf. bpfFilter
+// runs once per burst, so it is a plain Node-API function. Its arguments are the arrays that hold a burst:
+// the arrays of this env's pool, or plain arrays of a test.
 #include "addon/bpf.h"
 
 #include <algorithm>
@@ -15,7 +15,8 @@ namespace rxvhost::addon {
 
 namespace {
 
-// The memory of a typed array, without the allocations of the C++ wrapper; empty for anything else.
+// Returns the memory of a typed array, without the allocations of the C++ wrapper. Returns an empty span if
+// `value` is not a typed array of this type.
 template <typename T>
 std::span<T> typed(napi_env env, napi_value value, napi_typedarray_type type) {
   napi_typedarray_type found;
@@ -27,8 +28,8 @@ std::span<T> typed(napi_env env, napi_value value, napi_typedarray_type type) {
   return {static_cast<T*>(data), length};
 }
 
-// bpfFilter(program, bytes, meta, slots, count, verdicts: Uint8Array): writes 1 or 0 for each of the first
-// `count` slots; a slot outside of the pool never matches.
+// bpfFilter(program, bytes, meta, slots, count, verdicts: Uint8Array): writes 1 (match) or 0 for each of the
+// first `count` slots. A slot outside the pool never matches.
 napi_value bpf_filter(napi_env env, napi_callback_info info) {
   napi_value argv[6];
   size_t argc = 6;
@@ -56,7 +57,7 @@ napi_value bpf_filter(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// bpfLoad(path): '' if libpcap was loaded, otherwise the error message
+// bpfLoad(path): returns '' if libpcap was loaded, otherwise the error message
 Napi::Value bpf_load(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string path = args.text(0);
@@ -66,7 +67,7 @@ Napi::Value bpf_load(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), error);
 }
 
-// bpfCompile(expression): a handle, or libpcap's error message
+// bpfCompile(expression): returns a handle, or an error message, which is usually libpcap's
 Napi::Value bpf_compile(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string expression = args.text(0);
@@ -79,7 +80,7 @@ Napi::Value bpf_compile(const Napi::CallbackInfo& info) {
   return number(info, self.filters->add(std::move(program)));
 }
 
-// bpfMatches(program, frame: Uint8Array)
+// bpfMatches(program, frame: Uint8Array): returns whether the frame matches
 Napi::Value bpf_matches(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t handle = args.u32(0);
@@ -98,7 +99,7 @@ Napi::Value bpf_free(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// bpfCount(): programs of this env, for leak tests
+// bpfCount(): returns the number of programs of this env, for leak tests
 Napi::Value bpf_count(const Napi::CallbackInfo& info) {
   AddonEnv& self = env_of(info.Env());
   return number(info, self.filters ? static_cast<double>(self.filters->size()) : 0);

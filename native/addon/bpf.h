@@ -15,7 +15,7 @@ class FilterTable {
     programs_.emplace(++last_, std::move(program));
     return last_;
   }
-  /// Null for a handle that was freed; handles are not reused.
+  /// Returns null for a handle that was freed. Handles are not reused.
   const FilterProgram* get(uint32_t handle) const {
     const auto found = programs_.find(handle);
     return found == programs_.end() ? nullptr : found->second.get();

@@ -1,7 +1,7 @@
-// Sets up a device's dirty log, the eventfd that signals its changes, and the MTU. memory_changes.cc changes
-// the memory itself. As in devices.cc: arguments → core,
-// nothing else; failures are negative reason numbers; file descriptors arrive as tokens and are consumed
-// whatever happens.
+// Sets up a device's dirty log, the eventfd that signals changes of the log, and the MTU. memory_changes.cc
+// changes the memory itself. As in devices.cc, the functions only convert arguments and call core/. On
+// failure, they return a negative reason number. File descriptors arrive as tokens, and they are consumed
+// even on failure.
 #include <napi.h>
 
 #include "addon/args.h"
@@ -14,7 +14,7 @@ namespace rxvhost::addon {
 
 namespace {
 
-// deviceLogCall(id, token): token 0 = signal no eventfd
+// deviceLogCall(id, token): sets the eventfd; token 0 = no eventfd
 Napi::Value set_log_call(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), token = args.u32(1);
@@ -35,7 +35,7 @@ Napi::Value log_buffers(const Napi::CallbackInfo& info) {
   return refused(info, device ? Reason::none : Reason::device_gone);
 }
 
-// ringLog(id, ring, on, address): the used ring's own marking
+// ringLog(id, ring, on, address): sets whether writes of the used ring are marked, and its address in the log
 Napi::Value ring_log(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), index = args.u32(1);

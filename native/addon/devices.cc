@@ -1,5 +1,6 @@
-// The control plane's effects on devices and rings: arguments → core, nothing else. Failures are negative
-// reason numbers (core/base/result.h); file descriptors arrive as tokens and are consumed whatever happens.
+// The control plane's effects on devices and rings. The functions only convert arguments and call core/. On
+// failure, they return a negative reason number (core/base/result.h). File descriptors arrive as tokens, and
+// they are consumed even on failure.
 #include <napi.h>
 
 #include <algorithm>
@@ -21,13 +22,13 @@ QueueTable& queues(AddonEnv& env) {
   return *env.queues;
 }
 
-// driverNumber(): a number that no other driver of this process has
+// driverNumber(): returns a number that no other driver of this process has
 Napi::Value driver_number(const Napi::CallbackInfo& info) {
   static std::atomic<uint32_t> last = 0;
   return number(info, ++last);
 }
 
-// deviceCreate(driver): id
+// deviceCreate(driver): returns the id
 Napi::Value device_create(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t driver = args.u32(0);
@@ -72,8 +73,8 @@ Napi::Value ring_fd(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint): the index from
-// which it continues
+// ringStart(id, ring, [size, base, flags], [desc, used, avail, log], features: bigint): returns the index
+// from which the ring continues
 Napi::Value ring_start(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), index = args.u32(1);
@@ -81,7 +82,7 @@ Napi::Value ring_start(const Napi::CallbackInfo& info) {
   const auto addresses = args.array<uint64_t>(3, napi_biguint64_array);
   const uint64_t features = args.u64(4);
   if (config.size() < 3 || addresses.size() < 4)
-    args.fail("ringStart: [size, base, flags], [desc, used, avail, log]");
+    args.fail("the arrays [size, base, flags] and [desc, used, avail, log] were expected");
   if (!args.ok()) return info.Env().Undefined();
   auto device = Registry::get().find(id);
   if (!device) return refused(info, Reason::device_gone);
@@ -91,7 +92,7 @@ Napi::Value ring_start(const Napi::CallbackInfo& info) {
   return reason == Reason::none ? number(info, device->ring(index)->started_at()) : refused(info, reason);
 }
 
-// ringStop(id, ring): base, or -1 if it was not running
+// ringStop(id, ring): returns the base, or -1 if the ring was not running
 Napi::Value ring_stop(const Napi::CallbackInfo& info) {
   Args args(info);
   auto device = Registry::get().find(args.u32(0));
@@ -99,12 +100,12 @@ Napi::Value ring_stop(const Napi::CallbackInfo& info) {
   return number(info, ring ? static_cast<double>(ring->stop()) : -1);
 }
 
-// deviceCount(): devices of the whole process
+// deviceCount(): returns the number of devices in the whole process
 Napi::Value device_count(const Napi::CallbackInfo& info) {
   return number(info, static_cast<double>(Registry::get().size()));
 }
 
-// reasonNames(): the words of core/base/result.h, in order
+// reasonNames(): returns the names of all reasons of core/base/result.h, in order
 Napi::Value reason_names(const Napi::CallbackInfo& info) {
   const uint32_t n = static_cast<uint32_t>(Reason::count_);
   Napi::Array names = Napi::Array::New(info.Env(), n);

@@ -1,6 +1,6 @@
-// What one Node environment (the main thread or a worker) owns of the addon. Everything process-wide lives in
-// core/; everything here dies with the env, in the order below read backwards: queues and guests release
-// their rings before the wake-up stops watching fds, and the fds close last.
+// The objects of the addon that belong to one Node environment (the main thread or a worker). Process-wide
+// objects are in core/. The objects here are destroyed with the env, in the reverse order of the members
+// below. So queues and guests release their rings before the wake-up is closed, and the fds close last.
 #pragma once
 
 #include <napi.h>
@@ -13,9 +13,9 @@
 
 namespace rxvhost::addon {
 
-class Wakeup;         // addon/wakeup.h: one epoll, nested in one uv_poll
-class QueueTable;     // addon/queues.h: handles on devices and rings, and the packet pool
-class GuestTable;     // addon/guest.h: the front end in-process
+class Wakeup;         // addon/wakeup.h: one epoll that one uv_poll watches
+class QueueTable;     // addon/queues.h: handles of devices and rings, and the packet pool
+class GuestTable;     // addon/guest.h: in-process front ends
 class FilterTable;    // addon/bpf.h: compiled filter expressions
 class TapTable;       // addon/tap.h: TAP interfaces
 class MemoryChanges;  // addon/memory_changes.h: changes that other threads carry out
@@ -25,7 +25,7 @@ struct AddonEnv {
   ~AddonEnv();
 
   FdTable fds;
-  std::unordered_map<FdToken, BoundPath> bound;  // by listener; unlinked when the listener goes
+  std::unordered_map<FdToken, BoundPath> bound;  // by listener; a path is unlinked when its listener closes
   std::unique_ptr<Wakeup> wakeup;
   std::unique_ptr<QueueTable> queues;
   std::unique_ptr<GuestTable> guests;
@@ -34,7 +34,8 @@ struct AddonEnv {
   std::unique_ptr<MemoryChanges> memory_changes;
 };
 
-/// The calling env's instance. Raw callbacks on the hot path get it as their data pointer instead.
+/// Returns the instance of the calling env. Functions on the hot path get the instance as their data pointer
+/// instead.
 AddonEnv& env_of(napi_env env);
 
 // Each file of addon/ adds its functions to the exports object.

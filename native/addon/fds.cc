@@ -1,4 +1,4 @@
-// The fd table's code, and the three functions on fds that JavaScript has: close, count, kind.
+// The implementation of the fd table, and three functions for JavaScript: closeFd, fdCount and fdKind.
 #include "addon/fds.h"
 
 #include "addon/args.h"
@@ -21,7 +21,8 @@ FdToken FdTable::add(Fd fd) {
   if (!fd) return 0;
   uint32_t index;
   if (free_.empty()) {
-    if (entries_.size() > kIndexMask) return 0;  // a million: the process's own fd limit comes first
+    if (entries_.size() > kIndexMask)
+      return 0;  // a million entries; the process reaches its fd limit earlier
     index = static_cast<uint32_t>(entries_.size());
     entries_.emplace_back();
   } else {
@@ -60,8 +61,8 @@ Napi::Value close_fd(const Napi::CallbackInfo& info) {
   if (!args.ok()) return info.Env().Undefined();
   AddonEnv& self = env_of(info.Env());
   const Fd fd = self.fds.take(token);
-  // close() alone leaves the fd in the epoll set when the peer has a duplicate of it, with no way to remove
-  // it.
+  // If the peer has a duplicate of the fd, close() does not remove the fd from the epoll, and after close()
+  // nothing else can remove it.
   if (fd && self.wakeup) self.wakeup->unwatch(fd.get());
   self.bound.erase(token);
   return info.Env().Undefined();

@@ -1,6 +1,6 @@
-// The table of file descriptors that JavaScript names by token only. A token is (index | generation << 20),
-// so a token used twice, or after its fd was taken, names nothing. All of an env's fds close when the env
-// dies.
+// The table of an env's file descriptors. JavaScript never gets an fd, only a token: (index | generation <<
+// 20). A token becomes invalid when its fd is taken out of the table. When the env ends, all of its fds
+// close.
 #pragma once
 
 #include <cstdint>
@@ -15,9 +15,9 @@ using FdToken = uint32_t;  // 0 is never a valid token
 class FdTable {
  public:
   FdToken add(Fd fd);
-  /// The fd behind a token, or -1. Ownership stays here.
+  /// Returns the fd of a token, or -1 if the token is invalid. The table still owns the fd.
   int get(FdToken token) const;
-  /// Takes the fd out of the table; an empty Fd if the token names nothing.
+  /// Takes the fd out of the table. Returns an empty Fd if the token is invalid.
   Fd take(FdToken token);
   size_t size() const { return live_; }
 

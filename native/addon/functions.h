@@ -1,6 +1,6 @@
-// Shared by the functions that JavaScript calls, except those that run once a burst (hot.h): adding them to
-// the exports and returning results. Most return a number; a negative one is a failure: an errno or a reason
-// (core/base/result.h).
+// Helpers for the functions that JavaScript calls: they add functions to the exports and return results.
+// Functions that run once per burst use hot.h instead. Most functions return a number. A negative number
+// means failure; it is an errno or a reason (core/base/result.h).
 #pragma once
 
 #include <napi.h>
@@ -13,7 +13,8 @@
 
 namespace rxvhost::addon {
 
-/// exports[name] = function, which has that name in stack traces too. A function gives a Napi::Value or void.
+/// Sets exports[name] to the function. The function has the same name in stack traces, and it returns a
+/// Napi::Value or void.
 template <typename Result>
 void add_function(Napi::Env env, Napi::Object exports, const char* name,
                   Result (*function)(const Napi::CallbackInfo&)) {
@@ -24,12 +25,12 @@ inline Napi::Value number(const Napi::CallbackInfo& info, double value) {
   return Napi::Number::New(info.Env(), value);
 }
 
-/// Reason::none is 0, which means success.
+/// Returns the negative number of a reason. Reason::none is 0 and means success.
 inline Napi::Value refused(const Napi::CallbackInfo& info, Reason reason) {
   return number(info, -static_cast<int>(reason));
 }
 
-/// out[0] = how many values follow: all, or as many as there is room for.
+/// Writes as many values as fit after out[0], and sets out[0] to their number.
 inline void fill_list(std::span<uint32_t> out, const std::vector<uint32_t>& values) {
   if (out.empty()) return;
   const size_t n = std::min(values.size(), out.size() - 1);

@@ -1,5 +1,5 @@
-// The functions of src/addon/guest.ts. A burst returns a count in bits 0-15 together with
-// the flags kMore and kBroken, or a negative errno.
+// The functions of src/addon/guest.ts. A function that moves a burst returns a count in bits 0-15 together
+// with the flags kMore and kBroken, or a negative errno.
 #include "addon/guest.h"
 
 #include <fcntl.h>
@@ -19,8 +19,7 @@ namespace {
 using guest::BurstResult;
 using guest::Port;
 
-constexpr uint32_t kMore =
-    1u << 16;  // receive, check: there may be more; send, generate: the ring has no room
+constexpr uint32_t kMore = 1u << 16;    // receive, check: may have more; send, generate: the ring is full
 constexpr uint32_t kBroken = 1u << 17;  // the back end violated the ring's rules
 constexpr uint32_t kMaxBurst = 0xffff;
 
@@ -29,7 +28,7 @@ Napi::Value burst(const Napi::CallbackInfo& info, const BurstResult& result) {
   return number(info, result.count | (result.more ? kMore : 0) | (result.broken ? kBroken : 0));
 }
 
-/// Runs `body(port, args)`, or gives -EBADF for a handle that names no guest. The handle is argument 0.
+/// Runs `body(port, args)` for the guest whose handle is argument 0. Returns -EBADF if the handle is invalid.
 template <typename Body>
 Napi::Value with_port(const Napi::CallbackInfo& info, Body&& body) {
   Args args(info);
@@ -45,7 +44,7 @@ Napi::Value with_port(const Napi::CallbackInfo& info, Body&& body) {
 Napi::Value create(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto config = args.words(0);
-  if (args.ok() && config.size() < 6) args.fail("six numbers were expected");
+  if (args.ok() && config.size() < 6) args.fail("an array of at least six numbers was expected");
   if (!args.ok()) return info.Env().Undefined();
   guest::PortOptions options;
   options.queue_size = config[0];
@@ -78,7 +77,7 @@ Napi::Value close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// Returns a token for a duplicate of the fd, which the caller closes.
+/// Duplicates the fd and returns a token for the duplicate. The caller closes the duplicate.
 Napi::Value duplicate(const Napi::CallbackInfo& info, int fd) {
   Fd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
   if (!copy) return number(info, -errno);
@@ -190,7 +189,7 @@ Napi::Value check_reset(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Writes corrupted, foreign, then seven numbers per source. Returns the number of sources.
+/// Writes the counts `corrupted` and `foreign`, then seven numbers per source. Returns the number of sources.
 Napi::Value report(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
     const auto out = args.array<double>(1, napi_float64_array);
@@ -236,7 +235,8 @@ Napi::Value kick_now(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Clears the dirty log. Returns a token for its file, which the caller closes; `out[0]` gets the size.
+/// Clears the dirty log, writes its size to `out[0]`, and returns a token for its file. The caller closes the
+/// token.
 Napi::Value open_log(const Napi::CallbackInfo& info) {
   return with_port(info, [&](Port& port, Args& args) {
     const auto out = args.array<double>(1, napi_float64_array);
@@ -254,7 +254,8 @@ Napi::Value take_dirty(const Napi::CallbackInfo& info) {
   });
 }
 
-/// Offsets fit into numbers, since memory is at most 4 GiB.
+/// Reads argument 1 as an offset, and returns whether `bytes` fit at this offset. Offsets fit into 32 bits,
+/// because a guest has at most 4 GiB of memory.
 bool range(Args& args, Port& port, std::span<uint8_t> bytes, uint64_t& offset) {
   offset = args.u32(1);
   return args.ok() && port.memory().contains(offset, bytes.size());

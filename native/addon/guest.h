@@ -1,4 +1,4 @@
-// The guests of one env: in-process front ends, by handle. guest/port implements them.
+// The guests of one env by handle. A guest is an in-process front end, which guest/port implements.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ class GuestTable {
     ports_.emplace(++last_, std::move(port));
     return last_;
   }
-  /// Null for a handle that was closed; handles are not reused.
+  /// Returns null for a handle that was closed. Handles are not reused.
   guest::Port* get(uint32_t handle) const {
     const auto found = ports_.find(handle);
     return found == ports_.end() ? nullptr : found->second.get();

@@ -1,5 +1,5 @@
-// Shared by the functions that run once a burst: plain Node-API, without the allocations of the C++
-// wrapper. Their data pointer is the env's AddonEnv; arguments are numbers, and the result is one.
+// Helpers for the functions that run once per burst. These functions use plain Node-API, without the
+// allocations of the C++ wrapper. Their data pointer is the env's AddonEnv. Arguments and result are numbers.
 #pragma once
 
 #include <napi.h>
@@ -11,8 +11,8 @@
 
 namespace rxvhost::addon {
 
-/// Reads up to four numbers. If an argument is missing or not a number, the first one is UINT32_MAX and any
-/// other one is 0.
+/// Reads up to four numbers. An argument that is missing or not a number counts as UINT32_MAX if it is the
+/// first one, otherwise as 0.
 struct HotArgs {
   AddonEnv* env = nullptr;
   std::array<uint32_t, 4> numbers = {UINT32_MAX, 0, 0, 0};

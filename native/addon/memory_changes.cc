@@ -1,5 +1,5 @@
-// Changes of memory, and the functions by which JavaScript asks for them: arguments → core, nothing else.
-// File descriptors arrive as tokens and are consumed whatever happens.
+// Memory changes, and the functions with which JavaScript requests them. These functions only convert
+// arguments and call core/. File descriptors arrive as tokens, and they are consumed even on failure.
 #include "addon/memory_changes.h"
 
 #include <napi.h>
@@ -24,7 +24,7 @@ struct MemoryChanges::Returns {
   const Fd wake = make_eventfd();
   std::mutex mutex;
   std::deque<std::shared_ptr<MemoryChange>> changes;
-  bool over = false;  // the env has ended, so no one takes finished changes
+  bool over = false;  // the env has ended, so nothing takes finished changes from the queue
 
   void add(std::shared_ptr<MemoryChange> change) {
     {
@@ -91,7 +91,8 @@ MemoryChanges& changes_of(AddonEnv& env) {
   return *env.memory_changes;
 }
 
-// memoryOpen(tag): 0 or a negative errno. An event under the tag means that memoryNext() may have a result.
+// memoryOpen(tag): returns 0 or a negative errno. An event with this tag means that memoryNext() may have a
+// result.
 Napi::Value memory_open(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t tag = args.u32(0);
@@ -99,12 +100,12 @@ Napi::Value memory_open(const Napi::CallbackInfo& info) {
   AddonEnv& env = env_of(info.Env());
   const int result =
       env.wakeup ? env.wakeup->watch(changes_of(env).wake_fd(), tag, WatchMode::edge_in) : -ENXIO;
-  if (result < 0) env.memory_changes.reset();  // a later call may get an fd
+  if (result < 0) env.memory_changes.reset();  // so that a later call tries again to get an fd
   return number(info, result);
 }
 
-// memoryChange(device, kind, regions: BigUint64Array of [gpa, size, uaddr, offset]…, tokens): 0, or a
-// negative reason; after 0 comes a result by memoryNext()
+// memoryChange(device, kind, regions: BigUint64Array of [gpa, size, uaddr, offset]…, tokens): returns 0 or a
+// negative reason. If it returns 0, memoryNext() has the result later.
 Napi::Value memory_change(const Napi::CallbackInfo& info) {
   Args args(info);
   const uint32_t id = args.u32(0), kind = args.u32(1);
@@ -126,12 +127,13 @@ Napi::Value memory_change(const Napi::CallbackInfo& info) {
   return refused(info, reason);
 }
 
-// memoryNext(result: Int32Array): the device whose change is done, or 0. The result: regions on a disk or a
-// negative reason, the count of rings that were lost, and those.
+// memoryNext(result: Int32Array): returns a device whose change is finished, or 0. Writes to `result`: the
+// number of regions on a disk or a negative reason; the number of rings that stopped because of the change;
+// their indices.
 Napi::Value memory_next(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto out = args.array<int32_t>(0, napi_int32_array);
-  if (out.size() < 2) args.fail("room for two numbers and the rings was expected");
+  if (out.size() < 2) args.fail("an array with room for two numbers and the rings was expected");
   if (!args.ok()) return info.Env().Undefined();
   const auto& changes = env_of(info.Env()).memory_changes;
   const auto change = changes ? changes->next() : nullptr;
@@ -144,7 +146,8 @@ Napi::Value memory_next(const Napi::CallbackInfo& info) {
   return number(info, change->device());
 }
 
-// deviceLoss(device): why a page of its memory was missing; 0 = not known
+// deviceLoss(device): returns why a page of the device's memory was missing, as a number of Loss; 0 = not
+// known
 Napi::Value device_loss(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto device = Registry::get().find(args.u32(0));
@@ -152,7 +155,7 @@ Napi::Value device_loss(const Napi::CallbackInfo& info) {
   return number(info, static_cast<int>(device ? device->loss() : Loss::unknown));
 }
 
-// deviceRevoked(device): 1 if a page of the current memory, or of its log, was missing
+// deviceRevoked(device): returns 1 if a page of the current memory or of its dirty log was missing
 Napi::Value device_revoked(const Napi::CallbackInfo& info) {
   Args args(info);
   const auto device = Registry::get().find(args.u32(0));

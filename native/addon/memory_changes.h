@@ -1,7 +1,7 @@
-// The pending memory changes of one env. A thread that may block maps the new memory, the env's thread puts
-// it in use, another thread unmaps the former memory, and then JavaScript gets the result. The threads report
-// by an eventfd in the env's epoll, so that they never call Node. The state that they share with the env is
-// reference-counted, so a blocked thread can outlive the env.
+// The pending memory changes of one env. A change has four steps: a thread that may block maps the new
+// memory, the env's thread puts the new memory in use, another thread unmaps the former memory, and
+// JavaScript gets the result. The threads report with an eventfd in the env's epoll, so they never call Node.
+// Threads and env share reference-counted state, so a blocked thread can outlive the env.
 #pragma once
 
 #include <memory>
@@ -16,11 +16,11 @@ class MemoryChanges {
   MemoryChanges();
   ~MemoryChanges();
 
-  /// Signalled when next() may have something.
+  /// Returns an eventfd that is signalled when next() may have a finished change.
   int wake_fd() const;
-  /// Reason::mem_map if no thread can be created for the change.
+  /// Starts a change. Returns Reason::mem_map if no thread can be created for it.
   Reason start(std::shared_ptr<MemoryChange> change);
-  /// A finished change, or nullptr if there is none.
+  /// Returns a finished change, or nullptr if there is none.
   std::shared_ptr<MemoryChange> next();
 
  private:

@@ -1,6 +1,6 @@
-// The data plane's calls: arguments → core, nothing else. dequeue, spinWait, enqueue, arm and suppress run
-// once a burst, so they are plain Node-API functions that read numbers and return a number; slot ids pass
-// through the shared exchange array.
+// The functions of the data plane. They only convert arguments and call core/. dequeue, spinWait, enqueue,
+// arm and suppress run once per burst, so they are plain Node-API functions that read numbers and return a
+// number. Slot ids pass through the shared exchange array.
 #include "addon/queues.h"
 
 #include <napi.h>
@@ -55,7 +55,7 @@ void QueueTable::close(uint32_t handle) {
   const auto [first, last] = by_ring_.equal_range(queue->ring);
   by_ring_.erase(std::find_if(first, last, [handle](const auto& entry) { return entry.second == handle; }));
   *queue = Queue();
-  std::ranges::replace(recent_, handle, UINT32_MAX);  // a new queue with this handle has no packets yet
+  std::ranges::replace(recent_, handle, UINT32_MAX);  // a new queue may get this handle
   free_.push_back(handle);
 }
 
@@ -78,7 +78,7 @@ Reason QueueTable::watch(Queue& queue, uint32_t tag) {
   queue.tag = tag;
   const std::shared_ptr<const Fd>& kick = queue.ring->kick();
   if (!env_.wakeup || !kick)
-    return Reason::none;  // polled, or the kick fd is not set yet: change_kick() will watch it
+    return Reason::none;  // without a kick fd, the ring is polled, or change_kick() watches the fd later
   queue.watched = add_watch(kick, tag);
   return queue.watched ? Reason::none : Reason::kick_watch;
 }
@@ -89,7 +89,8 @@ void QueueTable::unwatch(Queue& queue) {
   queue.watching = false;
 }
 
-// The new fd is watched before the old one is removed: going back to the old one could fail.
+// Watches the new fd before it removes the old fd. In the opposite order, it could fail to watch the old fd
+// again after an error.
 Reason QueueTable::change_kick(Virtqueue& ring, Fd fd) {
   const auto kick = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr;
   std::vector<std::pair<Queue*, std::shared_ptr<const Fd>>> moves;
@@ -110,7 +111,7 @@ Reason QueueTable::change_kick(Virtqueue& ring, Fd fd) {
 
 namespace {
 
-// --- hot calls ---
+// --- functions that run once per burst ---
 
 struct Hot : HotArgs {
   QueueTable* table = nullptr;
@@ -142,7 +143,8 @@ napi_value enqueue(napi_env env, napi_callback_info info) {
                                        queue.device->mtu()));
 }
 
-// 0 = a kick will come, 1 = there are chains already, 2 = no kick will come, so the ring must be polled
+// arm(handle): returns 0 if a kick will come, 1 if chains are already available, or 2 if no kick will come,
+// so that the ring must be polled
 napi_value arm(napi_env env, napi_callback_info info) {
   const Hot call(env, info);
   if (call.queue == nullptr) return hot_result(env, 0);
@@ -166,9 +168,9 @@ napi_value spin_wait(napi_env env, napi_callback_info info) {
                                        call.queue->counters));
 }
 
-// --- set-up calls ---
+// --- functions for set-up ---
 
-// queueOpen(device, ring, account): handle, or a negative reason
+// queueOpen(device, ring, account): returns a handle or a negative reason
 Napi::Value queue_open(const Napi::CallbackInfo& info) {
   Args args(info);
   AddonEnv& env = env_of(info.Env());
@@ -195,7 +197,7 @@ void queue_unwatch(const Napi::CallbackInfo& info) {
   if (QueueTable::Queue* queue = queue_arg(info)) env_of(info.Env()).queues->unwatch(*queue);
 }
 
-// queueWatch(handle, tag): 0 or a negative reason; the ring's kicks are reported under `tag`
+// queueWatch(handle, tag): returns 0 or a negative reason. The ring's kicks are reported with `tag`.
 Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   AddonEnv& env = env_of(info.Env());
@@ -203,19 +205,20 @@ Napi::Value queue_watch(const Napi::CallbackInfo& info) {
   return refused(info, reason);
 }
 
-// queueFault(handle): the reason of the ring's fault, 0 = none
+// queueFault(handle): returns the reason of the ring's fault; 0 = none
 Napi::Value queue_fault(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   return number(info, queue ? static_cast<int>(queue->ring->fault()) : 0);
 }
 
-// queueReadsZero(handle): whether the ring's memory looks as if it was never written
+// queueReadsZero(handle): returns whether the ring's memory looks as if it was never written
 Napi::Value queue_reads_zero(const Napi::CallbackInfo& info) {
   QueueTable::Queue* queue = queue_arg(info);
   return Napi::Boolean::New(info.Env(), queue != nullptr && queue->ring->reads_as_zero());
 }
 
-// queueCounters(handle): what the calls of all handles of its block count, each in the order of Stat
+// queueCounters(handle): returns the counters of all handles in this handle's block. Each handle's counters
+// are in the order of Stat.
 Napi::Value queue_counters(const Napi::CallbackInfo& info) {
   if (queue_arg(info) == nullptr) return info.Env().Undefined();
   const auto& block = env_of(info.Env()).queues->block(Args(info).u32(0));
@@ -230,13 +233,14 @@ Napi::Value words(Napi::Env env, const std::shared_ptr<Pool>& pool, Pool::Area a
   return Napi::Uint32Array::New(env, area.size / sizeof(uint32_t), show(env, pool, area), 0);
 }
 
-// spinWaited(): nanoseconds that this env has spent in spinWait(), at empty rings
+// spinWaited(): returns the nanoseconds that this env has spent in spinWait() at empty rings
 Napi::Value spin_waited(const Napi::CallbackInfo& info) {
   const AddonEnv& env = env_of(info.Env());
   return number(info, env.queues ? static_cast<double>(env.queues->spin_waited.count()) : 0);
 }
 
-// poolOpen(bytes): the arrays of src/data/pool/pool.ts. One pool per env: a second call gives undefined.
+// poolOpen(bytes): returns the arrays of src/data/pool/pool.ts. An env has one pool, so a second call returns
+// undefined.
 Napi::Value pool_open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   AddonEnv& own = env_of(env);

@@ -1,5 +1,5 @@
-// Handles of one env on rings, and the packet pool that it copies into. A handle outlives its ring:
-// a call on a ring that has stopped or been destroyed reports that and never accesses the ring.
+// One env's handles of rings, and the packet pool that packets are copied into. A handle can outlive its
+// ring: a call for a ring that is stopped or destroyed reports this and never accesses the ring's memory.
 #pragma once
 
 #include <napi.h>
@@ -24,18 +24,19 @@ class QueueTable {
   ~QueueTable();
 
   struct Queue {
-    std::shared_ptr<NetDevice> device;  // empty: the handle is closed
+    std::shared_ptr<NetDevice> device;  // null if the handle is closed
     Virtqueue* ring = nullptr;
     uint32_t account = 0;
-    Counters* counters = nullptr;  // of its block
+    Counters* counters = nullptr;  // part of the handle's block
     bool watching = false;
     uint32_t tag = 0;
-    std::shared_ptr<const Fd> watched;  // the ring's kick fd, or a duplicate: a file is once in an epoll by
-                                        // each of its numbers, and another handle may watch this ring too
+    // The ring's kick fd, or a duplicate of it. An epoll can hold an fd only once, so another handle that
+    // watches the same ring needs a duplicate.
+    std::shared_ptr<const Fd> watched;
   };
 
-  /// Counters of so many handles in a row are shown to JavaScript as one array, which costs more than it
-  /// shows.
+  /// Number of consecutive handles whose counters JavaScript sees as one array. They share an array because
+  /// an array takes more memory than the counters of one handle.
   static constexpr uint32_t kBlock = 16;
   struct CounterBlock {
     std::array<Counters, kBlock> of;
@@ -46,41 +47,43 @@ class QueueTable {
   Queue* find(uint32_t handle) {
     return handle < queues_.size() && queues_[handle].device ? &queues_[handle] : nullptr;
   }
-  /// The block with the counters of an open handle, shared with the array that shows it.
+  /// Returns the block with the counters of an open handle. The JavaScript array of the block shares its
+  /// ownership.
   const std::shared_ptr<CounterBlock>& block(uint32_t handle) const { return blocks_[handle / kBlock]; }
-  /// Reports the kicks of the ring under `tag`, whatever its kick fd is or becomes.
+  /// Reports the kicks of the ring with `tag`, also after the ring gets another kick fd.
   Reason watch(Queue& queue, uint32_t tag);
   void unwatch(Queue& queue);
-  /// Gives the ring another kick fd, or none. All handles that watch the ring then watch the new fd; if one
-  /// fails, the ring keeps the old fd.
+  /// Gives the ring another kick fd, or none. All handles that watch the ring then watch the new fd. If one
+  /// of them can't watch the new fd, nothing changes.
   Reason change_kick(Virtqueue& ring, Fd fd);
 
-  /// Devices of this env, destroyed with it.
+  /// Devices of this env, which are destroyed with the env.
   std::vector<uint32_t> devices;
-  /// Notes that packets were enqueued to this handle's ring.
+  /// Records that packets were enqueued to this handle's ring.
   void given(uint32_t handle) {
     if (recent_[last_] != handle) recent_[last_ = (last_ + 1) % recent_.size()] = handle;
   }
-  /// Rings that recently got packets, and probably will again. Valid until the next call.
+  /// Returns rings that recently got packets and probably will get more. The result is valid until the next
+  /// call.
   std::span<Virtqueue* const> recent_sinks();
 
   /// Time spent in spinWait() at empty rings.
   std::chrono::nanoseconds spin_waited{0};
-  // Shared with the array buffers that show it to JavaScript, which may be collected after the env's own
-  // data.
+  // JavaScript's array buffers share ownership of the pool, because they may be collected after the env's
+  // data is destroyed.
   std::shared_ptr<Pool> pool = std::make_shared<Pool>();
 
  private:
-  /// Returns the fd that is now watched: the kick itself or a duplicate; empty on failure.
+  /// Returns the fd that is now watched, which is the kick fd or a duplicate. Returns null on failure.
   std::shared_ptr<const Fd> add_watch(std::shared_ptr<const Fd> kick, uint32_t tag);
 
-  static constexpr uint32_t kRecent = 4;  // enough for a mirror to three ports; beyond that, the latest
+  static constexpr uint32_t kRecent = 4;  // enough for a mirror to three ports; older handles are overwritten
 
   AddonEnv& env_;
   std::vector<Queue> queues_;
   std::vector<std::shared_ptr<CounterBlock>> blocks_;
   std::array<uint32_t, kRecent> recent_ = {UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX};  // handles
-  uint32_t last_ = 0;                                                                        // of recent_
+  uint32_t last_ = 0;  // index in recent_
   std::array<Virtqueue*, kRecent> sinks_{};
   std::unordered_multimap<const Virtqueue*, uint32_t> by_ring_;  // handles
   std::vector<uint32_t> free_;

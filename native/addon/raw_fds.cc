@@ -1,6 +1,7 @@
-// Creates fds for tests with a hostile front end, for which Node has no call: a memory file that this process
-// has not mapped, an eventfd with any count, a timerfd, any fd of the process under a token, and O_NONBLOCK,
-// the flag that a peer can change at any time. src/addon/guest.ts declares these functions.
+// Functions for tests with a hostile front end, because Node has none for these purposes. They create a
+// memory file that this process has not mapped, an eventfd, a timerfd, and a token for any fd of the process.
+// They also set O_NONBLOCK, a flag that a peer can change at any time. src/addon/guest.ts declares these
+// functions.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -22,7 +23,7 @@ Napi::Value token(const Napi::CallbackInfo& info, Fd fd) {
   return number(info, env_of(info.Env()).fds.add(std::move(fd)));
 }
 
-// rawMemory(bytes): a memfd of that length, which is sparse until written
+// rawMemory(bytes): returns a token for a new memfd of this length, which is sparse until it is written
 Napi::Value raw_memory(const Napi::CallbackInfo& info) {
   if (!info[0].IsNumber()) return number(info, -EINVAL);
   const int64_t bytes = info[0].As<Napi::Number>().Int64Value();
@@ -31,17 +32,17 @@ Napi::Value raw_memory(const Napi::CallbackInfo& info) {
   return token(info, std::move(fd));
 }
 
-// rawEventfd(): an eventfd with count 0, blocking or not by rawBlocking
+// rawEventfd(): returns a token for a new eventfd with count 0, which rawBlocking() can make blocking
 Napi::Value raw_eventfd(const Napi::CallbackInfo& info) {
   return token(info, Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)));
 }
 
-// rawTimerfd(): a timerfd that is not armed
+// rawTimerfd(): returns a token for a new timerfd that is not armed
 Napi::Value raw_timerfd(const Napi::CallbackInfo& info) {
   return token(info, Fd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)));
 }
 
-// rawAdopt(number): a token for a duplicate of any fd of this process
+// rawAdopt(number): returns a token for a duplicate of any fd of this process
 Napi::Value raw_adopt(const Napi::CallbackInfo& info) {
   Args args(info);
   const int fd = args.i32(0);
@@ -49,7 +50,7 @@ Napi::Value raw_adopt(const Napi::CallbackInfo& info) {
   return token(info, Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3)));
 }
 
-// rawNumber(token): the fd's number, for Node's fs functions; -1 for a token that names nothing
+// rawNumber(token): returns the fd's number, for Node's fs functions, or -1 if the token is invalid
 Napi::Value raw_number(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);
@@ -57,7 +58,7 @@ Napi::Value raw_number(const Napi::CallbackInfo& info) {
   return number(info, env_of(info.Env()).fds.get(token));
 }
 
-// rawBlocking(token, on): sets or clears O_NONBLOCK of the open file description, which all duplicates share
+// rawBlocking(token, on): clears or sets O_NONBLOCK of the open file description, which all duplicates share
 Napi::Value raw_blocking(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);

@@ -9,8 +9,8 @@
 
 namespace rxvhost::addon {
 
-// Native memory as an array buffer. Each buffer holds a reference to the owner of the memory, since it can be
-// collected after the env's data is destroyed.
+// Returns native memory as an array buffer. The buffer holds a reference to the owner of the memory, because
+// the buffer can be collected after the env's data is destroyed.
 template <typename Owner>
 Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void* data, size_t size) {
   auto* share = new std::shared_ptr<Owner>(owner);
@@ -18,7 +18,8 @@ Napi::ArrayBuffer show(Napi::Env env, const std::shared_ptr<Owner>& owner, void*
       env, data, size, [](Napi::Env, void*, std::shared_ptr<Owner>* held) { delete held; }, share);
 }
 
-/// `count` blocks of counters, each in the order of Stat, and each counter two words.
+/// Returns an array of `count` blocks of counters. Each block is in the order of Stat, and each counter takes
+/// two words.
 template <typename Owner>
 Napi::Value show_counters(Napi::Env env, const std::shared_ptr<Owner>& owner, Counters* first,
                           size_t count = 1) {

@@ -1,5 +1,5 @@
-// Sockets for src/transport: arguments → core/base/socket, nothing else. Every function returns a number,
-// which is a negative errno on failure.
+// Sockets for src/transport. The functions only convert arguments and call core/base/socket. If a function
+// returns a number, a negative number is an errno.
 #include <errno.h>
 
 #include <algorithm>
@@ -13,18 +13,18 @@ namespace rxvhost::addon {
 
 namespace {
 
-// What socketReceive writes in fds[0] instead of a count when fds were lost on the way.
+// socketReceive writes one of these values to fds[0] instead of a count if fds were lost.
 constexpr uint32_t kFdsTruncated = 0xffffffff;
 constexpr uint32_t kFdsExhausted = 0xfffffffe;
 
-/// A token for an fd that was just made, or -EMFILE when the table is full.
+/// Returns a token for a new fd, or -EMFILE if the table is full, or `error` if it is not 0.
 Napi::Value token_or_error(const Napi::CallbackInfo& info, int error, Fd fd) {
   if (error) return number(info, error);
   const FdToken token = env_of(info.Env()).fds.add(std::move(fd));
   return number(info, token ? static_cast<double>(token) : -EMFILE);
 }
 
-// socketListen(path, backlog, mode?, group?): a token
+// socketListen(path, backlog, mode?, group?): returns a token
 Napi::Value socket_listen(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string path = args.text(0);
@@ -60,7 +60,8 @@ Napi::Value socket_adopt(const Napi::CallbackInfo& info) {
   return token_or_error(info, std::min(kind, 0), kind < 0 ? Fd() : Fd(fd));
 }
 
-// socketCheck(token): 0 for a connected Unix stream socket, 1 for one that listens, or a negative errno
+// socketCheck(token): returns 0 for a connected Unix stream socket, 1 for a listening one, or a negative
+// errno
 Napi::Value socket_check(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);
@@ -90,7 +91,7 @@ Napi::Value socket_peer(const Napi::CallbackInfo& info) {
   Args args(info);
   const FdToken token = args.u32(0);
   const auto out = args.array<int32_t>(1, napi_int32_array);
-  if (args.ok() && out.size() < 3) args.fail("room for pid, uid and gid was expected");
+  if (args.ok() && out.size() < 3) args.fail("an array with room for pid, uid and gid was expected");
   if (!args.ok()) return info.Env().Undefined();
   PeerCredentials peer;
   if (const int error = peer_credentials(env_of(info.Env()).fds.get(token), peer); error)
@@ -101,7 +102,7 @@ Napi::Value socket_peer(const Napi::CallbackInfo& info) {
   return number(info, 0);
 }
 
-/// The part [offset, offset + length) of `bytes`; fails if it is out of range.
+/// Returns the part [offset, offset + length) of `bytes`. Fails if this is out of range.
 std::span<uint8_t> part_of(Args& args, std::span<uint8_t> bytes, uint32_t offset, uint32_t length) {
   if (offset <= bytes.size() && length <= bytes.size() - offset) return bytes.subspan(offset, length);
   args.fail("offset and length go past the end of the array");
@@ -114,7 +115,7 @@ Napi::Value socket_receive(const Napi::CallbackInfo& info) {
   const uint32_t offset = args.u32(2), length = args.u32(3);
   const auto into = part_of(args, args.bytes(1), offset, length);
   const auto fds = args.words(4);
-  if (args.ok() && fds.empty()) args.fail("room for a count of fds was expected");
+  if (args.ok() && fds.empty()) args.fail("an array with room for the number of fds was expected");
   if (!args.ok()) return info.Env().Undefined();
   AddonEnv& self = env_of(info.Env());
   Received got = receive(self.fds.get(token), into);
@@ -122,7 +123,7 @@ Napi::Value socket_receive(const Napi::CallbackInfo& info) {
   if (got.ancillary != Ancillary::complete) {
     fds[0] = got.ancillary == Ancillary::exhausted ? kFdsExhausted : kFdsTruncated;
   } else if (got.fds.size() > fds.size() - 1) {
-    fds[0] = kFdsTruncated;  // no room on the other side: closed with `got`
+    fds[0] = kFdsTruncated;  // the array has no room for all fds, so they are closed with `got`
   } else {
     for (Fd& fd : got.fds) fds[++fds[0]] = self.fds.add(std::move(fd));
   }

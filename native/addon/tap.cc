@@ -1,5 +1,5 @@
-// TAP interfaces by handle: arguments → core/tap. tapRead and tapWrite run once a burst; slot ids pass
-// through the shared exchange array, as those of dequeue and enqueue do.
+// TAP interfaces by handle. The functions only convert arguments and call core/tap. tapRead and tapWrite run
+// once per burst. As with dequeue and enqueue, slot ids pass through the shared exchange array.
 #include "addon/tap.h"
 
 #include "addon/args.h"
@@ -34,9 +34,9 @@ namespace {
 struct Hot : HotArgs {
   Tap* tap = nullptr;
   Pool* pool = nullptr;
-  uint32_t* slots = nullptr;  // of the exchange; null: there is nothing to do
+  uint32_t* slots = nullptr;  // in the exchange; null if an argument is invalid
 
-  // `count` is argument 1, `at` argument 2.
+  // Argument 1 is `count`, and argument 2 is `at`.
   Hot(napi_env from, napi_callback_info info) : HotArgs(from, info) {
     if (env == nullptr || !env->taps || !env->queues || !env->queues->pool->is_open()) return;
     tap = env->taps->get(numbers[0]);
@@ -66,7 +66,8 @@ Tap* tap_arg(const Napi::CallbackInfo& info, Args& args) {
   return args.ok() && env.taps ? env.taps->get(handle) : nullptr;
 }
 
-// tapOpen(name, fd): a handle, or a negative errno. An fd of 0 or more is used instead of opening one.
+// tapOpen(name, fd): returns a handle or a negative errno. If `fd` is 0 or more, it is used instead of
+// opening an interface by name.
 Napi::Value tap_open(const Napi::CallbackInfo& info) {
   Args args(info);
   const std::string name = args.text(0);
@@ -91,7 +92,7 @@ Napi::Value tap_name(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), tap ? tap->name() : "");
 }
 
-// tapSetUp(tap, mtu, persist, up): 0 or a negative errno; 0 leaves the MTU unchanged
+// tapSetUp(tap, mtu, persist, up): returns 0 or a negative errno. An `mtu` of 0 leaves the MTU unchanged.
 Napi::Value tap_set_up(const Napi::CallbackInfo& info) {
   Args args(info);
   Tap* tap = tap_arg(info, args);
@@ -103,7 +104,7 @@ Napi::Value tap_set_up(const Napi::CallbackInfo& info) {
   return number(info, error);
 }
 
-// tapOffloads(tap, features): 0 or a negative errno
+// tapOffloads(tap, features): returns 0 or a negative errno
 Napi::Value tap_offloads(const Napi::CallbackInfo& info) {
   Args args(info);
   Tap* tap = tap_arg(info, args);
@@ -111,8 +112,8 @@ Napi::Value tap_offloads(const Napi::CallbackInfo& info) {
   return number(info, tap == nullptr ? -EBADF : tap->set_offloads(features));
 }
 
-// tapArm(tap, tag): 0 or a negative errno. Frames, those already waiting too, are reported under
-// `tag`.
+// tapArm(tap, tag): returns 0 or a negative errno. Frames are reported with `tag`, including frames that are
+// already waiting.
 Napi::Value tap_arm(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);
@@ -127,14 +128,14 @@ void tap_suppress(const Napi::CallbackInfo& info) {
   if (const auto& wakeup = env_of(info.Env()).wakeup; tap && wakeup) wakeup->unwatch(tap->fd());
 }
 
-// tapError(tap): the positive errno that ended the interface, 0 = none
+// tapError(tap): returns the positive errno that made the interface unusable; 0 = none
 Napi::Value tap_error(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);
   return number(info, tap ? tap->error() : 0);
 }
 
-// tapCounters(tap, toHost): the counters of that direction, in the order of Stat
+// tapCounters(tap, toHost): returns the counters of one direction, in the order of Stat
 Napi::Value tap_counters(const Napi::CallbackInfo& info) {
   Args args(info);
   const Tap* tap = tap_arg(info, args);

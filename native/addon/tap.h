@@ -1,4 +1,4 @@
-// The TAP interfaces of one env, by handle; they close with it.
+// The TAP interfaces of one env, by handle. They are closed when the env ends.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ class TapTable {
 
   uint32_t add(std::unique_ptr<Tap> tap);
   void remove(uint32_t handle);
-  /// Null for a handle that was closed; handles are not reused.
+  /// Returns null for a handle that was closed. Handles are not reused.
   Tap* get(uint32_t handle) const {
     const auto found = taps_.find(handle);
     return found == taps_.end() ? nullptr : found->second.get();

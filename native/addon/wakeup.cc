@@ -15,8 +15,8 @@ namespace rxvhost::addon {
 
 namespace {
 
-// The most events reported in one turn. The others stay ready in the nested epoll and come first in the next
-// turn, since epoll_wait() moves reported fds to the end of its list.
+// At most this many events are reported in one turn. Other ready fds are reported first in the next turn,
+// because epoll_wait() moves reported fds to the end of its list.
 constexpr int kEventsPerTurn = 64;
 
 }  // namespace
@@ -25,15 +25,15 @@ struct Wakeup::Loop {
   napi_env env = nullptr;
   Wakeup* owner = nullptr;
   uv_poll_t poll{};
-  uv_check_t check{};  // runs once a turn, after setImmediate callbacks
+  uv_check_t check{};  // runs once per turn, after setImmediate callbacks
   uv_idle_t idle{};    // keeps the loop from blocking before `check` runs
-  int handles = 0;     // that libuv has
+  int handles = 0;     // libuv handles that are not closed yet
   napi_ref turn = nullptr;
-  napi_ref flags = nullptr, clock = nullptr;  // keep `asked` and `time` in place
+  napi_ref flags = nullptr, clock = nullptr;  // keep the memory of `asked` and `time` alive
   uint32_t* asked = nullptr;
   double* time = nullptr;
   napi_ref callback = nullptr;
-  napi_ref ready = nullptr;  // keeps `pairs` in place
+  napi_ref ready = nullptr;  // keeps the memory of `pairs` alive
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle hook = nullptr;
   int epoll = -1;
@@ -65,8 +65,9 @@ int Wakeup::Loop::start(Napi::TypedArray array, Napi::Function function) {
   napi_create_reference(env, function, 1, &callback);
   napi_create_reference(env, array, 1, &ready);
   napi_async_init(env, nullptr, Napi::String::New(env, "rx-vhost:wakeup"), &context);
-  // An async cleanup hook: libuv closes a handle only in a later turn, and the env waits for that. Without
-  // the hook, worker.terminate() would leave libuv with a pointer into freed memory.
+  // The cleanup hook is an async one, because libuv closes a handle only in a later turn: with such a hook,
+  // the env waits for it. Without the hook, libuv would have a pointer to freed memory after
+  // worker.terminate().
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<Loop*>(self)->close(); }, this,
       &hook);
@@ -107,8 +108,9 @@ void Wakeup::Loop::call(napi_ref target, int count) {
   napi_create_int32(env, count, &argument);
   const napi_status status = napi_make_callback(env, context, self, function, 1, &argument, &result);
   if (status == napi_pending_exception) {
-    // Otherwise the exception would be lost when this call returns. This handles it like any uncaught
-    // exception and returns only if a handler of 'uncaughtException' chose to go on, and then so do we.
+    // Handles the exception like any uncaught exception; otherwise it would be lost when this function
+    // returns. napi_fatal_exception() returns only if a handler of 'uncaughtException' let the process
+    // continue.
     napi_value error;
     if (napi_get_and_clear_last_exception(env, &error) == napi_ok) napi_fatal_exception(env, error);
   }
@@ -213,7 +215,8 @@ namespace {
 
 Napi::Value wakeup_open(const Napi::CallbackInfo& info) {
   Args args(info);
-  if (args.words(0).size() < 2 || !info[1].IsFunction()) args.fail("an array of pairs and a function");
+  if (args.words(0).size() < 2 || !info[1].IsFunction())
+    args.fail("an array of pairs and a function were expected");
   if (!args.ok()) return info.Env().Undefined();
   AddonEnv& self = env_of(info.Env());
   if (!self.wakeup) self.wakeup = std::make_unique<Wakeup>();
@@ -225,7 +228,8 @@ Napi::Value wakeup_open(const Napi::CallbackInfo& info) {
 Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
   Args args(info);
   const bool room = args.words(0).size() >= 2 && !args.array<double>(1, napi_float64_array).empty();
-  if (!room || !info[2].IsFunction()) args.fail("two words, a double and a function");
+  if (!room || !info[2].IsFunction())
+    args.fail("an array of two words, an array of a double and a function were expected");
   if (!args.ok()) return info.Env().Undefined();
   Wakeup* wakeup = env_of(info.Env()).wakeup.get();
   const int error = wakeup ? wakeup->open_turns(info.Env(), info[0].As<Napi::TypedArray>(),
@@ -234,7 +238,7 @@ Napi::Value wakeup_turns(const Napi::CallbackInfo& info) {
   return number(info, error);
 }
 
-// Called several times a turn, so it does not use the C++ wrapper.
+// Called several times per turn, so it does not use the C++ wrapper.
 napi_value read_clock(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data);
