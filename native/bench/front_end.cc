@@ -31,7 +31,7 @@ enum Request : uint32_t {
 };
 constexpr uint32_t kVersion = 1;
 constexpr uint64_t kProtocolFeatures = uint64_t{1} << 30;
-constexpr uint64_t kUser = 0x7f00'0000'0000;  // our addresses, as the messages name them
+constexpr uint64_t kUser = 0x7f00'0000'0000;  // the user address of the guest memory in our messages
 
 struct Header {
   uint32_t request, flags, size;
@@ -39,7 +39,7 @@ struct Header {
 
 }  // namespace
 
-// The socket blocks: there is nothing else to do meanwhile.
+// The socket is a blocking one, because this thread has no other work.
 bool FrontEnd::tell(uint32_t request, const void* payload, uint32_t size, int fd) {
   const Header header{request, kVersion, size};
   std::vector<uint8_t> bytes(sizeof header + size);
@@ -76,14 +76,14 @@ bool FrontEnd::start_ring(guest::Port& port, uint32_t ring) {
 }
 
 std::string FrontEnd::start(const std::string& path, guest::Port& port, uint64_t features) {
-  if (connect_unix(path, socket_) != 0) return "nobody listens on " + path;
+  if (connect_unix(path, socket_) != 0) return "could not connect to " + path;
   ::fcntl(socket_.get(), F_SETFL, ::fcntl(socket_.get(), F_GETFL) & ~O_NONBLOCK);
   uint64_t offered = 0, protocol = 0;
-  if (!tell(kSetOwner, nullptr, 0) || !ask(kGetFeatures, offered)) return "no handshake";
+  if (!tell(kSetOwner, nullptr, 0) || !ask(kGetFeatures, offered)) return "the handshake failed";
   const uint64_t wanted = features | kProtocolFeatures;
-  if ((offered & wanted) != wanted) return "a feature that is wanted is not offered";
-  if (!ask(kGetProtocolFeatures, protocol)) return "no protocol features";
-  protocol = 0;  // none is needed for a device that only starts
+  if ((offered & wanted) != wanted) return "the back end does not offer a required feature";
+  if (!ask(kGetProtocolFeatures, protocol)) return "GET_PROTOCOL_FEATURES failed";
+  protocol = 0;  // to start a device, no protocol feature is necessary
   const struct {
     uint32_t count, padding;
     uint64_t guest, size, user, offset;
@@ -92,8 +92,9 @@ std::string FrontEnd::start(const std::string& path, guest::Port& port, uint64_t
                     tell(kSetFeatures, &wanted, sizeof wanted) &&
                     tell(kSetMemTable, &memory, sizeof memory, port.memory().fd()) &&
                     start_ring(port, guest::kToGuest) && start_ring(port, guest::kFromGuest);
-  // Behind the answer to a question all that was told before it has been done.
-  return told && ask(kGetFeatures, offered) ? std::string() : "the handshake broke off";
+  // When a request is answered, the back end has handled all earlier messages.
+  return told && ask(kGetFeatures, offered) ? std::string()
+                                            : "the handshake failed after GET_PROTOCOL_FEATURES";
 }
 
 }  // namespace rxvhost::bench

@@ -1,6 +1,6 @@
-// A vhost-user front end that brings up one device of two rings and says no more: the handshake that stands
-// between a guest::Port and a back end behind a socket (vhost-user, "Starting and stopping rings"). Messages
-// only; rings are the port's.
+// A vhost-user front end that starts one device with two rings and then sends nothing more. It makes the
+// handshake between a guest::Port and a back end that listens on a socket (vhost-user, "Starting and stopping
+// rings"). It only sends messages; the port has the rings.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,8 @@ namespace rxvhost::bench {
 
 class FrontEnd {
  public:
-  /// Connects to `path` and starts both rings with exactly `features`. What went wrong, or nothing.
+  /// Connects to `path` and starts both rings with exactly `features`. Returns an error message, or an empty
+  /// string on success.
   std::string start(const std::string& path, guest::Port& port, uint64_t features);
 
  private:

@@ -1,13 +1,15 @@
-// bench/micro's program: dequeue and enqueue of our core and of librte_vhost, one after the other on one
-// core, on rings that the same driver side (guest/) keeps full or empty enough that no burst is cut short.
-// Alone it measures times; under callgrind, with collection toggled on the functions measured_*, it dumps the
-// instructions of each job under the job's name. Every frame is checked, outside what is measured.
+// The program of bench/micro. It measures dequeue and enqueue of our core and of librte_vhost, one after the
+// other on one core. The same driver side (guest/) serves the rings of both, and it makes sure that every
+// burst is complete. Without callgrind the program measures times. Under callgrind, which counts only in the
+// functions measured_*, it dumps the instructions of each job with the job's name. Every frame is checked,
+// outside the measured functions.
 //
-//   micro FOLDER PACKETS      FOLDER: private, for a socket; PACKETS of each job, a multiple of 256
+//   micro FOLDER PACKETS      FOLDER: a private folder for a socket; PACKETS: packets per job, a multiple of
+//   256
 //
-// One JSON object a line and job on stdout: units (packets, or calls of an empty poll) and the median time of
-// one. Exit status 1 and a reason on stderr if anything is not as it should be: a figure of packets that were
-// lost or altered is none.
+// For each job, the program prints a line with a JSON object: the number of units (packets, or calls for an
+// empty poll) and the median time per unit. If a packet is lost or altered, or on any other error, it prints
+// the reason to stderr and exits with status 1.
 #include <valgrind/callgrind.h>
 
 #include <algorithm>
@@ -24,12 +26,13 @@ namespace rxvhost::bench {
 
 namespace {
 
-// What virtio-user negotiates without offloads, in_order=0 and packed_vq=0; it never has the event index.
+// The features that virtio-user negotiates without offloads and with in_order=0 and packed_vq=0. virtio-user
+// never negotiates the event index.
 constexpr uint64_t kFeatures = uint64_t{1} << VIRTIO_F_VERSION_1 | uint64_t{1} << VIRTIO_NET_F_MRG_RXBUF |
                                uint64_t{1} << VIRTIO_RING_F_INDIRECT_DESC;
 
-// Grows pools, fills caches and wraps the rings before anything counts.
-constexpr uint32_t kWarmUp = 4 * kRingSize;  // packets
+// Packets of the warm-up, which grows pools, fills caches and wraps the rings before the measurement.
+constexpr uint32_t kWarmUp = 4 * kRingSize;
 
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "micro: %s\n", why.c_str());
@@ -50,12 +53,13 @@ struct Job {
 class Bench {
  public:
   Bench(const char* side, std::unique_ptr<BackEnd> back_end) : side_(side), back_end_(std::move(back_end)) {
-    if (port_.open({.queue_size = kRingSize}) != 0 || port_.start(kFeatures) != 0) fail("no guest memory");
+    if (port_.open({.queue_size = kRingSize}) != 0 || port_.start(kFeatures) != 0)
+      fail("the guest port could not start");
     if (const std::string why = back_end_->attach(port_, kFeatures); !why.empty()) fail(side_ + ": " + why);
-    port_.check(0);  // polls from here on: suppresses calls
+    port_.check(0);  // suppresses calls, because the port is polled from now on
   }
 
-  // A back end that is the bottleneck: the ring always holds more than a burst.
+  // The ring always has more packets than a burst, as if the back end were the bottleneck.
   void dequeue(uint32_t size, uint32_t burst, uint32_t packets, bool release_too = false) {
     const Job job{side_, release_too ? "dequeue-free" : "dequeue", size, burst};
     begin(size);
@@ -88,7 +92,7 @@ class Bench {
         generator_.write(&room, 1);
       }
       timed(job, burst, [&] { return back_end_->enqueue(burst); });
-      if (port_.check(burst).count != burst) fail(job.title() + ": the guest did not get all");
+      if (port_.check(burst).count != burst) fail(job.title() + ": the guest did not get all packets");
     });
     moved_[guest::kToGuest] += kWarmUp + packets;
     expect_intact(job, port_.checker(), kWarmUp + packets);
@@ -96,13 +100,14 @@ class Bench {
 
   void expect_counted() {
     for (guest::RingIndex ring : {guest::kToGuest, guest::kFromGuest})
-      if (back_end_->counted(ring) != moved_[ring]) fail(side_ + ": its statistics do not add up");
+      if (back_end_->counted(ring) != moved_[ring])
+        fail(side_ + ": the statistics of the back end have a wrong number of packets");
   }
 
  private:
   void begin(uint32_t size) {
     const guest::GeneratorOptions frames{.minimum = size, .maximum = size};
-    if (!port_.generator().configure(frames) || !generator_.configure(frames)) fail("no such frame size");
+    if (!port_.generator().configure(frames) || !generator_.configure(frames)) fail("invalid frame size");
     port_.checker().reset(false);
     checker_.reset(false);
   }
@@ -131,15 +136,17 @@ class Bench {
     const auto before = Clock::now();
     const uint32_t count = call();
     times_.push_back(Clock::now() - before);
-    if (count != expected) fail(job.title() + ": a burst of " + std::to_string(count));
+    if (count != expected)
+      fail(job.title() + ": a burst has " + std::to_string(count) + " packets instead of " +
+           std::to_string(expected));
   }
 
-  // `units`: what a call's cost is divided by.
+  // `units` is the number of units per call.
   template <typename Round>
   void measure(const Job& job, uint32_t rounds, uint32_t units, Round&& round) {
     for (uint32_t done = 0; done < kWarmUp; done += job.burst) round();
     times_.clear();
-    // Not CALLGRIND_ZERO_STATS, which leaves some of what was counted to the next dump's lines.
+    // A dump clears all counts. CALLGRIND_ZERO_STATS does not: some counts would appear in the next dump.
     CALLGRIND_DUMP_STATS_AT("warm-up");
     for (uint32_t n = 0; n < rounds; n++) round();
     const std::string title = job.title();
@@ -161,16 +168,16 @@ class Bench {
 
 void run(const std::string& folder, uint32_t packets) {
   constexpr uint32_t kSizes[] = {64, 1518};
-  constexpr uint32_t kBurst = 32;     // what librte_vhost dequeues at most
-  constexpr uint32_t kOurBurst = 64;  // of our pipelines
-  constexpr uint32_t kFew = 4;        // what a poll finds when little goes on: shows the cost of a call
+  constexpr uint32_t kBurst = 32;     // the largest burst that librte_vhost dequeues
+  constexpr uint32_t kOurBurst = 64;  // the burst size of our pipelines
+  constexpr uint32_t kFew = 4;        // a small burst, as under little load: shows the cost per call
   Bench ours("ours", make_ours()), theirs("theirs", make_theirs(folder));
   for (uint32_t size : kSizes) {
     for (Bench* side : {&ours, &theirs}) {
       side->dequeue(size, kBurst, packets);
       side->enqueue(size, kBurst, packets);
     }
-    // What only one has: long bursts; packets that are freed by native code.
+    // Cases that only one back end has: long bursts (ours), and packets that native code frees (theirs).
     ours.dequeue(size, kOurBurst, packets);
     ours.enqueue(size, kOurBurst, packets);
     theirs.dequeue(size, kBurst, packets, true);

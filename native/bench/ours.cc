@@ -1,5 +1,6 @@
-// Our core behind bench/back_end.h, by its public calls: what addon/ makes of the control plane's effects and
-// of the burst calls. A release is JavaScript's (src/data/pool/pool.ts), so here it is never measured.
+// Our core as a bench/back_end.h. It makes the same calls into core/ that addon/ makes for the control
+// plane's effects and for bursts. JavaScript releases packets (src/data/pool/pool.ts), so a release is never
+// measured here.
 #include <fcntl.h>
 
 #include <vector>
@@ -28,7 +29,7 @@ namespace rxvhost::bench {
 namespace {
 
 constexpr uint32_t kFromGuestAccount = 1, kToGuestAccount = 2;
-constexpr uint64_t kUser = 0x7f00'0000'0000;  // the front end's addresses: anything but ours
+constexpr uint64_t kUser = 0x7f00'0000'0000;  // the front end's base address, which must not be one of ours
 
 class Ours final : public BackEnd {
  public:

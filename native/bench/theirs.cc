@@ -1,5 +1,5 @@
-// librte_vhost behind bench/back_end.h: it listens on a socket in a private folder, answers there in threads
-// of its own, and is called as an application calls it, statistics on. The only file here that knows DPDK.
+// librte_vhost as a bench/back_end.h. It listens on a socket in a private folder and answers messages on its
+// own threads. It is called as an application calls it, with statistics on. Only this file depends on DPDK.
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_mbuf.h>
@@ -34,10 +34,10 @@ namespace rxvhost::bench {
 
 namespace {
 
-constexpr unsigned kMbufs = 2048, kMbufCache = 250;  // the cache as in testpmd
+constexpr unsigned kMbufs = 2048, kMbufCache = 250;  // testpmd has the same size of cache
 constexpr uint64_t kDriverFlags = RTE_VHOST_USER_NET_STATS_ENABLE | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
-// Set by librte_vhost's thread; -1 while there is none.
+// The id of the device, or -1 if there is none. librte_vhost's thread sets it.
 std::atomic<int> live_device{-1};
 
 int first_core() {
@@ -54,7 +54,7 @@ std::string start_eal() {
       "micro", "--lcores", core.c_str(),     "--no-huge",   "-m",
       "64",    "--no-pci", "--no-telemetry", "--no-shconf", "--log-level=error"};
   return rte_eal_init(args.size(), const_cast<char**>(args.data())) < 0
-             ? std::string("the EAL does not start: ") + rte_strerror(rte_errno)
+             ? std::string("the EAL could not start: ") + rte_strerror(rte_errno)
              : std::string();
 }
 
@@ -70,7 +70,7 @@ class Theirs final : public BackEnd {
     pool_ =
         rte_pktmbuf_pool_create("packets", kMbufs, kMbufCache, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (!pool_ || rte_pktmbuf_alloc_bulk(pool_, ready_, kMaxBurstMeasured) != 0)
-      return std::string("no mbufs: ") + rte_strerror(rte_errno);
+      return std::string("mbufs could not be allocated: ") + rte_strerror(rte_errno);
     static const rte_vhost_device_ops events = {
         .new_device = [](int device) { return live_device.store(device), 0; },
         .destroy_device = [](int) { live_device.store(-1); },
@@ -84,15 +84,16 @@ class Theirs final : public BackEnd {
     if (rte_vhost_driver_register(path_.c_str(), kDriverFlags) != 0 ||
         rte_vhost_driver_callback_register(path_.c_str(), &events) != 0 ||
         rte_vhost_driver_start(path_.c_str()) != 0)
-      return "librte_vhost does not listen";
+      return "librte_vhost could not listen on its socket";
     if (std::string why = front_end_.start(path_, port, features); !why.empty()) return why;
-    // The last message was answered, so the device is there; its thread may still have to say so.
+    // The last message was answered, so the device exists. But librte_vhost's thread may not have set
+    // `live_device` yet.
     for (int n = 0; n < 5000 && live_device < 0; n++) usleep(1000);
-    if (live_device < 0) return "librte_vhost did not take the device";
+    if (live_device < 0) return "librte_vhost did not start the device";
     uint64_t negotiated = 0;
     rte_vhost_get_negotiated_features(live_device, &negotiated);
     if ((negotiated & ~(uint64_t{1} << VHOST_USER_F_PROTOCOL_FEATURES)) != features)
-      return "other features were negotiated than asked for";
+      return "the negotiated features differ from the requested features";
     for (uint16_t ring : {guest::kToGuest, guest::kFromGuest})
       rte_vhost_enable_guest_notification(live_device, ring, 0);
     return {};

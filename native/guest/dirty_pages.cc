@@ -36,8 +36,9 @@ int DirtyPages::create(uint64_t end) {
   return 0;
 }
 
-// Exchanged, not read and cleared: the back end may set a bit in between. Acquire: whoever then copies the
-// page sees what was written to it before it was marked.
+// Uses an atomic exchange, because the back end could set a bit between a read and a separate clear. The
+// exchange is an acquire, so that a later copy of the page contains everything that was written before the
+// page was marked.
 uint32_t DirtyPages::take(uint64_t first, std::span<uint32_t> out) {
   uint32_t count = 0;
   for (uint64_t at = first / 8; at < size_ && count + 8 <= out.size(); at++) {

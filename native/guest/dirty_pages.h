@@ -1,5 +1,5 @@
-// The dirty log as a front end that migrates its guest keeps it: a memfd with a bit for each page of
-// guest-physical memory, which the back end sets and this side takes. Knows no message and no guest.
+// The front end's side of the dirty log: a memfd with a bit for each page of guest-physical memory. The back
+// end sets the bits, and this class reads and clears them. It does not depend on messages or on a guest.
 // vhost-user: "Migration".
 #pragma once
 
@@ -17,12 +17,13 @@ class DirtyPages {
   DirtyPages& operator=(const DirtyPages&) = delete;
   ~DirtyPages();
 
-  /// A log for all addresses below `end`, empty; 0 or an errno. Again: empties it.
+  /// Creates an empty log for all addresses below `end`. A second call clears the log. Returns 0 or an errno.
   int create(uint64_t end);
   uint64_t size() const { return size_; }
   int fd() const { return fd_.get(); }
-  /// Clears the bits of pages from `first` on, and gives how far behind it each was, lowest first; the rest
-  /// stays for the next call when `out` is full.
+  /// Clears the bits of page `first` and later pages. Writes each page's distance from `first` to `out`,
+  /// lowest first, and returns the number of pages. If `out` is full, the other bits remain for the next
+  /// call.
   uint32_t take(uint64_t first, std::span<uint32_t> out);
 
  private:

@@ -1,5 +1,5 @@
-// Fences: the driver and the device run at the same time on the same ring, and each line that orders them
-// says which race it closes.
+// The driver and the device access the same ring at the same time. Each memory fence and each ordered access
+// has a comment with the race that it prevents.
 #include "guest/driver_ring.h"
 
 #include <atomic>
@@ -37,8 +37,9 @@ void DriverRing::reset(const Memory& memory, const RingPlace& place, const Setup
   outstanding_.assign(place.chains, 0);
 }
 
-/// Descriptors of a chain are scattered over the table (5 is odd, hence this is a permutation), so that a
-/// device which ignores `next` is found out. Chains of one descriptor stay in order.
+/// Returns the descriptor for piece `n` of a chain. The descriptors of a chain are scattered over the table,
+/// so that tests detect a device that ignores `next`. The mapping is a permutation because 5 is odd. Chains
+/// of one descriptor are in order.
 uint16_t DriverRing::descriptor_of(uint32_t chain, uint32_t n) const {
   if (setup_.indirect || setup_.chain_length == 1) return static_cast<uint16_t>(chain);
   return static_cast<uint16_t>(((chain * setup_.chain_length + n) * 5 + 3) & (size_ - 1u));
@@ -78,10 +79,11 @@ bool DriverRing::publish() {
   if (available_index_ == published_) return false;
   const uint16_t old = published_;
   published_ = available_index_;
-  // Release: the device must not see the index before the entries, descriptors and bytes (§2.7.13.3).
+  // Release, so that the device does not see the index before the entries, descriptors and bytes (§2.7.13.3).
   __atomic_store_n(&available_->idx, published_, __ATOMIC_RELEASE);
-  // Full: our index goes out before we read whether the device sleeps; it sets that, then reads our index.
-  // Without it both could miss the other, and the kick is lost (§2.7.13.4).
+  // A full fence: our index must be visible before we read whether the device wants a kick. The device first
+  // requests a kick and then reads our index. Without the fences, each side could miss the other's store, and
+  // the kick would be lost (§2.7.13.4).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (setup_.event_index) return vring_need_event(load(available_event()), published_, old);
   return (load(&used_->flags) & VRING_USED_F_NO_NOTIFY) == 0;
@@ -89,11 +91,11 @@ bool DriverRing::publish() {
 
 uint32_t DriverRing::completed() {
   if (broken_) return 0;
-  // Acquire: the entries and the bytes are read after the index that announced them (§2.7.14).
+  // Acquire, so that the entries and the bytes are read after the index that announced them (§2.7.14).
   seen_used_ = __atomic_load_n(&used_->idx, __ATOMIC_ACQUIRE);
   const auto count = static_cast<uint16_t>(seen_used_ - last_used_);
   if (count <= in_flight_) return count;
-  broken_ = true;  // more completed than was ever made available
+  broken_ = true;  // the device completed more chains than are in flight
   return 0;
 }
 
@@ -102,8 +104,8 @@ bool DriverRing::peek(Completion& out) {
   const uint32_t id = __atomic_load_n(&element->id, __ATOMIC_RELAXED);
   const uint32_t length = __atomic_load_n(&element->len, __ATOMIC_RELAXED);
   const uint16_t chain = id < size_ ? chain_of_[id] : kNone;
-  // A buffer that the device only reads may come back with any length: old devices leave rubbish there
-  // (§2.7.8.2).
+  // The length is checked only for buffers that the device writes. For other buffers it may have any value,
+  // because legacy devices do not set it (§2.7.8.2).
   if (chain == kNone || !outstanding_[chain] || (setup_.device_writes && length > capacity_[chain])) {
     broken_ = true;
     return false;
@@ -126,14 +128,16 @@ bool DriverRing::arm_call(uint32_t beyond) {
     store(used_event(), static_cast<uint16_t>(last_used_ + beyond));
   else
     store(&available_->flags, 0);
-  // Full: the wish goes out before the used index is read again; the device publishes, then reads the wish.
-  // Without it a completion in between is neither seen nor called for (§2.7.10).
+  // A full fence: our request must be visible before we read the used index again. The device first publishes
+  // and then reads our request. Without the fences, a completion between the two could be neither seen here
+  // nor announced by a call (§2.7.10).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return completed() > beyond;
 }
 
 void DriverRing::suppress_call() {
-  // With the event index a wish that was met stays met until it is renewed: nothing to write.
+  // With the event index there is nothing to write: after its call, a request has no effect until it is
+  // renewed.
   if (!setup_.event_index) store(&available_->flags, VRING_AVAIL_F_NO_INTERRUPT);
 }
 

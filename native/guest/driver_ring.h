@@ -1,10 +1,10 @@
-// The driver side of a split virtqueue (virtio 1.2 §2.7): what a guest's driver does. Knows descriptors and
-// indices; nothing of frames, headers or messages. Single-threaded; the other side is a back end in any
-// process, which is not trusted: what it writes into the used ring is checked against what is in flight, and
-// a ring that breaks the rules is broken until it is reset.
+// The driver side of a split virtqueue (virtio 1.2 §2.7). It handles descriptors and indices, but it does not
+// depend on frames, headers or messages. Only one thread may use it. The other side is a back end in any
+// process, and it is not trusted: every used ring entry must belong to a chain in flight. After an invalid
+// entry, the ring is broken until it is reset.
 //
-// Every chain has a fixed number and fixed descriptors (see `descriptor_of`); a completion gives back its
-// number.
+// Every chain has a fixed number and fixed descriptors (see `descriptor_of`). A completion contains the
+// chain's number.
 #pragma once
 
 #include <cstdint>
@@ -31,29 +31,32 @@ class DriverRing {
   struct Setup {
     uint16_t size;
     bool event_index;
-    bool indirect;           // chains go into indirect tables
-    bool device_writes;      // the device writes these buffers (to guest), or reads them (from guest)
-    uint32_t chain_length;   // descriptors of a chain at most
+    bool indirect;       // chains are in indirect tables
+    bool device_writes;  // true: the device writes the buffers (to guest); false: it reads them (from guest)
+    uint32_t chain_length;   // maximum number of descriptors per chain
     uint64_t guest_address;  // guest-physical address of offset 0
   };
 
-  /// Empties the ring: all indices 0, nothing in flight.
+  /// Resets the ring: all indices are 0, and no chain is in flight.
   void reset(const Memory& memory, const RingPlace& place, const Setup& setup);
 
-  /// Puts a chain into the available ring; the device sees it at `publish`. The chain must not be in flight.
+  /// Puts a chain into the available ring. The device sees the chain after publish(). The chain must not be
+  /// in flight.
   void add(uint16_t chain, const Piece* pieces, uint32_t count);
-  /// Makes what was added visible; true if the device wants a kick for it.
+  /// Makes added chains visible to the device. Returns true if the device wants a kick for them.
   bool publish();
 
-  /// Completions that were not consumed yet. 0 on a broken ring.
+  /// Returns the number of completions that were not consumed yet, or 0 if the ring is broken.
   uint32_t completed();
-  /// The next completion, which stays; only while completed() > 0. False if it breaks the ring.
+  /// Reads the next completion without consuming it. Call it only while completed() > 0. If the completion is
+  /// invalid, marks the ring as broken and returns false.
   bool peek(Completion& out);
-  /// The next completion, which is consumed: its chain may be added again. Else as `peek`.
+  /// Like peek(), but consumes the completion, so that its chain may be added again.
   bool take(Completion& out);
 
-  /// Asks for a call once more than `beyond` (less than in_flight()) further chains are completed; true if
-  /// they already are. Without the event index the call comes at the next completion.
+  /// Requests a call when more than `beyond` further chains are completed. `beyond` must be less than
+  /// in_flight(). Returns true if so many are already completed. Without the event index, the call comes at
+  /// the next completion.
   bool arm_call(uint32_t beyond);
   void suppress_call();
 
@@ -75,15 +78,15 @@ class DriverRing {
   uint64_t tables_address_ = 0;
   Setup setup_{};
   uint16_t size_ = 0;
-  uint16_t available_index_ = 0;  // next slot of the available ring
-  uint16_t published_ = 0;        // available index that the device was last shown
-  uint16_t last_used_ = 0;        // completions consumed
-  uint16_t seen_used_ = 0;        // used index last read
+  uint16_t available_index_ = 0;  // next entry of the available ring
+  uint16_t published_ = 0;        // last published available index
+  uint16_t last_used_ = 0;        // number of consumed completions
+  uint16_t seen_used_ = 0;        // last used index that was read
   uint32_t in_flight_ = 0;
   bool broken_ = false;
-  std::vector<uint16_t> chain_of_;    // by head descriptor; kNone for one that no chain begins with
+  std::vector<uint16_t> chain_of_;    // by descriptor: the chain that begins with it, or kNone
   std::vector<uint32_t> capacity_;    // by chain: bytes that the device may write
-  std::vector<uint8_t> outstanding_;  // by chain: in flight
+  std::vector<uint8_t> outstanding_;  // by chain: whether it is in flight
 };
 
 }  // namespace rxvhost::guest

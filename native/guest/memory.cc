@@ -11,7 +11,7 @@ namespace rxvhost::guest {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-constexpr uint32_t kSegmentGap = 64;  // segments do not touch, so that a reader must follow the descriptors
+constexpr uint32_t kSegmentGap = 64;  // between segments, so that a reader must follow the descriptors
 
 uint64_t align(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
 
@@ -21,8 +21,8 @@ uint64_t take(uint64_t& offset, uint64_t length) {
   return at;
 }
 
-/// Rings, tables and headers of one ring; its buffers come behind those of both rings, so that a front end
-/// can cut the memory into regions anywhere within the buffers.
+/// Plans the ring, indirect tables and headers of one ring. The buffers of both rings come last in the
+/// memory, so that a front end can split the memory into regions at any place in the buffers.
 void plan_ring(const PortOptions& options, uint32_t bytes, RingPlace& place, uint64_t& offset) {
   const uint32_t size = options.queue_size;
   const bool single = options.layout == Layout::single;
@@ -59,7 +59,8 @@ int Memory::create(size_t size) {
 
 int Memory::truncate(size_t length) {
   if (length > size_) return EINVAL;
-  // First the driver's own view of what goes away, then the file: in this order no access can fault.
+  // Replace the removed pages in the driver's own mapping before the file is truncated. In this order no
+  // access of the driver can fault.
   const size_t kept = std::min<size_t>(align(length, kPage), size_);
   if (kept < size_) {
     void* tail = ::mmap(base_ + kept, size_ - kept, PROT_READ | PROT_WRITE,
@@ -79,7 +80,7 @@ bool plan_memory(const PortOptions& options, uint64_t start, MemoryPlan& plan) {
   if (options.layout > Layout::indirect) return false;
   if (options.receive_buffer < 64 || options.receive_buffer > 1u << 20) return false;
   if (options.transmit_buffer < 64 || options.transmit_buffer > 1u << 20) return false;
-  // Nothing lies at offset 0, so that a zeroed address never names a ring or a buffer.
+  // The first page is unused, so that a zero address never points to a ring or a buffer.
   uint64_t offset = start + kPage;
   plan_ring(options, options.receive_buffer, plan.rings[0], offset);
   plan_ring(options, options.transmit_buffer + kMaxHeader, plan.rings[1], offset);

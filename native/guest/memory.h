@@ -1,10 +1,9 @@
-// Guest memory of the front end in-process: one memfd, mapped here for the driver side and shared with a back
-// end by its fd. Knows where rings and buffers lie in it, nothing of ring contents or messages. The back end
-// maps the same file by itself: this mapping is never handed over.
+// Guest memory of the in-process front end: one memfd, which is mapped here for the driver side and shared
+// with a back end by its fd. This code knows where rings and buffers are in the memory, but it does not
+// depend on ring contents or messages. The back end makes its own mapping of the file.
 //
-// The file is not sealed: a hostile test shrinks it. Whoever shrinks it through `truncate` keeps a private,
-// zeroed mapping of what was lost, so that the driver side itself never touches a page without a file behind
-// it.
+// The file is not sealed, because some tests shrink it. truncate() replaces the removed pages by private zero
+// pages in this mapping, so that the driver side never accesses a page that the file does not have.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +20,7 @@ class Memory {
   Memory& operator=(const Memory&) = delete;
   ~Memory();
 
-  /// Creates and maps `size` bytes of zeroes; 0 or an errno.
+  /// Creates and maps `size` bytes of zeroes. Returns 0 or an errno.
   int create(size_t size);
   std::byte* at(uint64_t offset) const { return base_ + offset; }
   size_t size() const { return size_; }
@@ -29,7 +28,7 @@ class Memory {
   bool contains(uint64_t offset, uint64_t length) const {
     return offset <= size_ && length <= size_ - offset;
   }
-  /// Sets the file's length, at most the size at creation; 0 or an errno.
+  /// Sets the file's length, which can be at most the size at creation. Returns 0 or an errno.
   int truncate(size_t length);
 
  private:
@@ -38,28 +37,28 @@ class Memory {
   size_t size_ = 0;
 };
 
-/// How a frame is put into descriptors: header and data in one; a header descriptor and a chain of data
-/// descriptors; the same in an indirect table.
+/// How descriptors hold a frame. `single`: one descriptor for header and data. `split`: a header descriptor
+/// and then a chain of data descriptors. `indirect`: like `split`, but in an indirect table.
 enum class Layout : uint32_t { single, split, indirect };
 
 struct PortOptions {
   uint32_t queue_size = 256;
   Layout layout = Layout::single;
-  uint32_t segments = 2;            // data descriptors of a frame in the layouts `split` and `indirect`
-  uint32_t receive_buffer = 2048;   // bytes of one receive buffer, header included
+  uint32_t segments = 2;            // data descriptors per frame in the layouts `split` and `indirect`
+  uint32_t receive_buffer = 2048;   // bytes of one receive buffer, including the header
   uint32_t transmit_buffer = 2048;  // longest frame that can be sent
-  bool auto_post = true;            // receive buffers are posted at start and again once read
-  bool calls = true;                // asks for a call when a ring gives out; false: its user polls
+  bool auto_post = true;            // receive buffers are posted at start, and again after they are read
+  bool calls = true;  // requests a call if a ring has nothing to read or no room; false: polling
 };
 
-/// Where one ring and its buffers lie, as offsets into the memory.
+/// The places of one ring and its buffers, as offsets into the memory.
 struct RingPlace {
   uint64_t descriptors, available, used;
-  uint64_t tables;   // indirect tables, one a chain
-  uint64_t headers;  // virtio-net headers of the layouts with a descriptor of its own for it, 16 bytes apart
-  uint64_t buffers;  // one a chain
+  uint64_t tables;   // indirect tables, one per chain
+  uint64_t headers;  // virtio-net headers at intervals of 16 bytes, for the layouts `split` and `indirect`
+  uint64_t buffers;  // one per chain
   uint64_t buffer_stride;  // bytes from one buffer to the next
-  uint32_t chains;         // chains that the ring holds at once
+  uint32_t chains;         // maximum number of chains in the ring
   uint32_t segment_capacity, segment_stride;
 };
 
@@ -70,10 +69,10 @@ struct MemoryPlan {
 
 inline constexpr uint32_t kMaxHeader = 12;
 inline constexpr uint32_t kMaxSegments = 16;
-inline constexpr uint32_t kLeastSegment = 16;  // a frame is not cut into smaller segments than this
+inline constexpr uint32_t kLeastSegment = 16;  // minimum size of the segments into which a frame is split
 
-/// Plans from offset `start` on, a page's border. False if the options make no sense (a queue size that is no
-/// power of two, a buffer without room for a header).
+/// Plans the memory from offset `start` on, which must be the start of a page. Returns false if the options
+/// are invalid (for instance a queue size that is not a power of two).
 bool plan_memory(const PortOptions& options, uint64_t start, MemoryPlan& plan);
 
 }  // namespace rxvhost::guest

@@ -8,7 +8,7 @@ namespace rxvhost::guest {
 namespace {
 
 constexpr uint16_t kEthertype = 0x88b5;
-constexpr uint64_t kStep = 0x9e3779b97f4a7c15;  // odd: words of one frame repeat only after 2^64
+constexpr uint64_t kStep = 0x9e3779b97f4a7c15;  // odd, so that states repeat only after 2^64 words
 
 uint64_t mix(uint64_t x) {
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -38,12 +38,12 @@ void fill(std::byte* to, uint32_t length, uint64_t seed, uint32_t position) {
   uint64_t state = seed + (position >> 3) * kStep;
   for (uint32_t n = 0; n < words; n++, state += kStep) {
     const uint64_t word = word_of(state);
-    std::memcpy(to + n * 8, &word, 8);  // one store: frames are not aligned
+    std::memcpy(to + n * 8, &word, 8);  // one unaligned store
   }
   for (uint32_t n = words * 8; n < length; n++) to[n] = std::byte{byte_at(seed, position + n)};
 }
 
-/// Non-zero if a byte differs.
+/// Returns a non-zero value if a byte differs from the expected stream.
 uint64_t differs(const std::byte* from, uint32_t length, uint64_t seed, uint32_t position) {
   uint64_t difference = 0;
   for (; length && (position & 7); length--, position++)
@@ -74,10 +74,11 @@ bool Generator::configure(const GeneratorOptions& options) {
 uint32_t Generator::next_length() const {
   const uint32_t range = options_.maximum - options_.minimum + 1;
   switch (options_.lengths) {
-    case Lengths::sweep:  // a stride that shares no factor with most ranges: all lengths come, neighbours
-                          // differ
+    // 251 is a prime, so for most ranges all lengths occur, and consecutive frames have very different
+    // lengths.
+    case Lengths::sweep:
       return options_.minimum + static_cast<uint32_t>((sequence_ * 251) % range);
-    case Lengths::imix: {  // 7 small, 4 middle, 1 large of twelve, interleaved
+    case Lengths::imix: {  // of 12 frames, 7 are small, 4 are medium and 1 is large
       static constexpr uint16_t kImix[12] = {64, 594, 64, 64, 594, 64, 1518, 64, 594, 64, 594, 64};
       return std::clamp<uint32_t>(kImix[sequence_ % 12], options_.minimum, options_.maximum);
     }
@@ -153,7 +154,8 @@ bool Checker::note(Source& source, uint64_t sequence) {
     report.received++;
     return skipped == 0;
   }
-  // One before the first that was adopted reads as not seen, and was not counted as lost either.
+  // A frame from before the first adopted number was neither seen nor counted as lost, so `lost` may be 0
+  // here.
   if (report.next - sequence > kWindow || (word(sequence) & bit(sequence)) != 0 || report.lost == 0) {
     report.duplicated++;
     return false;

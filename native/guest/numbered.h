@@ -1,12 +1,17 @@
-// Numbered frames: a generator and a checker that leave no byte of a frame unchecked, at the speed of memory.
-// Knows Ethernet framing and nothing of rings: both work on a frame given as pieces of memory in order.
+// Numbered frames: a generator, and a checker that checks every byte of a frame. Both are about as fast as
+// the memory. They know Ethernet frames but do not depend on rings. A frame consists of pieces of memory in
+// order. Its layout:
 //
-//   0 destination MAC   6 source MAC   12 ethertype 0x88B5 (local experimental)   14 sequence number, u64
-//   big-endian 22 source id, u32 big-endian   26 payload: byte p is byte p % 8 of word p / 8 of a stream
-//   seeded by the source, the sequence number, the frame's length and the sum of both MAC addresses
+//    0  destination MAC
+//    6  source MAC
+//   12  ethertype 0x88B5 (local experimental)
+//   14  sequence number, u64 big-endian
+//   22  source id, u32 big-endian
+//   26  payload: byte p is byte p % 8 of word p / 8 of a pseudo-random stream
 //
-// So a frame that lost its tail, that carries a piece of another one or whose addresses changed is corrupted,
-// while one whose addresses were swapped (a reflector such as DPDK's macswap) is not.
+// The seed of the stream is made of the source id, the sequence number, the frame's length and the sum of
+// both MAC addresses. So a frame is corrupted if it lost its end, contains a piece of another frame, or has a
+// changed address. A frame with swapped addresses, as from DPDK's macswap, is not corrupted.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +26,7 @@ struct Span {
 };
 
 inline constexpr uint32_t kNumberedHeader = 26;
-inline constexpr uint32_t kNumberedMinimum = 60;  // Ethernet's, without the check sequence
+inline constexpr uint32_t kNumberedMinimum = 60;  // the minimum of Ethernet, without the frame check sequence
 
 enum class Lengths : uint32_t { fixed, sweep, imix };
 
@@ -29,18 +34,18 @@ struct GeneratorOptions {
   uint32_t source = 0;
   uint64_t first = 0;  // sequence number of the first frame
   Lengths lengths = Lengths::fixed;
-  uint32_t minimum = 64, maximum = 64;  // of a frame's length; `fixed` uses the minimum
+  uint32_t minimum = 64, maximum = 64;  // frame lengths; `fixed` uses the minimum
   uint8_t destination[6] = {};
   uint8_t address[6] = {};
 };
 
 class Generator {
  public:
-  /// False if the lengths make no sense.
+  /// Sets the options. Returns false if the lengths are invalid.
   bool configure(const GeneratorOptions& options);
   uint64_t next_sequence() const { return sequence_; }
   uint32_t next_length() const;
-  /// Writes the next frame, of next_length() bytes, into pieces that hold exactly that many.
+  /// Writes the next frame into pieces, which must have exactly next_length() bytes in all.
   void write(const Span* pieces, uint32_t count);
 
  private:
@@ -49,16 +54,16 @@ class Generator {
   uint64_t addresses_ = 0;
 };
 
-/// What became of one source's frames. received + lost = highest sequence number seen + 1 - the first
-/// expected.
+/// Results for the frames of one source. received + lost is the number of sequence numbers from the first
+/// expected one to the highest one seen.
 struct SourceReport {
   uint32_t source = 0;
   uint64_t received = 0;    // intact, each sequence number counted once
-  uint64_t lost = 0;        // skipped so far; a late arrival takes itself off again
-  uint64_t reordered = 0;   // arrived after a later one
-  uint64_t duplicated = 0;  // arrived again, or too late to tell (more than kWindow behind)
-  uint64_t corrupted = 0;   // said to be of this source, but with a wrong byte
-  uint64_t next = 0;        // the sequence number that is expected next
+  uint64_t lost = 0;        // skipped so far; a frame that arrives late is subtracted again
+  uint64_t reordered = 0;   // arrived after a frame with a higher number
+  uint64_t duplicated = 0;  // arrived again, or more than kWindow behind, where duplicates are not known
+  uint64_t corrupted = 0;   // frames with the id of this source and a wrong byte
+  uint64_t next = 0;        // the next expected sequence number
 };
 
 class Checker {
@@ -66,16 +71,17 @@ class Checker {
   static constexpr uint32_t kSources = 64;
   static constexpr uint32_t kWindow = 65536;
 
-  /// Forgets everything. `adopt`: the first frame of each source says where its numbers begin; otherwise at
-  /// 0.
+  /// Clears all results. If `adopt` is true, the numbers of a source begin with the number of its first
+  /// frame. Otherwise they begin at 0.
   void reset(bool adopt);
-  /// Checks a frame of `length` bytes. False if anything is wrong with it, or it is no numbered frame.
+  /// Checks a frame of `length` bytes. Returns false if the frame is wrong, not the expected one, or not
+  /// numbered.
   bool check(const Span* pieces, uint32_t count, uint32_t length);
 
   uint32_t sources() const { return used_; }
   SourceReport report(uint32_t n) const { return sources_[n].report; }
-  uint64_t corrupted() const { return corrupted_; }  // of known and unknown sources
-  uint64_t foreign() const { return foreign_; }      // not numbered frames, or of too many sources
+  uint64_t corrupted() const { return corrupted_; }  // frames of known and unknown sources
+  uint64_t foreign() const { return foreign_; }      // frames that are not numbered, or of too many sources
 
  private:
   struct Source {

@@ -10,7 +10,7 @@ namespace rxvhost::guest {
 
 namespace {
 
-/// As many as a vhost-user back end may have.
+/// Maximum number of queue pairs of a vhost-user back end.
 constexpr uint32_t kMaxPairs = 128;
 constexpr uint64_t kMaxMemory = 1ull << 32;
 
@@ -52,7 +52,8 @@ int Port::start(uint64_t features) {
   const bool indirect = options_.layout == Layout::indirect;
   if (indirect && !has(features, VIRTIO_RING_F_INDIRECT_DESC)) return EINVAL;
   mergeable_ = has(features, VIRTIO_NET_F_MRG_RXBUF);
-  // virtio 1.2 §5.1.6.1: num_buffers is there with VERSION_1, and in a legacy device only with MRG_RXBUF.
+  // virtio 1.2 §5.1.6.1: the header has num_buffers with VERSION_1. In a legacy device it has num_buffers
+  // only with MRG_RXBUF.
   const bool has_num_buffers = mergeable_ || has(features, VIRTIO_F_VERSION_1);
   header_length_ = has_num_buffers ? sizeof(virtio_net_hdr_mrg_rxbuf) : sizeof(virtio_net_hdr);
   for (uint32_t ring : {kToGuest, kFromGuest}) {
@@ -65,7 +66,7 @@ int Port::start(uint64_t features) {
     setup.guest_address = kGuestAddress;
     rings_[ring].reset(*memory_, plan_.rings[ring], setup);
     free_[ring].clear();
-    // Popped from the end: chain 0 goes first.
+    // Chains are taken from the end of this list, so this order makes chain 0 the first one.
     for (uint32_t chain = plan_.rings[ring].chains; chain-- > 0;)
       free_[ring].push_back(static_cast<uint16_t>(chain));
   }
@@ -87,7 +88,7 @@ void Port::publish(uint32_t ring) {
     stats_.kicks_suppressed[ring]++;
 }
 
-/// The pieces of a chain for `data` bytes behind the header, header included; their number.
+/// Writes the pieces of a chain for the header and `data` bytes after it. Returns the number of pieces.
 uint32_t Port::chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::span<Piece> out) const {
   const RingPlace& place = plan_.rings[ring];
   const uint64_t buffer = place.buffers + place.buffer_stride * chain;
@@ -96,7 +97,7 @@ uint32_t Port::chain_pieces(uint32_t ring, uint16_t chain, uint32_t data, std::s
     return 1;
   }
   out[0] = {place.headers + 16ull * chain, header_length_};
-  // Spread over all segments, at odd lengths too; a short frame takes fewer.
+  // Spread the data over all segments, whose lengths may be odd. A short frame uses fewer segments.
   const uint32_t share =
       std::max<uint32_t>((data + options_.segments - 1) / options_.segments, kLeastSegment);
   uint32_t count = 1;
@@ -120,14 +121,15 @@ uint32_t Port::post_receive(uint32_t max) {
   return count;
 }
 
-/// Takes back what the back end has read of the transmit ring.
+/// Frees the transmit chains that the back end has used.
 void Port::reclaim() {
   Completion done;
   for (uint32_t count = rings_[kFromGuest].completed(); count && rings_[kFromGuest].take(done); count--)
     free_[kFromGuest].push_back(done.chain);
 }
 
-/// `write(spans, header)` puts the next frame into spans_ once it was told its length by `length()`.
+/// Sends up to `max` frames. For frame `n`, `write.length(n)` returns its length, `write.header(n, …)` writes
+/// its virtio-net header, and `write.frame(n, spans_)` writes its bytes.
 template <typename Write>
 BurstResult Port::send_burst(uint32_t max, Write&& write) {
   BurstResult result;
@@ -141,7 +143,7 @@ BurstResult Port::send_burst(uint32_t max, Write&& write) {
       if (!free.empty()) continue;
       if (result.count) publish(kFromGuest);
       result.more = true;
-      // Woken when three quarters of the ring are free again, not for each frame.
+      // Request one call when three quarters of the chains are used, instead of a call for each frame.
       if (!arm_call(kFromGuest, ring.in_flight() * 3 / 4)) {
         result.broken = ring.broken();
         return result;
@@ -221,7 +223,7 @@ BurstResult Port::send(std::span<const uint8_t> bytes, std::span<const uint32_t>
 
 BurstResult Port::generate(uint32_t max) { return send_burst(max, WriteNumbered{generator_}); }
 
-/// Adds what one completed buffer holds, behind its first `skip` bytes, to spans_.
+/// Appends the contents of one completed buffer, without its first `skip` bytes, to spans_.
 void Port::append_spans(const Completion& completion, uint32_t skip, uint32_t& length) {
   Piece pieces[kMaxSegments + 1];
   const uint32_t count =
@@ -238,7 +240,8 @@ void Port::append_spans(const Completion& completion, uint32_t skip, uint32_t& l
   }
 }
 
-/// Takes the buffers of one frame, whose first was taken already, into spans_. False: a bad header.
+/// Takes the buffers of one frame and puts their contents into spans_. The caller has already taken the first
+/// buffer. Returns false if the frame has no complete header or no data.
 bool Port::gather(const Completion& first, uint32_t& buffers, uint32_t& length) {
   spans_.clear();
   length = 0;
@@ -273,16 +276,17 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
         memory_->at(options_.layout == Layout::single
                         ? plan_.rings[0].buffers + plan_.rings[0].buffer_stride * first.chain
                         : plan_.rings[0].headers + 16ull * first.chain);
-    std::memcpy(header_.data(), header, header_length_);  // once: the back end may go on writing
-    // Without MRG_RXBUF the field says nothing: drivers ignore it, and DPDK leaves what was there before.
+    std::memcpy(header_.data(), header,
+                header_length_);  // copied once, because the back end may still write it
+    // Without MRG_RXBUF num_buffers has no meaning: drivers ignore it, and DPDK does not set it.
     uint16_t named = 1;
     if (mergeable_)
       std::memcpy(&named, header_.data() + offsetof(virtio_net_hdr_mrg_rxbuf, num_buffers), sizeof(named));
     const bool bad = named == 0 || named > options_.queue_size;
     uint32_t buffers = bad ? 1 : named;
     if (buffers > ready && buffers > (ready = ring.completed())) {
-      // A frame's buffers come into the used ring together (§5.1.6.4.1); one that shows them early is waited
-      // for.
+      // A device must put all buffers of a frame into the used ring together (§5.1.6.4.1). If it publishes
+      // some of them earlier, we wait for the others.
       stats_.waits++;
       if (!arm_call(kToGuest, buffers - 1)) break;
       ready = ring.completed();
@@ -317,8 +321,7 @@ struct CopyIn {
   std::span<uint8_t> into;
   std::span<uint32_t> lengths;
   std::span<uint8_t> headers;
-  uint32_t
-      longest;  // a frame that no other call may find room for: the caller stops when less than this is left
+  uint32_t longest;  // if less than this is left, the burst ends, because a longest frame would not fit
   size_t used = 0;
 
   bool room(uint32_t length, uint32_t) const { return length <= into.size() - used; }
@@ -350,7 +353,7 @@ struct CheckNumbered {
 BurstResult Port::receive(std::span<uint8_t> into, std::span<uint32_t> lengths, std::span<uint8_t> headers) {
   auto max = static_cast<uint32_t>(std::min<size_t>(lengths.size(), 0xffff));
   if (!headers.empty()) max = std::min(max, static_cast<uint32_t>(headers.size() / kMaxHeader));
-  // Enough for the longest frame of any offload; a longer one than that is dropped as oversize.
+  // Enough for the longest frame of any offload. A longer frame is dropped as oversize.
   const auto longest = static_cast<uint32_t>(std::min<size_t>(into.size(), 65536 + 64));
   return receive_burst(max, CopyIn{into, lengths, headers, longest});
 }

@@ -1,12 +1,12 @@
-// A virtio-net port as a guest's driver runs it: a ring to the guest, a ring from the guest, their buffers in
-// guest memory, and frames with their virtio-net header (virtio 1.2 §5.1.6) in and out. Between driver_ring
-// (descriptors) and addon/guest (arguments). Knows no message, no socket and no event loop: whoever owns it
-// watches the call fds.
+// The driver side of a virtio-net port: a ring to the guest, a ring from the guest, and their buffers in
+// guest memory. Frames pass with their virtio-net header (virtio 1.2 §5.1.6). This layer is between
+// driver_ring (descriptors) and addon/guest (arguments). It does not depend on messages, sockets or an event
+// loop: the owner of a port watches the call fds.
 //
-// Every operation moves a burst: it publishes once, kicks at most once and allocates nothing. When a ring
-// gives out (no room to send, nothing received) the operation asks for a call before it returns, and looks
-// once more, so that a wake-up is never lost; until then calls are suppressed. A port that is polled never
-// asks.
+// Every operation moves a burst: it publishes once, kicks at most once and allocates no memory. Calls are
+// suppressed until a ring has no room to send or nothing to receive. Then the operation requests a call and
+// checks the ring once more before it returns, so that no wake-up is lost. A port that is polled never
+// requests a call.
 #pragma once
 
 #include <array>
@@ -25,53 +25,58 @@ namespace rxvhost::guest {
 
 enum RingIndex : uint32_t { kToGuest = 0, kFromGuest = 1 };
 
-/// Result of a burst: `count` frames; `more`: another call would find something (receive) or the ring has no
-/// room now (send); `broken`: the back end broke the rules of a ring.
+/// Result of a burst of `count` frames. `more`: another call would find more frames (receive), or the ring
+/// has no room now (send). `broken`: the back end broke the rules of a ring.
 struct BurstResult {
   uint32_t count = 0;
   bool more = false;
   bool broken = false;
-  int error = 0;  // errno of the first frame, when none was moved
+  int error = 0;  // errno of the first frame, if no frame was moved
 };
 
 struct PortStats {
   uint64_t sent = 0, sent_bytes = 0, received = 0, received_bytes = 0;
   uint64_t kicks[2] = {}, kicks_suppressed[2] = {};
-  uint64_t waits = 0;        // a frame whose num_buffers were not all there yet
-  uint64_t bad_headers = 0;  // dropped: no room for the header, num_buffers of 0 or beyond the ring
-  uint64_t oversize = 0;     // dropped: longer than the space that the caller gave
+  uint64_t waits = 0;  // waits for frames of which not all num_buffers buffers were used yet
+  uint64_t bad_headers =
+      0;                  // dropped: no complete header, no data, or num_buffers of 0 or more than the ring
+  uint64_t oversize = 0;  // dropped: longer than the caller's space
 };
 
 class Port {
  public:
-  /// The guest-physical address of the memory's offset 0; its user address is another, so that a back end
-  /// which mixes the two up is found out.
+  /// The guest-physical address of the memory's offset 0. The user address is different, so that tests detect
+  /// a back end that confuses the two addresses.
   static constexpr uint64_t kGuestAddress = 0x1'0000'0000;
 
-  /// One queue pair, with memory for `pairs` of them; 0 or an errno.
+  /// Opens one queue pair, with memory for `pairs` queue pairs. Returns 0 or an errno.
   int open(const PortOptions& options, uint32_t pairs = 1);
-  /// Another pair of the same port, in the memory that `first` made for it.
+  /// Opens another queue pair of the same port, in the memory that `first` has allocated for it.
   int open_beside(const Port& first, uint32_t pair);
-  /// What a driver does at reset: empty rings for these features, receive buffers posted (no kick yet).
+  /// Resets the rings for these features, like a driver at reset. Posts receive buffers if `auto_post` is
+  /// set.
   int start(uint64_t features);
-  /// Resumes after the back end stopped the rings: nothing is lost, everybody looks again.
+  /// Kicks the back end even if it has suppressed kicks, so that it checks the ring again. Use it after the
+  /// back end has started or restarted a ring.
   void kick_now(uint32_t ring);
 
-  /// Frames one after the other in `bytes`; `headers` empty or a virtio_net_hdr of 10 bytes a frame.
+  /// Sends the frames that are one after the other in `bytes`. `headers` is empty or has a virtio_net_hdr of
+  /// 10 bytes per frame.
   BurstResult send(std::span<const uint8_t> bytes, std::span<const uint32_t> lengths,
                    std::span<const uint8_t> headers);
-  /// Frames one after the other into `into`; `headers` empty or room for 12 bytes a frame (num_buffers last).
+  /// Receives frames and writes them one after the other to `into`. `headers` is empty or has room for a
+  /// header of 12 bytes per frame, which ends with num_buffers.
   BurstResult receive(std::span<uint8_t> into, std::span<uint32_t> lengths, std::span<uint8_t> headers);
   BurstResult generate(uint32_t max);
   BurstResult check(uint32_t max);
-  /// Posts up to `max` receive buffers that are free; the number posted.
+  /// Posts up to `max` free receive buffers. Returns the number of posted buffers.
   uint32_t post_receive(uint32_t max);
   void set_auto_post(bool on) { options_.auto_post = on; }
 
   Generator& generator() { return generator_; }
   Checker& checker() { return checker_; }
   Memory& memory() { return *memory_; }
-  /// The dirty log of the guest's memory, emptied; 0 or an errno.
+  /// Creates or clears the dirty log of the guest's memory. Returns 0 or an errno.
   int open_log() { return log_.create(kGuestAddress + memory_->size()); }
   DirtyPages& log() { return log_; }
   const MemoryPlan& plan() const { return plan_; }
@@ -103,7 +108,7 @@ class Port {
   uint32_t header_length_ = kMaxHeader;
   bool mergeable_ = false, started_ = false;
   std::vector<uint16_t> free_[2];  // chains that are not in flight
-  std::vector<Span> spans_;        // of the frame in hand
+  std::vector<Span> spans_;        // of the current frame
   std::array<uint8_t, kMaxHeader> header_{};
   Generator generator_;
   Checker checker_;

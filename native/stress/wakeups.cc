@@ -1,11 +1,13 @@
-// Two threads, one ring: the driver of src/guest on one, our own dequeue on the other, each asleep whenever
-// the other lets it, so that kick and call are armed, suppressed and looked at again in every order that the
-// machine is capable of. A wake-up that is lost leaves one of them asleep for good: the watchdog then prints
-// what each side saw, and the program fails. Packets are numbered, and must come in order.
+// Tests for lost wake-ups. Two threads use one ring: the driver of native/guest runs on one thread, and our
+// dequeue runs on the other. Each thread sleeps whenever it can, so that kicks and calls are armed,
+// suppressed and checked again in as many orders as possible. After a lost wake-up, one thread would sleep
+// for ever. A timeout detects this, prints the state of both sides, and makes the program fail. Packets are
+// numbered and must arrive in order.
 //
-//   wakeups [packets]      half of them with the event index, half with the flags
+//   wakeups [packets]      half of the packets with the event index, half with the flags
 //
-// What the processor may do is tried here; what the protocol allows is searched through in test/model.
+// This program tests the orders that the processor produces. test/model searches all orders that the protocol
+// allows.
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -33,16 +35,16 @@ namespace rxvhost::test {
 namespace {
 
 constexpr uint64_t kDefaultPackets = 1'000'000;
-constexpr uint32_t kRing = 16;  // small: the driver runs out of buffers, and waits, all the time
+constexpr uint32_t kRing = 16;  // small, so that the driver often has no free buffer and must wait
 constexpr uint32_t kFrame = 64;
-constexpr uint32_t kMostAtOnce = 8;  // packets published together
-constexpr uint32_t kLooks = 200;     // at the used index, before the driver asks for a call
-constexpr uint32_t kPatience = 16;   // empty polls of the device, before it asks for a kick
-constexpr uint32_t kSteps = 512;     // of a pause, at most
-constexpr uint32_t kSpins = 20;      // looks at an eventfd before it is slept on
-constexpr int kLostMs = 20'000;      // asleep for so long with nobody to wake it: on a loaded machine too
+constexpr uint32_t kMostAtOnce = 8;  // maximum number of packets that are published together
+constexpr uint32_t kLooks = 200;     // reads of the used index before the driver requests a call
+constexpr uint32_t kPatience = 16;   // maximum number of empty polls before the device requests a kick
+constexpr uint32_t kSteps = 512;     // maximum length of a random delay, in loop steps
+constexpr uint32_t kSpins = 20;      // reads of an eventfd before a thread sleeps
+constexpr int kLostMs = 20'000;      // a longer sleep means a lost wake-up; long enough for a busy machine
 
-// Time passes, of which the random number of steps is the point: both sides meet at every distance.
+// Delays the thread by a random number of steps, so that the two sides meet at every distance in time.
 void dither(uint32_t steps) {
   for (; steps > 0; steps--) __asm__ volatile("" ::: "memory");
 }
@@ -53,14 +55,14 @@ void relax() {
 #endif
 }
 
-// A side's sleep, and what it does before: which wakes it, or never.
+// Makes one side wait for its eventfd: it reads the eventfd several times and then sleeps.
 struct Sleeper {
   explicit Sleeper(int fd, const char* name) : fd(fd), name(name) {}
   int fd;
   const char* name;
   uint64_t slept = 0;
 
-  /// False: nobody came.
+  /// Returns false if no wake-up came in time.
   bool sleep() {
     uint64_t count;
     for (uint32_t i = 0; i < kSpins; i++)
@@ -80,11 +82,11 @@ class Stress {
     options.queue_size = kRing;
     guest::MemoryPlan plan;
     check(guest::plan_memory(options, 0, plan), "the memory is planned");
-    check(memory_.create(plan.size) == 0, "the memory is there");
+    check(memory_.create(plan.size) == 0, "the memory is created");
     place_ = plan.rings[1];
     features_ = feature(VIRTIO_F_VERSION_1) | (event_index ? feature(VIRTIO_RING_F_EVENT_IDX) : 0);
     auto shared = share(memory_.fd(), guest::Port::kGuestAddress, memory_.size());
-    // The driver works where the device does: ThreadSanitizer knows memory by its address.
+    // Driver and device use the same mapping, because ThreadSanitizer identifies memory by its address.
     moved_by_ = shared->regions()[0].host - reinterpret_cast<uint8_t*>(memory_.at(0));
     guest::RingPlace there = place_;
     for (uint64_t* part : {&there.descriptors, &there.available, &there.used, &there.tables, &there.buffers})
@@ -105,8 +107,10 @@ class Stress {
     check(received_ == packets_, "all packets arrived");
     const uint64_t* stats = queue_.stats();
     std::printf(
-        "ok: %llu packets with the %s, no wake-up lost: %llu kicks, %llu calls; the device armed %llu times, "
-        "found more in its second look %llu times, slept %llu; the driver %llu, %llu, %llu; %.1f s\n",
+        "ok: %llu packets with the %s, no wake-up was lost: %llu kicks, %llu calls; "
+        "the device requested a kick %llu times, found packets in its second check %llu times "
+        "and slept %llu times; the driver requested a call %llu times, "
+        "found completions in its second check %llu times and slept %llu times; %.1f s\n",
         ull(packets_), event_index_ ? "event index" : "flags", ull(kicks_), ull(stats[stat_calls]),
         ull(armed_), ull(more_), ull(device_.slept), ull(asked_), ull(back_), ull(driver_.slept),
         took.count());
@@ -116,7 +120,7 @@ class Stress {
  private:
   static unsigned long long ull(uint64_t n) { return n; }
 
-  // --- the driver's thread ---
+  // --- thread of the driver ---
 
   void send() {
     std::mt19937 random(20261126);
@@ -126,8 +130,8 @@ class Stress {
       uint64_t count = std::min<uint64_t>({1 + random() % kMostAtOnce, uint64_t{room}, packets_ - sent});
       for (; count > 0; count--) offer(sent++);
       if (ring_.publish()) kick();
-      // Goes on, or waits for some of what is in flight, or for all; looking for it first, more often than
-      // not: who then publishes at once meets the device while it arms.
+      // The driver continues, or waits for some or all of the chains in flight. Before it waits, it usually
+      // polls for them first: then it publishes again immediately, while the device may be arming its kick.
       const uint32_t way = random() % 8;
       if (way == 0) continue;
       const uint32_t beyond = way == 1 ? random() % ring_.in_flight() : ring_.in_flight() - 1;
@@ -154,7 +158,7 @@ class Stress {
   void take_back() {
     for (uint32_t count = ring_.completed(); count > 0; count--) {
       guest::Completion completion;
-      check(ring_.take(completion), "the used ring is in order");
+      check(ring_.take(completion), "the used ring entry is valid");
       free_list_[free_++] = completion.chain;
     }
   }
@@ -178,7 +182,7 @@ class Stress {
     check(write(kick_.get(), &one, sizeof one) == sizeof one, "a kick is sent");
   }
 
-  // --- the device's thread ---
+  // --- thread of the device ---
 
   void receive() {
     std::mt19937 random(20261127);
@@ -204,18 +208,19 @@ class Stress {
   void accept(uint32_t slot) {
     uint64_t number;
     std::memcpy(&number, pool_.data(slot), sizeof number);
-    check(number == received_++, "packets come in order");
+    check(number == received_++, "packets arrive in order");
     pool_.give_back(slot);
   }
 
-  // Nobody else runs in earnest any more: what is printed may be read without a lock.
+  // Reads the state of both threads without a lock. This is safe enough here, because the ring makes no
+  // progress any more.
   [[noreturn]] void lost(const Sleeper& who) {
     const auto* avail = reinterpret_cast<const vring_avail*>(memory_.at(place_.available));
     const auto* used = reinterpret_cast<const vring_used*>(memory_.at(place_.used));
     std::printf(
-        "not ok: a wake-up was lost with the %s: the %s sleeps after %llu packets\n"
+        "not ok: a wake-up was lost with the %s: the %s still sleeps after %llu packets\n"
         "# available index %u, used_event %u, flags %u; used index %u, avail_event %u, flags %u\n"
-        "# the device has taken %u; the driver has taken back %u; in flight %u\n",
+        "# the device has taken %u chains; the driver has taken back %u; %u are in flight\n",
         event_index_ ? "event index" : "flags", who.name, ull(received_), avail->idx, avail->ring[kRing],
         avail->flags, used->idx, *reinterpret_cast<const uint16_t*>(&used->ring[kRing]), used->flags,
         queue_.visit([](const auto& ring) { return ring.base(); }), ring_.used_index(), ring_.in_flight());
@@ -234,13 +239,13 @@ class Stress {
   Fd kick_ = make_eventfd(), call_ = make_eventfd();
   std::atomic<bool> done_{false};
 
-  alignas(128) guest::DriverRing ring_;  // the driver's
+  alignas(128) guest::DriverRing ring_;  // from here on, members of the driver's thread
   uint16_t free_list_[kRing], fresh_ = 0;
   uint32_t free_ = 0;
   uint64_t kicks_ = 0, asked_ = 0, back_ = 0;
   Sleeper driver_{call_.get(), "driver"};
 
-  alignas(128) Virtqueue queue_;  // the device's
+  alignas(128) Virtqueue queue_;  // from here on, members of the device's thread
   Pool pool_;
   uint64_t received_ = 0, armed_ = 0, more_ = 0;
   Sleeper device_{kick_.get(), "device"};
