@@ -48,8 +48,8 @@ class Wakeup {
   void read_clock();
 
  private:
-  // libuv and Node-API have pointers to a Loop. So a Loop is destroyed only when libuv has closed its handles,
-  // which can be after the Wakeup is destroyed.
+  // libuv and Node-API have pointers to a Loop. So a Loop is destroyed only when libuv has closed its
+  // handles, which can be after the Wakeup is destroyed.
   struct Loop;
 
   Fd epoll_;

@@ -1,5 +1,6 @@
-// Threads that may block: who makes them stick uses up its own, and whatever is left of a job ends there.
-// Worth the most under ThreadSanitizer, which `npm run test:asan` runs these under.
+// Threads that may block: an owner whose jobs block uses up only its own share of the threads, and a job's
+// captures are destroyed on its thread. `npm run test:asan` runs these tests under ThreadSanitizer, which
+// finds most errors here.
 #include <memory>
 #include <thread>
 #include <vector>
@@ -11,13 +12,13 @@
 namespace rxvhost::test {
 namespace {
 
-/// They end with the process.
+/// Makes threads that end with the process.
 BlockingThreads& threads_of(size_t most, size_t each) {
   static auto* all = new std::vector<BlockingThreads*>;
   return *all->emplace_back(new BlockingThreads(most, each));
 }
 
-void stuck_jobs_of_one_keep_no_other() {
+void blocked_jobs_do_not_delay_other_owners() {
   BlockingThreads& threads = threads_of(8, 2);
   Gate gate;
   Count done, others;
@@ -25,35 +26,36 @@ void stuck_jobs_of_one_keep_no_other() {
     gate.pass();
     done.add();
   };
-  for (int n = 0; n < 100; n++) check(threads.run(1, stuck), "taken");
+  for (int n = 0; n < 100; n++) check(threads.run(1, stuck), "the job is accepted");
   gate.until_inside(2);
-  for (uint32_t whose = 2; whose < 200; whose++) check(threads.run(whose, [&] { others.add(); }), "taken");
+  for (uint32_t owner = 2; owner < 200; owner++)
+    check(threads.run(owner, [&] { others.add(); }), "the job is accepted");
   others.until(198);
-  check(gate.inside() == 2, "two of it are stuck, and the rest of it waits");
+  check(gate.inside() == 2, "two jobs of the first owner are blocked, and the others wait");
   gate.open();
   done.until(100);
-  check(gate.inside() == 100, "each ran once");
+  check(gate.inside() == 100, "each job ran once");
 }
 
-void jobs_wait_when_all_threads_are_stuck() {
+void jobs_wait_when_all_threads_are_blocked() {
   BlockingThreads& threads = threads_of(4, 2);
   Gate gate;
   Count done;
-  for (uint32_t whose = 0; whose < 4; whose++)
-    check(threads.run(whose % 2,
+  for (uint32_t n = 0; n < 4; n++)
+    check(threads.run(n % 2,
                       [&] {
                         gate.pass();
                         done.add();
                       }),
-          "taken");
+          "the job is accepted");
   gate.until_inside(4);
-  for (int n = 0; n < 10; n++) check(threads.run(7, [&] { done.add(); }), "taken");
-  check(gate.inside() == 4, "as many threads as there may be");
+  for (int n = 0; n < 10; n++) check(threads.run(7, [&] { done.add(); }), "the job is accepted");
+  check(gate.inside() == 4, "no more threads than the limit run");
   gate.open();
   done.until(14);
 }
 
-void what_a_job_holds_goes_on_its_thread() {
+void captures_are_destroyed_on_the_thread() {
   BlockingThreads& threads = threads_of(2, 2);
   Count gone;
   std::thread::id where;
@@ -62,15 +64,15 @@ void what_a_job_holds_goes_on_its_thread() {
     where = std::this_thread::get_id();
     gone.add();
   };
-  check(threads.run(1, [held = std::shared_ptr<int>(new int, end)] {}), "taken");
+  check(threads.run(1, [held = std::shared_ptr<int>(new int, end)] {}), "the job is accepted");
   gone.until(1);
-  check(where != std::this_thread::get_id(), "not where it was made");
+  check(where != std::this_thread::get_id(), "the capture is not destroyed on the caller's thread");
 }
 
 const Register tests[] = {
-    {"hostile C21: jobs that are stuck keep those of others from nothing", stuck_jobs_of_one_keep_no_other},
-    {"hostile C21: jobs wait when all threads are stuck", jobs_wait_when_all_threads_are_stuck},
-    {"hostile C21: what a job holds is let go on its thread", what_a_job_holds_goes_on_its_thread},
+    {"hostile C21: blocked jobs do not delay jobs of other owners", blocked_jobs_do_not_delay_other_owners},
+    {"hostile C21: jobs wait when all threads are blocked", jobs_wait_when_all_threads_are_blocked},
+    {"hostile C21: a job's captures are destroyed on its thread", captures_are_destroyed_on_the_thread},
 };
 
 }  // namespace

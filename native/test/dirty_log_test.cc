@@ -1,5 +1,5 @@
-// The dirty log: what is marked, where it ends, and the one promise that a live migration needs: whoever
-// copies a page when its bit is set, as a front end does, ends with what the back end wrote.
+// The dirty log: which pages are marked, where the log ends, and the property that a live migration needs. A
+// front end that copies each page whose bit is set has, in the end, everything that the back end wrote.
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
@@ -15,14 +15,14 @@ namespace {
 
 constexpr uint64_t kPage = 1 << DirtyLog::kPageShift;
 
-/// A log as a front end has it: a file, mapped here too.
+/// The front end's log: a file, which is also mapped here.
 struct LogFile {
   int fd = memfd_create("log", MFD_CLOEXEC);
   size_t size;
   uint8_t* bytes;
 
   explicit LogFile(size_t length) : size(length) {
-    check(ftruncate(fd, static_cast<off_t>(length)) == 0, "the log's file");
+    check(ftruncate(fd, static_cast<off_t>(length)) == 0, "the log's file has its size");
     bytes = static_cast<uint8_t*>(mmap(nullptr, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
     check(bytes != MAP_FAILED, "the log maps");
   }
@@ -45,38 +45,41 @@ Reason opened(const LogFile& file, uint64_t length, uint64_t offset) {
   return DirtyLog::open(file.share(), length, offset, &log);
 }
 
-void one_bit_a_page() {
+void one_bit_per_page() {
   LogFile file(3 * kPage);
   std::memset(file.bytes, 0, file.size);
-  // The offset counts once: the pages before and after are canaries.
+  // The log is the middle page of the file. The pages before and after it must not change.
   auto log = file.open(kPage, kPage);
   const uint64_t pages = kPage * 8;
-  check(log->mark(0, 1) && log->mark(5 * kPage + 4095, 2), "a byte, and two bytes on two pages");
-  check(log->mark((pages - 1) * kPage + 4095, 1), "the last byte that has a bit");
+  check(log->mark(0, 1) && log->mark(5 * kPage + 4095, 2), "marks one byte, and two bytes on two pages");
+  check(log->mark((pages - 1) * kPage + 4095, 1), "marks the last byte that has a bit");
   for (uint64_t page = 0; page < 3 * pages; page++) {
     const bool expected = page == pages || page == pages + 5 || page == pages + 6 || page == 2 * pages - 1;
-    check(file.marked(page) == expected, "these pages and no others");
+    check(file.marked(page) == expected, "only these pages are marked");
   }
-  check(!log->mark((pages - 1) * kPage + 4095, 2), "a byte beyond");
-  check(!log->mark(pages * kPage, 1) && !log->mark(UINT64_MAX - 4, 10), "far beyond, and a wrap");
-  check(log->mark(UINT64_MAX, 0), "nothing is marked for no bytes");
+  check(!log->mark((pages - 1) * kPage + 4095, 2), "refuses a range that ends one byte after the log");
+  check(!log->mark(pages * kPage, 1) && !log->mark(UINT64_MAX - 4, 10),
+        "refuses ranges after the log or that wrap");
+  check(log->mark(UINT64_MAX, 0), "an empty range is no error");
 }
 
 void sizes() {
   LogFile file(2 * kPage);
-  check(opened(file, 0, 0) == Reason::log_range, "E2: size 0");
-  check(opened(file, 2 * kPage + 1, 0) == Reason::log_range, "E2: longer than its file");
-  check(opened(file, kPage, 2 * kPage) == Reason::log_range, "E2: behind its file");
-  check(opened(file, kPage, UINT64_MAX - kPage + 1) == Reason::log_range, "E2: a wrap");
-  check(opened(file, 2 * kPage, 0) == Reason::none, "all of it");
+  check(opened(file, 0, 0) == Reason::log_range, "E2: a log of size 0 is refused");
+  check(opened(file, 2 * kPage + 1, 0) == Reason::log_range,
+        "E2: a log that is longer than its file is refused");
+  check(opened(file, kPage, 2 * kPage) == Reason::log_range,
+        "E2: a log after the end of its file is refused");
+  check(opened(file, kPage, UINT64_MAX - kPage + 1) == Reason::log_range, "E2: a log that wraps is refused");
+  check(opened(file, 2 * kPage, 0) == Reason::none, "the whole file can be a log");
   int pipe_fds[2];
-  check(pipe(pipe_fds) == 0, "a pipe");
+  check(pipe(pipe_fds) == 0, "a pipe is created");
   std::shared_ptr<const DirtyLog> log;
-  check(DirtyLog::open(Fd(pipe_fds[0]), kPage, 0, &log) == Reason::fd_type, "E1: no file at all");
+  check(DirtyLog::open(Fd(pipe_fds[0]), kPage, 0, &log) == Reason::fd_type, "E1: a pipe is refused");
   close(pipe_fds[1]);
 }
 
-/// A guest that both rings run for, and the log of its memory.
+/// A guest with two running rings, and the dirty log of its memory.
 struct Migration {
   guest::PortOptions options;
   uint64_t features;
@@ -97,7 +100,7 @@ struct Migration {
     check(pool.open(8 << 20), "the pool opens");
     open_account(pool, 1);
     for (uint32_t n : {0, 1}) {
-      check(ring(n).set_log(true, used_address(n)) == Reason::none, "F_LOG");
+      check(ring(n).set_log(true, used_address(n)) == Reason::none, "the used ring is logged");
       check(ring(n).move(memory) == Reason::none, "the rings move");
     }
   }
@@ -105,7 +108,7 @@ struct Migration {
   uint64_t used_address(uint32_t n) const {
     return guest::Port::kGuestAddress + machine->port.plan().rings[n].used;
   }
-  /// Moves what the guest sends back to it, some bursts' worth.
+  /// Makes the guest send `frames` frames, and sends them back to the guest.
   void reflect(uint32_t frames) {
     uint32_t slots[kMaxBurst];
     machine->port.generate(frames);
@@ -116,7 +119,7 @@ struct Migration {
     machine->to_guest.arm_kick();
     machine->from_guest.suppress_kick();
   }
-  /// What the back end alone writes: used rings, receive buffers and their headers.
+  /// Visits the pages that only the back end writes: used rings, receive buffers and their headers.
   template <typename Each>
   void each_page(Each&& each) const {
     const auto& rings = machine->port.plan().rings;
@@ -132,7 +135,7 @@ struct Migration {
 
 guest::PortOptions small_buffers() {
   guest::PortOptions options;
-  options.receive_buffer = 600;  // a frame spans several
+  options.receive_buffer = 600;  // so that a frame needs several buffers
   return options;
 }
 
@@ -156,11 +159,12 @@ void every_written_page(guest::PortOptions options, uint64_t features) {
     run.machine->port.check(64);
   }
   check(changed > 40 * 3, "used rings and buffers change");
-  check(unmarked == 0, "every page that was written is marked");
-  // The other way round: what nobody wrote is not marked.
+  check(unmarked == 0, "every written page is marked");
+  // In addition, a page that the back end did not write is not marked.
   const uint64_t descriptors = run.machine->port.plan().rings[0].descriptors;
-  check(!run.file->marked(run.first_page + descriptors / kPage), "descriptors are the driver's");
-  check(run.machine->port.checker().corrupted() == 0, "intact");
+  check(!run.file->marked(run.first_page + descriptors / kPage),
+        "descriptors, which the driver writes, are not marked");
+  check(run.machine->port.checker().corrupted() == 0, "no frame is corrupted");
 }
 
 void every_written_page_in_every_variant() {
@@ -173,9 +177,9 @@ void every_written_page_in_every_variant() {
   }
 }
 
-/// What QEMU does: exchange a word of the log for zero, then copy the pages of its bits.
+/// Does the same as QEMU: exchanges a word of the log for zero, then copies the pages of its bits.
 void sync(Migration& run, std::vector<std::byte>& destination) {
-  // By the byte here: where the log begins within a word is the file's business.
+  // Exchanges single bytes, because the log need not be aligned to words.
   const uint64_t first = run.first_page / 8, last = run.file->size;
   for (uint64_t at = first; at < last; at++) {
     if (__atomic_load_n(run.file->bytes + at, __ATOMIC_RELAXED) == 0) continue;
@@ -189,7 +193,8 @@ void sync(Migration& run, std::vector<std::byte>& destination) {
   }
 }
 
-// Where the pages are read while they are written, a sanitizer for threads would object, as it would to QEMU.
+// A thread copies pages while the back end writes them, as QEMU does. ThreadSanitizer would report this as a
+// data race.
 void a_copy_that_follows_the_log() {
   Migration run(small_buffers(), kMergeable | kEventIndex);
   run.machine->port.generator().configure({.lengths = guest::Lengths::sweep, .minimum = 60, .maximum = 1514});
@@ -214,10 +219,10 @@ void a_copy_that_follows_the_log() {
 }
 
 void nothing_beyond_the_log() {
-  // It ends at a page of receive buffers in the middle.
+  // The log ends in the middle of the receive buffers.
   guest::PortOptions options;
   guest::MemoryPlan plan{};
-  check(guest::plan_memory(options, 0, plan), "a plan");
+  check(guest::plan_memory(options, 0, plan), "the memory is planned");
   const uint64_t end = plan.rings[0].buffers + plan.rings[0].buffer_stride * 64;
   const uint64_t bytes = (guest::Port::kGuestAddress + end) / kPage / 8;
   Migration run(options, 0, bytes);
@@ -225,27 +230,31 @@ void nothing_beyond_the_log() {
   std::vector<std::byte> before(run.page(0), run.page(0) + run.machine->port.memory().size());
   run.machine->port.generator().configure({.minimum = 1000, .maximum = 1000});
   for (int burst = 0; burst < 8; burst++) run.reflect(32);
-  check(run.machine->to_guest.fault() == Reason::log_overflow, "E3: the ring is latched, and says why");
+  check(run.machine->to_guest.fault() == Reason::log_overflow,
+        "E3: the ring is latched with the right reason");
   const uint32_t used = reinterpret_cast<const vring_used*>(run.page(plan.rings[0].used))->idx;
-  check(used > 0 && used < 256, "what came before is published");
+  check(used > 0 && used < 256, "earlier packets are published");
   check(std::memcmp(before.data() + first_without, run.page(first_without),
                     plan.rings[1].buffers - first_without) == 0,
-        "nothing is written that can't be marked");
-  check(run.machine->from_guest.fault() == Reason::none, "the other ring goes on");
+        "pages without a bit are not written");
+  check(run.machine->from_guest.fault() == Reason::none, "the other ring still runs");
 }
 
 void used_ring_bounds() {
   Migration run({}, 0);
   const uint64_t used = SplitRing::logged_bytes(256);
   const uint64_t end = run.file->size * 8 * kPage;
-  check(run.machine->to_guest.set_log(true, end - used) == Reason::none, "E4: up to the last byte");
-  check(run.machine->to_guest.set_log(true, end - used + 1) == Reason::log_range, "E4: a byte beyond");
-  check(run.machine->to_guest.set_log(true, UINT64_MAX - 8) == Reason::log_range, "E4: a wrap");
+  check(run.machine->to_guest.set_log(true, end - used) == Reason::none,
+        "E4: a used ring may end at the last byte that has a bit");
+  check(run.machine->to_guest.set_log(true, end - used + 1) == Reason::log_range,
+        "E4: a used ring that ends one byte later is refused");
+  check(run.machine->to_guest.set_log(true, UINT64_MAX - 8) == Reason::log_range,
+        "E4: a used ring that wraps is refused");
   LogFile small(kPage);
-  check(!run.machine->to_guest.fits(*small.open(kPage)), "a log without bits for it");
+  check(!run.machine->to_guest.fits(*small.open(kPage)), "a log without bits for the used ring is refused");
   std::memset(run.file->bytes, 0, run.file->size);
   run.reflect(8);
-  check(run.file->marked(end / kPage - 1), "the former address is in force");
+  check(run.file->marked(end / kPage - 1), "the previous address is still in use");
 }
 
 void truncated_log() {
@@ -253,13 +262,14 @@ void truncated_log() {
   Machine sibling({}, feature(VIRTIO_F_VERSION_1));
   run.reflect(8);
   check(ftruncate(run.file->fd, 0) == 0, "the log is truncated");
-  run.reflect(8);  // marks where nothing is behind it
-  run.reflect(8);  // sees it
-  check(run.machine->from_guest.fault() == Reason::memory_revoked, "E6: as when memory is taken away");
+  run.reflect(8);  // accesses the missing pages of the log
+  run.reflect(8);  // detects that the log is poisoned
+  check(run.machine->from_guest.fault() == Reason::memory_revoked,
+        "E6: the ring is latched as for missing memory");
   sibling.port.generate(4);
   uint32_t slots[kMaxBurst];
   check((dequeue_burst(sibling.from_guest, run.pool, 1, 32, slots) & kBurstCount) == 4,
-        "the sibling goes on");
+        "the other device still runs");
 }
 
 void signalled() {
@@ -270,20 +280,20 @@ void signalled() {
   run.machine->from_guest.move(run.memory->with(logging));
   uint64_t count = 0;
   run.reflect(8);
-  check(read(event, &count, sizeof count) == sizeof count && count > 0, "the log has changed");
+  check(read(event, &count, sizeof count) == sizeof count && count > 0, "a change of the log is signalled");
   const uint32_t none = dequeue_burst(run.machine->from_guest, run.pool, 1, 32, nullptr) & kBurstCount;
-  check(none == 0 && read(event, &count, sizeof count) < 0, "it has not: nobody is told");
+  check(none == 0 && read(event, &count, sizeof count) < 0, "without a change nothing is signalled");
 }
 
-const Register bits("log: a bit a page, by its guest-physical address, and none outside", one_bit_a_page);
-const Register e2("hostile E1, E2: logs that can't be", sizes);
-const Register marks("migration: each page that was written is marked, used rings and event fields included",
+const Register bits("log: each page has one bit, and no page after the log can be marked", one_bit_per_page);
+const Register e2("hostile E1, E2: invalid logs are refused", sizes);
+const Register marks("migration: every written page is marked, including used rings and event fields",
                      every_written_page_in_every_variant);
-const Register copy("hostile E8: a copy by who clears the bits meanwhile ends as the source",
+const Register copy("hostile E8: a copy that follows the log ends up identical to the source",
                     a_copy_that_follows_the_log);
-const Register e3("hostile E3: what the log has no bit for is not written", nothing_beyond_the_log);
-const Register e4("hostile E4: a used ring that the log does not reach", used_ring_bounds);
-const Register e6("hostile E6: a truncated log faults its own device only", truncated_log);
+const Register e3("hostile E3: a page without a bit in the log is not written", nothing_beyond_the_log);
+const Register e4("hostile E4: a used ring outside the log is refused", used_ring_bounds);
+const Register e6("hostile E6: a truncated log faults only its own device", truncated_log);
 const Register log_call("SET_LOG_FD: signalled when the log has changed", signalled);
 
 }  // namespace

@@ -1,7 +1,8 @@
-// F25 of the catalogue of bad inputs: a guest that changes what we have read, between the check and the use.
-// The probe of core/base/guest_load.h sees every load of guest memory and plays that guest without threads:
-// it counts the loads of each byte, and turns every bit of a control field over once it was loaded. Nothing
-// is loaded twice, and what comes out is what was there at the first load.
+// F25 of the catalogue of bad inputs: a guest changes memory that we have read, between the check and the
+// use. The probe of core/base/guest_load.h is called for every load of guest memory, so it can simulate such
+// a guest without threads. It counts the loads of each byte, and it inverts every bit of a control field
+// after a load. The tests check that no byte is loaded twice and that the results are those of the first
+// load.
 #include <algorithm>
 #include <cstring>
 #include <vector>
@@ -13,11 +14,11 @@ namespace {
 
 using guest::Layout;
 
-// What a chain costs at least: its entry of the available ring, and one descriptor.
+// The minimum number of bytes that are loaded for a chain: its available ring entry and one descriptor.
 constexpr uint64_t kHeadAndDescriptor = 2 + 16;
 
-// One ring's memory under watch. Indices and flags of the ring itself are the driver's to change at any time,
-// and are looked at anew on purpose; all else is taken once a burst.
+// The watched memory of one ring. `free` marks the ring's indices and flags, which may be loaded several
+// times, because the driver may change them at any time. All other bytes may be loaded only once per burst.
 struct Watch {
   const uint8_t* base = nullptr;
   std::vector<uint8_t> loads;
@@ -105,15 +106,15 @@ void prepare(Machine& machine) {
   machine.port.generate(24);
 }
 
-// The guest puts an indirect table where its entries lie across any boundary of our loads: at an odd address.
+// Moves the indirect tables to odd addresses, so that their entries cross the boundaries of all our loads.
 void move_table(Machine& machine) {
   const auto& ring = machine.port.plan().rings[1];
   auto* desc = reinterpret_cast<vring_desc*>(machine.port.memory().at(ring.descriptors));
-  for (uint32_t i = 24; i-- > 0;) {  // the last one first: they stand side by side
+  for (uint32_t i = 24; i-- > 0;) {  // the last table first, because the tables are adjacent
     if (!(desc[i].flags & VRING_DESC_F_INDIRECT)) continue;
     const uint64_t from = desc[i].addr - guest::Port::kGuestAddress;
     std::byte table[16 * 8];
-    check(desc[i].len < sizeof table - 16, "the table is a small one");
+    check(desc[i].len < sizeof table - 16, "the table is small");
     std::memcpy(table, machine.port.memory().at(from), desc[i].len);
     std::memcpy(machine.port.memory().at(from + 3), table, desc[i].len);
     desc[i].addr += 3;
@@ -140,21 +141,22 @@ void once() {
           Watching from(watched, watched.from_guest, flip);
           got = take(watched.from_guest, pool, slots, &count);
           check(watch.total >= 24 * kHeadAndDescriptor, "the probe sees the loads");
-          check(watch.twice == 0, "from guest: nothing is loaded twice");
+          check(watch.twice == 0, "from guest: no byte is loaded twice");
         }
         check(count == 24 && got == wanted, "from guest: the frames are those of the first load");
         to.port.checker().reset(false);
         {
           Watching into(to, to.to_guest, flip);
           const uint32_t result = enqueue_burst(to.to_guest, pool, slots, count);
-          check((result & kBurstCount) == count && !(result & kBurstFault), "to guest: all are taken");
+          check((result & kBurstCount) == count && !(result & kBurstFault), "to guest: all frames are taken");
           check(watch.total >= 24 * kHeadAndDescriptor, "the probe sees the loads");
-          check(watch.twice == 0, "to guest: nothing is loaded twice");
+          check(watch.twice == 0, "to guest: no byte is loaded twice");
         }
         while (to.port.check(64).count > 0) {
         }
         const auto report = to.port.checker().report(0);
-        check(report.received == 24 && report.corrupted == 0 && report.lost == 0, "to guest: intact frames");
+        check(report.received == 24 && report.corrupted == 0 && report.lost == 0,
+              "to guest: all frames are intact");
         for (uint32_t i = 0; i < count; i++) pool.give_back(slots[i]);
         for (uint32_t i = 0; i < expected; i++) pool.give_back(others[i]);
       }
@@ -162,11 +164,11 @@ void once() {
   }
 }
 
-// The available index is read again whenever we have come to its end: what it said before still holds, and
-// what it says then is checked like the first.
+// The available index is read again whenever all available entries have been taken. Each new value must be
+// checked like the first one.
 uint16_t* index_at = nullptr;
 uint32_t index_loads = 0;
-void lie_about_index(const void* at, size_t) {
+void change_index(const void* at, size_t) {
   if (at != index_at) return;
   index_loads++;
   *index_at = static_cast<uint16_t>(*index_at + 3 * Watching::queue_size);
@@ -184,19 +186,18 @@ void index_changes() {
       reinterpret_cast<vring_avail*>(const_cast<uint8_t*>(host) + machine.port.plan().rings[1].available);
   index_at = &available->idx;
   uint32_t slots[kMaxBurst];
-  // The first look only asks whether the ring was wiped; with the second the index is out of all bounds.
-  probe_guest_load = lie_about_index;
+  // The first load only checks whether the ring was cleared. At the second load, the index is out of range.
+  probe_guest_load = change_index;
   const uint32_t result = dequeue_burst(machine.from_guest, pool, 1, 32, slots);
   probe_guest_load = nullptr;
   check(index_loads > 0, "the index was read");
-  check(result & kBurstFault && machine.from_guest.fault() == Reason::avail_jump, "the lie is found out");
+  check(result & kBurstFault && machine.from_guest.fault() == Reason::avail_jump,
+        "the invalid index is detected");
   for (uint32_t i = 0; i < (result & kBurstCount); i++) pool.give_back(slots[i]);
 }
 
-const Register f25("hostile F25: every control field of a chain is loaded once, and used as it was then",
-                   once);
-const Register f25_index("hostile F25: an available index that changes between two looks is checked at each",
-                         index_changes);
+const Register f25("hostile F25: every control field of a chain is loaded only once", once);
+const Register f25_index("hostile F25: the available index is checked at every load", index_changes);
 
 }  // namespace
 }  // namespace rxvhost::test

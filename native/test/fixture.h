@@ -1,5 +1,5 @@
-// A guest's port and the back end's two rings on its memory, without a socket: what SET_MEM_TABLE and the
-// vring messages would have set up.
+// A guest's port and the back end's two rings in the port's memory, set up without a socket. The state is the
+// same as after SET_MEM_TABLE and the vring messages.
 #pragma once
 
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 
 namespace rxvhost::test {
 
-inline constexpr uint64_t kUser =
-    0x7f00'0000'0000;  // of the front end; anything, so long as it is not an address here
+// The front end's user address. Any value works that is not an address of this process.
+inline constexpr uint64_t kUser = 0x7f00'0000'0000;
 
 inline std::shared_ptr<const MemorySnapshot> share(int memfd, uint64_t guest, uint64_t size,
                                                    uint64_t offset = 0) {
@@ -30,7 +30,7 @@ inline std::shared_ptr<const MemorySnapshot> share(int memfd, uint64_t guest, ui
   return memory;
 }
 
-/// ADD_MEM_REG.
+/// Adds a region, like ADD_MEM_REG.
 inline Reason add(const std::shared_ptr<const MemorySnapshot>& memory, const RegionSpec& spec, Fd fd,
                   std::shared_ptr<const MemorySnapshot>* out) {
   Backings files = memory->backings();

@@ -1,5 +1,5 @@
-// The guest's port against a device of a few lines, for the sanitizers: every layout and header length,
-// frames of every length, and used rings full of rubbish.
+// Runs the guest's port with a minimal device, mainly for the sanitizers: every layout and header length,
+// frames of every length, and used rings with random entries.
 #include "guest/port.h"
 
 #include <linux/virtio_config.h>
@@ -14,7 +14,8 @@ namespace {
 
 using test::check;
 
-/// Gives each transmitted frame back. Reads rings as a device does: addresses, not the plan's geometry.
+/// A device that sends each transmitted frame back to the guest. Like a real device, it finds buffers by the
+/// addresses in descriptors and does not use the guest's memory plan for them.
 class LoopDevice {
  public:
   LoopDevice(Port& port, uint32_t size, uint32_t header) : port_(port), size_(size), header_(header) {}
@@ -93,27 +94,27 @@ void frames_survive(Layout layout, uint32_t segments, uint32_t receive_buffer, u
   options.segments = segments;
   options.receive_buffer = receive_buffer;
   Port port;
-  check(port.open(options) == 0, "open");
-  check(port.start(features | kIndirect) == 0, "start");
+  check(port.open(options) == 0, "the port opens");
+  check(port.start(features | kIndirect) == 0, "the port starts");
   const bool long_header = (features & (bit(VIRTIO_F_VERSION_1) | bit(VIRTIO_NET_F_MRG_RXBUF))) != 0;
   LoopDevice device(port, options.queue_size, long_header ? 12 : 10);
   GeneratorOptions numbers;
   numbers.lengths = Lengths::sweep;
   numbers.minimum = 60;
   numbers.maximum = 1514;
-  check(port.generator().configure(numbers), "configure");
+  check(port.generator().configure(numbers), "the generator accepts the options");
   uint64_t sent = 0;
-  while (sent < 70'000) {  // indices wrap
+  while (sent < 70'000) {  // so many that 16-bit indices wrap
     sent += port.generate(2).count;
     device.run();
     port.check(64);
   }
   const SourceReport report = port.checker().report(0);
-  check(report.received == sent && report.lost == 0 && report.reordered == 0, "all arrived in order");
-  check(port.checker().corrupted() == 0 && port.stats().bad_headers == 0, "all intact");
+  check(report.received == sent && report.lost == 0 && report.reordered == 0, "all frames arrive in order");
+  check(port.checker().corrupted() == 0 && port.stats().bad_headers == 0, "no frame is corrupted");
 }
 
-test::Register layouts("guest: frames of every length survive every layout", [] {
+test::Register layouts("guest: frames of every length arrive intact in every layout", [] {
   for (uint64_t features :
        {bit(VIRTIO_F_VERSION_1) | bit(VIRTIO_NET_F_MRG_RXBUF), bit(VIRTIO_NET_F_MRG_RXBUF),
         bit(VIRTIO_F_VERSION_1), uint64_t{0}, bit(VIRTIO_RING_F_EVENT_IDX)})
@@ -122,7 +123,7 @@ test::Register layouts("guest: frames of every length survive every layout", [] 
         frames_survive(layout, segments, features & bit(VIRTIO_NET_F_MRG_RXBUF) ? 200 : 1600, features);
 });
 
-test::Register rubbish("guest: a used ring of rubbish breaks the ring and touches nothing", [] {
+test::Register rubbish("guest: random used ring entries break the ring but do no other harm", [] {
   uint64_t state = 1;
   auto next = [&state] { return static_cast<uint32_t>((state = state * 6364136223846793005 + 1) >> 33); };
   for (int round = 0; round < 2000; round++) {
@@ -130,9 +131,9 @@ test::Register rubbish("guest: a used ring of rubbish breaks the ring and touche
     options.queue_size = 16;
     options.layout = static_cast<Layout>(round % 3);
     Port port;
-    check(port.open(options) == 0, "open");
+    check(port.open(options) == 0, "the port opens");
     port.start(bit(VIRTIO_F_VERSION_1) | bit(VIRTIO_NET_F_MRG_RXBUF) | kIndirect);
-    check(port.generator().configure({}), "configure");
+    check(port.generator().configure({}), "the generator accepts the options");
     port.generate(8);
     LoopDevice device(port, 16, 12);
     for (uint32_t n = next() % 24; n > 0; n--) device.complete(next() % 2, next() % 20, next() % 2100);

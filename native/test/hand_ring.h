@@ -1,5 +1,5 @@
-// A ring whose descriptors, entries and indices a test writes itself: what the embedded guest's driver would
-// never write.
+// A ring whose descriptors, entries and indices the test writes itself, so that they can have values that the
+// embedded guest's driver never writes.
 #pragma once
 
 #include <sys/mman.h>
@@ -11,7 +11,7 @@ namespace rxvhost::test {
 inline constexpr uint64_t kGuest = 0x10000;
 inline constexpr uint64_t kModern = feature(VIRTIO_F_VERSION_1) | feature(VIRTIO_RING_F_INDIRECT_DESC);
 
-// A ring written by hand, in a file of its own; buffers may lie in a second one.
+// A ring that the test writes, in its own file. Buffers may be in a second file.
 struct HandRing {
   static constexpr uint64_t kAvail = 1 << 20, kUsed = 2 << 20, kBuffers = 3 << 20, kSize = 8 << 20;
   static constexpr uint64_t kFar = 0x1000'0000, kFarSize = 1 << 20;

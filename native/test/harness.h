@@ -1,5 +1,5 @@
-// The smallest test runner: named cases in one table, a check that says where it failed. No framework, since
-// what runs here runs under the sanitizers, which are the point.
+// A minimal test runner: a table of named cases, and a check that prints where it failed. There is no
+// framework, because the main purpose of these tests is to run the code under the sanitizers.
 #pragma once
 
 #include <cstdio>

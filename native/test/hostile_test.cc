@@ -1,6 +1,7 @@
-// Random rings: descriptors, indices and indirect tables of random bytes, rewritten between bursts. Nothing
-// of it may crash us, run for long, or write outside of the guest's memory; the sanitizers and two canary
-// pages watch. The entries of the catalogue of bad inputs, one by one, are in test/hostile.
+// Random rings: descriptors, indices and indirect tables of random bytes, which change between bursts. These
+// must not crash the back end, make it run for a long time, or make it write outside the guest's memory. The
+// sanitizers and two canary pages check this. test/hostile has tests for the single entries of the catalogue
+// of bad inputs.
 #include <sys/mman.h>
 
 #include <cstring>
@@ -36,7 +37,8 @@ struct Arena {
   }
 };
 
-// Mostly plausible: addresses near memory, small lengths, valid-looking flags, so that many chains get far.
+// Writes random descriptors that are mostly plausible: addresses in or near the memory, small lengths, and
+// valid flags. So many chains pass the first checks.
 void scribble(std::mt19937_64& random, uint8_t* guest, uint32_t size) {
   auto* desc = reinterpret_cast<vring_desc*>(guest);
   for (uint32_t i = 0; i < size; i++) {
@@ -105,10 +107,11 @@ void truncation() {
   sibling.port.generate(16);
   check(ftruncate(machine.port.memory().fd(), 0) == 0, "the file is truncated");
   const uint32_t result = dequeue_burst(machine.from_guest, pool, 1, 32, slots);
-  check((result & kBurstCount) == 0 && result & kBurstFault, "nothing is passed on");
-  check(machine.from_guest.fault() == Reason::memory_revoked, "the ring says why");
+  check((result & kBurstCount) == 0 && result & kBurstFault, "no packet is dequeued");
+  check(machine.from_guest.fault() == Reason::memory_revoked, "the ring has the right fault");
   check(pool.account(1).packets == 0, "no lease is left");
-  check((dequeue_burst(sibling.from_guest, pool, 1, 32, slots) & kBurstCount) == 16, "the sibling goes on");
+  check((dequeue_burst(sibling.from_guest, pool, 1, 32, slots) & kBurstCount) == 16,
+        "the other device still runs");
 }
 
 void stuck_call() {
@@ -117,7 +120,8 @@ void stuck_call() {
   Pool pool;
   check(pool.open(8 << 20), "the pool opens");
   open_account(pool, 1);
-  // The peer fills the counter and clears O_NONBLOCK on the description that both share.
+  // The peer fills the counter, and it clears O_NONBLOCK of the open file description, which both sides
+  // share.
   Fd call(fcntl(machine.port.call_fd(1), F_DUPFD_CLOEXEC, 3));
   const uint64_t full = UINT64_MAX - 1;
   fcntl(call.get(), F_SETFL, O_RDWR | O_NONBLOCK);
@@ -130,7 +134,7 @@ void stuck_call() {
   machine.port.generate(1);
   auto* avail =
       reinterpret_cast<vring_avail*>(machine.port.memory().at(machine.port.plan().rings[1].available));
-  avail->flags = 0;  // it wants to be called
+  avail->flags = 0;  // the driver wants a call
   uint32_t slots[kMaxBurst];
   const uint32_t result = dequeue_burst(machine.from_guest, pool, 1, 32, slots);
   check((result & kBurstCount) == 1 && !(result & kBurstFault), "the packet is here, and no write was tried");
@@ -140,7 +144,7 @@ void stuck_call() {
 
 const Register random_rings("hostile: random rings neither crash nor write outside the memory table",
                             torture);
-const Register c7("hostile C7: a truncated memory file faults its own device only", truncation);
+const Register c7("hostile C7: a truncated memory file faults only its own device", truncation);
 const Register d15("hostile D15: a full eventfd is not written, and a write that blocks is interrupted",
                    stuck_call);
 

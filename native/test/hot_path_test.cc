@@ -1,6 +1,6 @@
-// What the bursts promise where speed was bought: the pool holds its borders whatever JavaScript wrote into
-// the arrays that it shares, long chains take bounded work, and nothing is published of memory that was taken
-// away.
+// Safety properties of the optimized paths. The pool never gives out a slot outside its memory, whatever
+// JavaScript writes into the shared arrays. Long chains take limited work. No chain is published after its
+// memory is missing.
 
 #include "test/hand_ring.h"
 
@@ -15,21 +15,21 @@ void wrong_class() {
     const auto area = pool.free_area(large ? Pool::large : Pool::small);
     const auto cursors = static_cast<PoolCursors*>(pool.cursors_area().data);
     const uint32_t length = large ? kMaxPacket : 1000;
-    check(pool.take(length, 1) >= 0, "a slot is there");
-    // Ids of the other class, and of none.
+    check(pool.take(length, 1) >= 0, "a slot is free");
+    // Ids of the other slot size, and invalid ids.
     for (uint32_t id : {large ? 0 : pool.slots() - 1, pool.slots(), UINT32_MAX}) {
       auto* list = static_cast<uint32_t*>(area.data);
       for (size_t i = 0; i < area.size / sizeof *list; i++) list[i] = id;
-      check(pool.take(length, 1) == -1, "an id that is none of the class is not taken");
+      check(pool.take(length, 1) == -1, "take() refuses an id that does not belong to this slot size");
       SlotTaker taker(pool, 1);
-      check(taker.take(length) == -1, "nor in a burst");
+      check(taker.take(length) == -1, "a burst refuses an id that does not belong to this slot size");
     }
-    // Slots that grew beyond all that there are.
+    // The cursor `grown` is larger than the number of slots.
     cursors->grown[large] = cursors->count[large] + 7;
     cursors->free[large].head = cursors->free[large].tail;
     for (int i = 0; i < 300; i++) {
       const int32_t slot = pool.take(length, 1);
-      check(slot < 0 || pool.holds(static_cast<uint32_t>(slot)), "what is taken is inside the pool");
+      check(slot < 0 || pool.holds(static_cast<uint32_t>(slot)), "take() gives only slots inside the pool");
     }
   }
 }
@@ -41,21 +41,21 @@ void many_small_buffers() {
     ring.offer(i);
   }
   const int32_t slot = ring.pool.take(65000, 1);
-  check(slot >= 0, "a slot is there");
+  check(slot >= 0, "a slot is free");
   ring.pool.meta(slot).header = {};
   const auto id = static_cast<uint32_t>(slot);
   const uint32_t result = enqueue_burst(ring.queue, ring.pool, &id, 1);
-  check(ring.queue.fault() == Reason::none && !(result & kBurstFault), "buffers that are small are no fault");
+  check(ring.queue.fault() == Reason::none && !(result & kBurstFault), "small buffers cause no fault");
   check((result & kBurstCount) == 1, "the packet is taken");
-  check(ring.queue.stats()[drop_fragments] == 1, "it is dropped, and counted");
-  check(ring.used()->idx == 0 && ring.queue.stats()[stat_bad_buffers] == 0, "the buffers stay");
+  check(ring.queue.stats()[drop_fragments] == 1, "the packet is dropped and counted");
+  check(ring.used()->idx == 0 && ring.queue.stats()[stat_bad_buffers] == 0, "the buffers stay available");
 }
 
 uint64_t loaded = 0;
 void count_loads(const void*, size_t size) { loaded += size; }
 
-// Chains whose last descriptor alone holds bytes: each is a good packet, and refills the budget of malformed
-// ones.
+// In these chains only the last descriptor has bytes. Each chain is a good packet, so it resets the count of
+// malformed chains.
 void long_good_chains(bool to_guest) {
   constexpr uint32_t kLong = 32768;
   HandRing ring(256);
@@ -75,7 +75,8 @@ void long_good_chains(bool to_guest) {
       slot = static_cast<uint32_t>(ring.pool.take(100, 1));
       ring.pool.meta(slot).header = {};
     }
-  // A burst may take what 256 chains of 256 descriptors are, and the chain in which it gets there.
+  // The limit of a burst: the descriptors of 256 chains of 256, and the rest of the chain that reaches this
+  // number.
   constexpr uint64_t kMost = 16 * (uint64_t{kMaxBurst} * kTollDescriptors + kLong + 2 * kMaxBurst);
   uint32_t moved = 0, bursts = 0;
   while (moved < kMaxBurst && bursts++ < kMaxBurst) {
@@ -85,29 +86,30 @@ void long_good_chains(bool to_guest) {
                                      : ring.dequeue(slots);
     probe_guest_load = nullptr;
     moved += result & kBurstCount;
-    check(loaded < kMost, "the work of a burst is bounded");
+    check(loaded < kMost, "the work of a burst is limited");
     check((result & kBurstCount) > 0 && !(result & kBurstFault),
-          "each burst moves something, without a fault");
-    check(moved == kMaxBurst || result & kBurstMore, "it says that there is more");
-    if (to_guest && moved < kMaxBurst) check(ring.queue.arm_kick(), "and must not sleep on that");
-    check(!ring.queue.arm_kick() || !to_guest, "which is said once");
+          "each burst moves packets and causes no fault");
+    check(moved == kMaxBurst || result & kBurstMore, "the burst reports that the ring has more");
+    if (to_guest && moved < kMaxBurst) check(ring.queue.arm_kick(), "arm_kick() reports that buffers remain");
+    check(!ring.queue.arm_kick() || !to_guest, "arm_kick() reports the remaining buffers only once");
   }
-  check(moved == kMaxBurst, "all are moved");
+  check(moved == kMaxBurst, "all packets are moved");
 }
 
-// Many chains that are each a little too short to be called long. Those without a byte are given back as
-// malformed, as many in a row as the budget allows; those with one tiny buffer never hold a large packet.
-void many_middling_chains(bool with_bytes) {
-  constexpr uint32_t kRing = 32768, kMiddling = kTollDescriptors - 2, kGoodEvery = kMalformedBudget - 1;
+// Many chains that are each a little too short to count as long. Chains without a byte are returned as
+// malformed, as many in a row as kMalformedBudget allows. Chains with one tiny buffer can never hold a large
+// packet.
+void many_medium_chains(bool with_bytes) {
+  constexpr uint32_t kRing = 32768, kMedium = kTollDescriptors - 2, kGoodEvery = kMalformedBudget - 1;
   HandRing ring(kRing, kModern | feature(VIRTIO_NET_F_MRG_RXBUF));
   const uint64_t table = HandRing::kBuffers, bytes = table + 8192;
-  for (uint16_t i = 0; i < kMiddling; i++)
+  for (uint16_t i = 0; i < kMedium; i++)
     ring.table(table)[i] = {0, 0, VRING_DESC_F_WRITE | VRING_DESC_F_NEXT, static_cast<uint16_t>(i + 1)};
-  ring.table(table)[kMiddling - 1] = {kGuest + bytes, with_bytes ? 12u : 0u, VRING_DESC_F_WRITE, 0};
+  ring.table(table)[kMedium - 1] = {kGuest + bytes, with_bytes ? 12u : 0u, VRING_DESC_F_WRITE, 0};
   for (uint32_t i = 0; i < kRing; i++) {
     const bool good = !with_bytes && i % kGoodEvery == kGoodEvery - 1;
     ring.table()[i] = good ? vring_desc{kGuest + bytes, 4096, VRING_DESC_F_WRITE, 0}
-                           : vring_desc{kGuest + table, 16 * kMiddling, VRING_DESC_F_INDIRECT, 0};
+                           : vring_desc{kGuest + table, 16 * kMedium, VRING_DESC_F_INDIRECT, 0};
     ring.offer(static_cast<uint16_t>(i));
   }
   constexpr uint32_t kPackets = 16;
@@ -116,7 +118,8 @@ void many_middling_chains(bool with_bytes) {
     slot = static_cast<uint32_t>(ring.pool.take(with_bytes ? 65000 : 100, 1));
     ring.pool.meta(slot).header = {};
   }
-  // What 256 chains of 256 descriptors are, and the packet in hand when it gets there.
+  // The limit of a burst: the descriptors of 256 chains of 256, and those of the packet that reaches this
+  // number.
   constexpr uint64_t kMost = 16 * uint64_t{kMaxBurst + kMaxSpans + 1} * kTollDescriptors;
   uint32_t moved = 0, bursts = 0;
   while (moved < kPackets && bursts++ < kPackets * kMaxBurst) {
@@ -125,12 +128,12 @@ void many_middling_chains(bool with_bytes) {
     const uint32_t result = enqueue_burst(ring.queue, ring.pool, slots + moved, kPackets - moved);
     probe_guest_load = nullptr;
     moved += result & kBurstCount;
-    check(!(result & kBurstFault), "it is no fault");
-    check(loaded < kMost, "the work of a burst is bounded");
-    if (moved < kPackets) check(ring.queue.arm_kick(), "and must not sleep on what is left");
+    check(!(result & kBurstFault), "the chains cause no fault");
+    check(loaded < kMost, "the work of a burst is limited");
+    if (moved < kPackets) check(ring.queue.arm_kick(), "arm_kick() reports that buffers remain");
   }
-  check(moved == kPackets, "all are moved");
-  check(ring.queue.stats()[stat_packets] == (with_bytes ? 0 : kPackets), "those that fit arrive");
+  check(moved == kPackets, "all packets are moved");
+  check(ring.queue.stats()[stat_packets] == (with_bytes ? 0 : kPackets), "packets that fit arrive");
 }
 
 void publish_after_revocation(bool to_guest) {
@@ -149,14 +152,14 @@ void publish_after_revocation(bool to_guest) {
   check(ftruncate(ring.far.get(), 0) == 0, "the file behind the buffers is truncated");
   const uint32_t result = to_guest ? enqueue_burst(ring.queue, ring.pool, slots, 128) : ring.dequeue(slots);
   check(result & kBurstFault && ring.queue.fault() == Reason::memory_revoked,
-        "the ring is latched, and says why");
-  check(ring.used()->idx == 0, "nothing was published");
-  check(ring.queue.stats()[stat_packets] == 0, "nothing was moved");
+        "the ring is latched with the right reason");
+  check(ring.used()->idx == 0, "no chain is published");
+  check(ring.queue.stats()[stat_packets] == 0, "no packet is moved");
   check(to_guest || ((result & kBurstCount) == 0 && ring.pool.account(1).packets == 0), "no lease is left");
-  check(dequeue_burst(ring.queue, ring.pool, 1, 32, slots) & kBurstStopped, "and it stays latched");
+  check(dequeue_burst(ring.queue, ring.pool, 1, 32, slots) & kBurstStopped, "the ring stays latched");
 }
 
-// Another ring's burst may find the memory poisoned that this one moves to.
+// A ring moves to memory that an earlier access, for instance of another ring, has poisoned.
 void moved_onto_poison() {
   HandRing ring(256);
   Fd file(memfd_create("later", MFD_CLOEXEC));
@@ -166,31 +169,29 @@ void moved_onto_poison() {
   check(add(now, {0x4000'0000, 4096, 4 * kUser, 0}, Fd(fcntl(file.get(), F_DUPFD_CLOEXEC, 3)), &next) ==
             Reason::none,
         "a region is added");
-  check(ftruncate(file.get(), 0) == 0, "its file is truncated");
+  check(ftruncate(file.get(), 0) == 0, "the region's file is truncated");
   *const_cast<volatile uint8_t*>(next->regions().back().host) = 1;
-  check(next->poisoned(), "somebody touched it");
+  check(next->poisoned(), "an access poisons the region");
   uint32_t slots[kMaxBurst];
-  check(ring.dequeue(slots) == 0, "which is nothing to a ring that runs without it");
-  check(ring.queue.move(next) == Reason::none, "the ring moves");
-  check(ring.dequeue(slots) & kBurstFault && ring.queue.fault() == Reason::memory_revoked, "now it is");
+  check(ring.dequeue(slots) == 0, "the poison does not affect a ring that runs without the region");
+  check(ring.queue.move(next) == Reason::none, "the ring moves to the memory with the region");
+  check(ring.dequeue(slots) & kBurstFault && ring.queue.fault() == Reason::memory_revoked,
+        "the ring is latched after the move");
 }
 
-const Register pool_class("pool: ids in a free list that are not of its class are never given out",
-                          wrong_class);
-const Register f31(
-    "hostile F31: a packet that needs more buffers than are looked at is dropped, the ring goes on",
-    many_small_buffers);
-const Register f13("hostile F13: long chains that end well are moved, a few in a burst", [] {
+const Register pool_class("pool: invalid ids in a free list are never given out", wrong_class);
+const Register f31("hostile F31: a packet that needs too many buffers is dropped, and the ring still runs",
+                   many_small_buffers);
+const Register f13("hostile F13: long valid chains are moved, and the work of a burst is limited", [] {
   for (bool to_guest : {false, true}) long_good_chains(to_guest);
 });
-const Register f13_middling("hostile F13: no number of chains that are nearly long holds up a burst", [] {
-  for (bool with_bytes : {false, true}) many_middling_chains(with_bytes);
+const Register f13_medium("hostile F13: the work of a burst is limited if many chains are almost long", [] {
+  for (bool with_bytes : {false, true}) many_medium_chains(with_bytes);
 });
-const Register c7_publish("hostile C7: of memory that was taken away nothing is published, early or late",
-                          [] {
-                            for (bool to_guest : {false, true}) publish_after_revocation(to_guest);
-                          });
-const Register c7_move("hostile C7: a ring that moves onto memory that was taken away is latched",
+const Register c7_publish("hostile C7: no chain is published after its memory is missing", [] {
+  for (bool to_guest : {false, true}) publish_after_revocation(to_guest);
+});
+const Register c7_move("hostile C7: a ring that moves to memory with a missing page is latched",
                        moved_onto_poison);
 
 }  // namespace

@@ -2,7 +2,7 @@
 
 #include "test/harness.h"
 
-// All tests, or those whose name has the argument in it.
+// Runs all tests, or only the tests whose name contains the argument.
 int main(int argc, char** argv) {
   size_t passed = 0;
   for (const auto& test : rxvhost::test::cases()) {

@@ -1,5 +1,5 @@
-// What there may be thousands of: mapped ranges under the SIGBUS guard. The table that the handler reads
-// grows in chunks while it may be read.
+// A process can have thousands of mapped ranges that the SIGBUS handler guards. The handler's table grows in
+// chunks, and the handler may read it at any time.
 #include <fcntl.h>
 #include <sys/mman.h>
 
@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kPage = 4096;
 constexpr size_t kMany = 1000;  // several chunks
 
-Backings files;  // of all: so few stay open
+Backings files;  // shared by all mappings, so that only a few files stay open
 
 struct Shared {
   Fd file;
@@ -24,9 +24,9 @@ struct Shared {
   Shared() : file(memfd_create("many", MFD_CLOEXEC)) {
     check(ftruncate(file.get(), kPage) == 0, "the file has its size");
     Fd shared(fcntl(file.get(), F_DUPFD_CLOEXEC, 3));
-    check(Mapping::open(std::move(shared), 0, kPage, &files, &mapping) == Reason::none, "it maps");
+    check(Mapping::open(std::move(shared), 0, kPage, &files, &mapping) == Reason::none, "the file maps");
   }
-  void revoke() { check(ftruncate(file.get(), 0) == 0, "the file is cut"); }
+  void revoke() { check(ftruncate(file.get(), 0) == 0, "the file is truncated"); }
   uint8_t touch() const { return *static_cast<volatile uint8_t*>(mapping->base()); }
 };
 
@@ -35,14 +35,14 @@ void each_of_a_thousand_ranges_is_guarded() {
   const uint64_t before = poison_epoch();
   for (size_t i = 0; i < kMany; i += 100) {
     all[i].revoke();
-    check(all[i].touch() == 0, "a page that was taken away reads as zero");
+    check(all[i].touch() == 0, "a missing page reads as zero");
   }
-  check(poison_epoch() == before + kMany / 100, "each was told once");
+  check(poison_epoch() == before + kMany / 100, "each poisoned range was counted once");
   for (size_t i = 0; i < kMany; i++)
-    check(all[i].mapping->poisoned() == (i % 100 == 0), "those and no others are poisoned");
+    check(all[i].mapping->poisoned() == (i % 100 == 0), "only the ranges of truncated files are poisoned");
 }
 
-void a_range_that_takes_the_place_of_a_poisoned_one_is_clean() {
+void a_slot_that_is_used_again_is_clean() {
   std::vector<Shared> all(kMany);
   for (Shared& one : all) {
     one.revoke();
@@ -50,17 +50,16 @@ void a_range_that_takes_the_place_of_a_poisoned_one_is_clean() {
   }
   for (Shared& one : all) {
     one = Shared();
-    check(!one.mapping->poisoned(), "nothing is left of the one before");
+    check(!one.mapping->poisoned(), "a new range is not poisoned");
     one.revoke();
     one.touch();
-    check(one.mapping->poisoned(), "and it is guarded");
+    check(one.mapping->poisoned(), "a new range is guarded");
   }
 }
 
 const Register tests[] = {
     {"each of a thousand mapped ranges is guarded", each_of_a_thousand_ranges_is_guarded},
-    {"a range in the place of a poisoned one is clean and guarded",
-     a_range_that_takes_the_place_of_a_poisoned_one_is_clean},
+    {"a new range that replaces a poisoned one is clean and guarded", a_slot_that_is_used_again_is_clean},
 };
 
 }  // namespace

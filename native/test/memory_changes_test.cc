@@ -1,4 +1,4 @@
-// Changes of a device's memory on their way through the threads that may block: C21, C14, B16, C8.
+// Changes of a device's memory, which run on threads that may block: C21, C14, B16, C8.
 #include <csignal>
 
 #include <sys/mman.h>
@@ -56,8 +56,8 @@ void three_steps() {
   MemoryChange more(*device, MemoryChange::Kind::add, {kSecond}, one(other.share()));
   check(carry_out(more) == Reason::none, "ADD_MEM_REG");
   MemoryChange again(*device, MemoryChange::Kind::add, {kSecond}, one(other.share()));
-  check(carry_out(again) == Reason::none, "Q28: it is there");
-  check(device->backings().size() == 2, "two files");
+  check(carry_out(again) == Reason::none, "Q28: adding a region again is no error");
+  check(device->backings().size() == 2, "two files are open");
   MemoryChange less(*device, MemoryChange::Kind::remove, {kSecond}, {});
   check(carry_out(less) == Reason::none && device->backings().size() == 1, "REM_MEM_REG");
   RegionSpec beyond = kSecond;
@@ -67,12 +67,12 @@ void three_steps() {
     fds.push_back(other.share());
     return fds;
   }());
-  check(carry_out(failing) == Reason::mem_file_size, "C15: one that can't be mapped");
-  check(device->backings().size() == 1, "C15: and the table before is in force");
+  check(carry_out(failing) == Reason::mem_file_size, "C15: a table with an invalid region is refused");
+  check(device->backings().size() == 1, "C15: the previous table is still in use");
   Registry::get().destroy(device->id());
 }
 
-/// Between open() and commit() the device goes; then again before open().
+/// The device is destroyed before open(), and in a second round between open() and commit().
 void destroyed_meanwhile() {
   for (const bool before : {true, false}) {
     auto device = Registry::get().create(1);
@@ -83,79 +83,82 @@ void destroyed_meanwhile() {
     std::weak_ptr<Device> weak = device;
     device.reset();
     Registry::get().destroy(id);
-    check(weak.expired(), "C21: the device does not wait for it");
+    check(weak.expired(), "C21: a pending change does not delay the end of its device");
     if (before) {
       change.open();
-      check(change.reason() == Reason::device_gone, "C21: nothing is mapped for it either");
+      check(change.reason() == Reason::device_gone, "C21: open() maps nothing for a destroyed device");
     }
     change.commit();
-    check(change.reason() == Reason::device_gone, "C21: and it has no effect");
+    check(change.reason() == Reason::device_gone, "C21: commit() has no effect on a destroyed device");
     change.close();
     struct stat now {};
-    check(fstat(file.fd.get(), &now) == 0 && now.st_nlink == 0, "the file is the test's alone");
+    check(fstat(file.fd.get(), &now) == 0 && now.st_nlink == 0, "the file has no link");
   }
-  // One that somebody still holds a share of, as a thread that runs its rings would.
+  // This device is destroyed while the test still has a reference to it, like a thread that runs its rings.
   auto device = Registry::get().create(1);
   Registry::get().destroy(device->id());
   std::vector<uint32_t> lost;
   FormerMemory former;
   check(device->set_table(share(File(4).fd.get(), 0, kPage), &lost, &former) == Reason::device_gone,
-        "nor on what is left of it");
+        "C21: a destroyed device takes no table");
 }
 
-/// What was replaced is mapped until close(), whoever holds it.
-void former_memory_goes_last() {
+/// Replaced memory stays mapped until close().
+void former_memory_is_unmapped_last() {
   auto device = Registry::get().create(1);
   File file(4), other(4);
   std::shared_ptr<const MemorySnapshot> first = share(file.fd.get(), kFirst.guest, kFirst.size);
   const uint8_t* at = first->regions()[0].host;
   std::vector<uint32_t> lost;
   FormerMemory none;
-  check(device->set_table(first, &lost, &none) == Reason::none && !none.memory, "the first table");
+  check(device->set_table(first, &lost, &none) == Reason::none && !none.memory,
+        "the first table replaces none");
   first.reset();
   MemoryChange change(*device, MemoryChange::Kind::table, {kSecond}, one(other.share()));
   change.open();
   change.commit();
-  check(!change.holds_nothing() && is_mapped(at), "not unmapped by the thread that serves rings");
+  check(!change.holds_nothing() && is_mapped(at),
+        "commit(), on the thread that serves rings, unmaps nothing");
   change.close();
-  check(!is_mapped(at), "C14: and unmapped before anybody is told");
+  check(!is_mapped(at), "C14: close() unmaps the memory, before the front end gets its answer");
   Registry::get().destroy(device->id());
 }
 
-/// It is told at once, so closing it must not be what takes long.
+/// A change that has nothing to close is answered at once, so holds_nothing() must be right.
 void first_memory_leaves_nothing_to_close() {
   auto device = Registry::get().create(1);
   File file(4);
   MemoryChange table(*device, MemoryChange::Kind::table, {kFirst}, one(file.share()));
   table.open();
   table.commit();
-  check(table.reason() == Reason::none && table.holds_nothing(), "a first table");
+  check(table.reason() == Reason::none && table.holds_nothing(), "a first table leaves nothing to close");
   MemoryChange again(*device, MemoryChange::Kind::add, {kFirst}, one(file.share()));
   again.open();
   again.commit();
-  check(again.reason() == Reason::none && !again.holds_nothing(), "one that was there is mapped too often");
+  check(again.reason() == Reason::none && !again.holds_nothing(),
+        "a region that was added again has a second mapping to close");
   MemoryChange none(*device, MemoryChange::Kind::add, {kSecond}, {});
   none.open();
   none.commit();
-  check(none.reason() != Reason::none && !none.holds_nothing(), "what was refused has files to close");
+  check(none.reason() != Reason::none && !none.holds_nothing(), "a refused change may have files to close");
   table.close();
   again.close();
   none.close();
   Registry::get().destroy(device->id());
 }
 
-/// Rings are served by one thread and told by another, as in B16, while a third maps and unmaps.
+/// One thread serves the rings and commits memory changes, while other threads map and unmap memory.
 void changes_under_traffic() {
   const guest::PortOptions options;
   const uint64_t features = uint64_t{1} << VIRTIO_F_VERSION_1 | uint64_t{1} << VIRTIO_RING_F_EVENT_IDX;
   guest::Port port;
-  check(port.open(options) == 0 && port.start(features) == 0, "the port");
+  check(port.open(options) == 0 && port.start(features) == 0, "the port starts");
   auto device = Registry::get().create(1);
   const auto& guest = port.memory();
   const RegionSpec whole{guest::Port::kGuestAddress, guest.size(), kUser, 0};
   const auto shared = [&] { return one(Fd(fcntl(guest.fd(), F_DUPFD_CLOEXEC, 3))); };
   MemoryChange first(*device, MemoryChange::Kind::table, {whole}, shared());
-  check(carry_out(first) == Reason::none, "the first table");
+  check(carry_out(first) == Reason::none, "the first table is set");
   for (uint32_t n = 0; n < 2; n++)
     check(device->start(n, config_of(port.plan().rings[n], options.queue_size, features)) == Reason::none,
           "a ring starts");
@@ -204,7 +207,7 @@ void changes_under_traffic() {
     }
   }
   check(device->ring(0)->fault() == Reason::none && device->ring(1)->fault() == Reason::none, "no fault");
-  // The last one may be anywhere on its way when the device goes.
+  // The last change may be in any step when the device is destroyed.
   Registry::get().destroy(device->id());
   for (bool over = false; !over;) {
     std::lock_guard lock(mutex);
@@ -214,23 +217,23 @@ void changes_under_traffic() {
 
 Loss loss_of(MemorySnapshot& memory) {
   *const_cast<volatile uint8_t*>(memory.regions()[0].host + 3 * kPage) = 1;
-  check(memory.poisoned(), "the page is not there");
+  check(memory.poisoned(), "the access finds that the page is missing");
   return memory.loss();
 }
 
 void why_a_page_was_missing() {
   File file(4);
   auto memory = share(file.fd.get(), 0, 4 * kPage);
-  check(memory->loss() == Loss::unknown, "nothing is missing");
-  check(ftruncate(file.fd.get(), kPage) == 0, "it is truncated");
-  check(loss_of(const_cast<MemorySnapshot&>(*memory)) == Loss::truncated, "C7: truncated");
-  check(ftruncate(file.fd.get(), 4 * kPage) == 0, "and as long as before");
-  check(memory->loss() == Loss::no_backing, "which nobody can tell from a page that could not be had");
+  check(memory->loss() == Loss::unknown, "no page is missing");
+  check(ftruncate(file.fd.get(), kPage) == 0, "the file is truncated");
+  check(loss_of(const_cast<MemorySnapshot&>(*memory)) == Loss::truncated, "C7: the reason is `truncated`");
+  check(ftruncate(file.fd.get(), 4 * kPage) == 0, "the file gets its former length again");
+  check(memory->loss() == Loss::no_backing, "then the reason looks like a system that had no page");
 
   File sealed(4, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  check(fcntl(sealed.fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0, "sealed");
+  check(fcntl(sealed.fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0, "the file is sealed");
   memory = share(sealed.fd.get(), 0, 4 * kPage);
-  check(memory->backings().empty(), "a sealed file, as QEMU's memfds are, need not stay open");
+  check(memory->backings().empty(), "a sealed file, such as QEMU's memfds, does not stay open");
 
   std::vector<RegionSpec> specs;
   std::vector<Fd> fds;
@@ -240,20 +243,20 @@ void why_a_page_was_missing() {
     files.emplace_back(1);
     fds.push_back(files.back().share());
   }
-  check(MemorySnapshot::map(specs, std::move(fds), &memory) == Reason::none, "many files");
-  check(memory->backings().size() == kMaxBackings, "some stay open");
-  check(ftruncate(files.back().fd.get(), 0) == 0, "the last is truncated");
+  check(MemorySnapshot::map(specs, std::move(fds), &memory) == Reason::none, "a table of many files maps");
+  check(memory->backings().size() == kMaxBackings, "at most kMaxBackings files stay open");
+  check(ftruncate(files.back().fd.get(), 0) == 0, "the last file, which did not stay open, is truncated");
   *const_cast<volatile uint8_t*>(memory->regions().back().host) = 1;
-  check(memory->poisoned() && memory->loss() == Loss::unknown, "one that did not: not known");
+  check(memory->poisoned() && memory->loss() == Loss::unknown, "the reason is unknown for a closed file");
 
   fds.clear();
   specs = {{0, kPage, kUser, 0}, {16 * kPage, kPage, kUser + 16 * kPage, kPage}};
   for (int n = 0; n < 2; n++) fds.push_back(file.share());
-  check(MemorySnapshot::map(specs, std::move(fds), &memory) == Reason::none, "two regions in one file");
-  check(memory->backings().size() == 1, "which stays open once");
+  check(MemorySnapshot::map(specs, std::move(fds), &memory) == Reason::none, "two regions of one file map");
+  check(memory->backings().size() == 1, "the file stays open with one fd");
 }
 
-/// Both threads that free are stuck, as with two large guests.
+/// Blocks both threads that free memory, as two large guests do.
 struct FreeingIsStuck {
   Gate gate;
   Count done;
@@ -273,9 +276,9 @@ struct FreeingIsStuck {
 
 bool is_open(int fd) { return fcntl(fd, F_GETFD) >= 0; }
 
-void fds_wait_for_no_other_memory() {
+void fds_do_not_wait_for_other_memory() {
   File sealed(4, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  check(fcntl(sealed.fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0, "sealed");
+  check(fcntl(sealed.fd.get(), F_ADD_SEALS, F_SEAL_SHRINK) == 0, "the file is sealed");
   std::vector<int> waiting;
   {
     const FreeingIsStuck stuck;
@@ -283,22 +286,22 @@ void fds_wait_for_no_other_memory() {
     const int number = fd.get();
     std::shared_ptr<const MemorySnapshot> memory;
     const RegionSpec all{0, 4 * kPage, kUser, 0};
-    check(MemorySnapshot::map({&all, 1}, one(std::move(fd)), &memory) == Reason::none, "a table");
-    check(!is_open(number), "one that is mapped is closed at once");
+    check(MemorySnapshot::map({&all, 1}, one(std::move(fd)), &memory) == Reason::none, "the table maps");
+    check(!is_open(number), "the fd of a mapped file is closed at once");
 
     for (int n = 0; n < kMostToFree; n++) waiting.push_back(sealed.share().release());
     const int beyond = sealed.share().release();
     for (const int other : waiting) close_received(other);
-    check(is_open(waiting.front()) && is_open(waiting.back()), "others wait");
+    check(is_open(waiting.front()) && is_open(waiting.back()), "other fds wait for the blocked threads");
     close_received(beyond);
-    check(!is_open(beyond), "and no more than so many");
+    check(!is_open(beyond), "not more than kMostToFree fds wait");
   }
   Count freed;
   freeing_threads().run(0, [&] { freed.add(); });
   freed.until(1);
 }
 
-// The kernel tells of memory that fails by a signal, which this process can send itself.
+// The kernel reports failed memory with a signal. This process can send the same signal to itself.
 void hardware_that_failed() {
   File file(4);
   const auto memory = share(file.fd.get(), 0, 4 * kPage);
@@ -307,23 +310,23 @@ void hardware_that_failed() {
   info.si_code = BUS_MCEERR_AO;
   info.si_addr = memory->regions()[0].host + kPage;
   check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "the signal is sent");
-  check(memory->poisoned() && memory->loss() == Loss::hardware, "it is told as what it is");
-  check(memory->regions()[0].host[2 * kPage] == 0, "and nothing of the range is the guest's any more");
+  check(memory->poisoned() && memory->loss() == Loss::hardware, "the reason is `hardware`");
+  check(memory->regions()[0].host[2 * kPage] == 0, "the whole range consists of zero pages now");
 }
 
-/// Four pages: one that is covered, one that nobody watches, and at both ends those that another thread
-/// watches in turn, in one slot of the handler's table.
-void no_half_ranges() {
+/// Uses four pages. Page 1 is in a guarded range. Page 2 is in no range, so it must never be changed. Another
+/// thread guards pages 0 and 3 alternately, in the same slot of the handler's table.
+void ranges_are_not_mixed() {
   const size_t size = 4 * kPage;
   auto* base =
       static_cast<uint8_t*>(mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-  check(base != MAP_FAILED, "four pages");
+  check(base != MAP_FAILED, "four pages are mapped");
   uint8_t* foreign = base + 2 * kPage;
   *foreign = 7;
   std::vector<GuardedRange> used_again(4096);
   for (auto& range : used_again)
-    std::construct_at(&range, nullptr, 0);      // from here on each slot is a new one
-  auto* first = new GuardedRange(base, kPage);  // which a handler sees before the next
+    std::construct_at(&range, nullptr, 0);      // uses up all free slots, so that the next slots are new ones
+  auto* first = new GuardedRange(base, kPage);  // its slot comes before the next one in the handler's search
   const GuardedRange covered(base + kPage, kPage);
   std::atomic<bool> over{false};
   std::thread other([&] {
@@ -339,29 +342,31 @@ void no_half_ranges() {
   info.si_addr = base + kPage;
   for (int n = 0; n < 20'000; n++) {
     check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "the signal is sent");
-    check(*static_cast<volatile uint8_t*>(foreign) == 7, "C7: memory of others is not touched");
+    check(*static_cast<volatile uint8_t*>(foreign) == 7, "C7: the handler does not change other memory");
   }
   over = true;
   other.join();
-  check(covered.poison() == Poison::hardware, "what was missing is covered");
+  check(covered.poison() == Poison::hardware, "the range with the failed page is poisoned");
   info.si_code = BUS_ADRERR;
-  check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0, "and once more, as missing");
-  check(covered.poison() == Poison::hardware, "what the machine did is not forgotten");
+  check(syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info) == 0,
+        "a signal for a missing page is sent");
+  check(covered.poison() == Poison::hardware, "a missing page does not replace the reason `hardware`");
   munmap(base, size);
 }
 
 const Register tests[] = {
-    {"hostile C21: a change of memory is mapped, put in force, and closed", three_steps},
-    {"hostile C21: a device that is destroyed meanwhile", destroyed_meanwhile},
-    {"hostile C14: former memory is unmapped last, and not under the rings", former_memory_goes_last},
+    {"hostile C21: a memory change has the steps open, commit and close", three_steps},
+    {"hostile C21: a device can be destroyed during a memory change", destroyed_meanwhile},
+    {"hostile C14: close() unmaps former memory, not the thread that serves rings",
+     former_memory_is_unmapped_last},
     {"hostile C14: the first memory of a device leaves nothing to unmap",
      first_memory_leaves_nothing_to_close},
-    {"hostile B16: memory changes under traffic", changes_under_traffic},
-    {"hostile C8: why a page was missing", why_a_page_was_missing},
-    {"hostile C7: a range that is taken away and given to others is never half of each", no_half_ranges},
-    {"hostile C9: memory that failed in hardware", hardware_that_failed},
-    {"hostile C21: fds of memory do not pile up behind memory that is being freed",
-     fds_wait_for_no_other_memory},
+    {"hostile B16: memory changes work under traffic", changes_under_traffic},
+    {"hostile C8: the reason for a missing page is known", why_a_page_was_missing},
+    {"hostile C7: the SIGBUS handler never mixes the start and end of two ranges", ranges_are_not_mixed},
+    {"hostile C9: memory that fails in hardware is reported as such", hardware_that_failed},
+    {"hostile C21: fds of memory do not pile up while other memory is being freed",
+     fds_do_not_wait_for_other_memory},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// A head that stands for two packets at once (F4), found over the whole of a burst; and drivers that offer a
-// head again as soon as they have seen it used, which may be in the same burst, and are right to.
+// Repeated heads (F4). A driver must not offer a head again before it is used, and this is detected at any
+// place in a burst. But a driver may offer a head again as soon as it is used, even during the same burst.
 #include <array>
 #include <random>
 
@@ -16,12 +16,13 @@ void describe(HandRing& ring, bool to_guest, uint32_t length = kFrame + 12) {
     ring.table()[i] = {kGuest + HandRing::kBuffers + 256 * i, length, flags, 0};
 }
 
-// `slots` are packets to send in one way, and receive them in the other.
+// Moves a burst in either direction. `slots` are the packets to enqueue, or they receive the dequeued
+// packets.
 uint32_t burst(HandRing& ring, bool to_guest, uint32_t max, uint32_t* slots) {
   if (!to_guest) return dequeue_burst(ring.queue, ring.pool, 1, max, slots);
   for (uint32_t i = 0; i < max; i++) {
     const int32_t slot = ring.pool.take(kFrame, 1);
-    check(slot >= 0, "a slot is there");
+    check(slot >= 0, "a slot is free");
     slots[i] = static_cast<uint32_t>(slot);
     ring.pool.meta(slot).header = {};
   }
@@ -44,8 +45,9 @@ void at_any_distance() {
           ring.offer(i == first + distance ? static_cast<uint16_t>(first) : head++);
         uint32_t slots[kMaxBurst];
         const uint32_t result = burst(ring, to_guest, kMaxBurst, slots);
-        check(result & kBurstFault && ring.queue.fault() == Reason::head_dup, "the repeated head is found");
-        check((result & kBurstCount) == first + distance, "at its second entry, not later");
+        check(result & kBurstFault && ring.queue.fault() == Reason::head_dup,
+              "the repeated head is detected");
+        check((result & kBurstCount) == first + distance, "the burst ends just before the repeated head");
       }
 }
 
@@ -56,26 +58,26 @@ void over_bursts() {
     for (uint16_t head : {0, 1, 2, 0}) ring.offer(head);
     uint32_t slots[kMaxBurst];
     for (uint32_t i = 0; i < 3; i++)
-      check((burst(ring, to_guest, 1, slots) & kBurstCount) == 1, "three heads are three packets");
+      check((burst(ring, to_guest, 1, slots) & kBurstCount) == 1, "the first three heads give three packets");
     check(burst(ring, to_guest, 1, slots) & kBurstFault && ring.queue.fault() == Reason::head_dup,
-          "the fourth was shown with the first");
+          "the fourth entry repeats a head of the same available index");
   }
 }
 
-// A mergeable packet needs another buffer, and the one that a later index shows is the one it has in hand.
+// A packet needs two mergeable buffers, but the driver offers the first buffer again as the second one.
 void within_a_packet() {
   HandRing ring(256, kModern | feature(VIRTIO_NET_F_MRG_RXBUF));
   describe(ring, true, 60);
   ring.offer(7);
   uint32_t slots[kMaxBurst];
-  check((burst(ring, true, 1, slots) & kBurstCount) == 0, "one buffer is too little");
+  check((burst(ring, true, 1, slots) & kBurstCount) == 0, "one buffer is too small for the packet");
   ring.offer(7);
   const uint32_t result = burst(ring, true, 1, slots);
-  check(result & kBurstFault && ring.queue.fault() == Reason::head_dup, "one buffer is not two");
+  check(result & kBurstFault && ring.queue.fault() == Reason::head_dup, "the repeated head is detected");
 }
 
-// The driver on another vCPU: after any load of ours it may take back what we have published, and offer it
-// again, in any order.
+// Simulates a driver on another vCPU. After any load of ours, the driver may take back the heads that we have
+// published as used, and offer them again in any order.
 struct Driver {
   HandRing* ring;
   std::mt19937_64 random{20261126};
@@ -97,7 +99,7 @@ struct Driver {
 };
 Driver* driver = nullptr;
 
-void never_accused() {
+void correct_driver() {
   for (bool to_guest : {false, true})
     for (uint32_t size : {4, 32, 64, 256})
       for (bool eager : {false, true}) {
@@ -114,18 +116,21 @@ void never_accused() {
           const uint32_t max = eager ? kMaxBurst : 1 + static_cast<uint32_t>(one.random() % kMaxBurst);
           uint32_t slots[kMaxBurst];
           const uint32_t result = burst(ring, to_guest, max, slots);
-          check(!(result & kBurstFault) && ring.queue.fault() == Reason::none, "it is accused of nothing");
+          check(!(result & kBurstFault) && ring.queue.fault() == Reason::none,
+                "a correct driver causes no fault");
           moved += result & kBurstCount;
           give_back(ring, slots, to_guest ? max : result & kBurstCount);
         }
         probe_guest_load = nullptr;
-        // More packets than the ring has heads: some were offered again, and taken, in the same burst.
-        check(!eager || size < 64 || moved == 300 * kMaxBurst, "a burst goes on with what is offered again");
+        // A burst has more packets than a small ring has heads, so heads must be offered again and taken in
+        // the same burst.
+        check(!eager || size < 64 || moved == 300 * kMaxBurst,
+              "a burst continues with heads that are offered again");
       }
 }
 
-// The numbers of heads are taken back to their beginning now and then; both rules hold across that, for heads
-// that come round all the time and for one that was not seen since.
+// The counter that numbers the heads starts again from time to time. Both rules must still hold after that,
+// for heads that are used all the time and for a head that was never used.
 void after_many_packets() {
   constexpr uint32_t kSize = 64, kBatch = 32;
   constexpr uint64_t kPackets = uint64_t{3} << 24;
@@ -137,7 +142,7 @@ void after_many_packets() {
   const auto offer = [&](uint16_t head) { avail->ring[avail->idx++ % kSize] = head; };
   const auto take = [&](uint32_t count) {
     SplitRing::Head heads[kBatch];
-    check(ring.peek(count, heads).count == count, "what was offered is there");
+    check(ring.peek(count, heads).count == count, "all offered heads are available");
     for (uint32_t i = 0; i < count; i++) {
       if (const Reason reason = ring.take(heads[i]); reason != Reason::none) return reason;
       ring.complete(heads[i], 0);
@@ -146,22 +151,22 @@ void after_many_packets() {
   };
   for (uint64_t moved = 0; moved < kPackets; moved += kBatch) {
     for (uint16_t i = 0; i < kBatch; i++) offer(i);
-    check(take(kBatch) == Reason::none, "a head that was used is welcome");
+    check(take(kBatch) == Reason::none, "a head that was used may be offered again");
     ring.publish();
-    check(ring.base() == static_cast<uint16_t>(moved + kBatch), "the index goes on");
+    check(ring.base() == static_cast<uint16_t>(moved + kBatch), "the index increases");
   }
   offer(kSize - 1);
-  check(take(1) == Reason::none, "so is one that never was");
+  check(take(1) == Reason::none, "a head that was never used may be offered");
   offer(kSize - 1);
-  check(take(1) == Reason::head_dup, "and not while it is held");
+  check(take(1) == Reason::head_dup, "a head that is not published as used may not be offered again");
 }
 
 const Register tests[] = {
-    {"hostile F4: a head twice in one burst is found at any distance", at_any_distance},
-    {"hostile F4: and when the burst ends in between", over_bursts},
-    {"hostile F4: and within one packet", within_a_packet},
-    {"hostile F4: a head that is offered again once it was used is never accused", never_accused},
-    {"hostile F4: both hold after many millions of packets", after_many_packets},
+    {"hostile F4: a head that is twice in one burst is detected at any distance", at_any_distance},
+    {"hostile F4: a repeated head is detected in a later burst", over_bursts},
+    {"hostile F4: a repeated head is detected within one packet", within_a_packet},
+    {"hostile F4: a head that is offered again after it was used causes no fault", correct_driver},
+    {"hostile F4: repeated heads are still detected after many millions of packets", after_many_packets},
 };
 
 }  // namespace

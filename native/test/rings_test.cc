@@ -1,5 +1,6 @@
-// Numbered frames from one guest to another through the pool, over every combination of what a driver may
-// negotiate: every byte is checked by the receiver, and nothing is lost, reordered or left behind.
+// Sends numbered frames from one guest to another through the pool, for every combination of features that a
+// driver may negotiate. The receiver checks every byte. No frame may be lost or reordered, and no lease may
+// remain.
 #include <algorithm>
 
 #include "test/fixture.h"
@@ -30,7 +31,7 @@ void release(Pool& pool, const uint32_t* slots, uint32_t count) {
 void exchange(const Variant& v, uint32_t frames, uint32_t length_from, uint32_t length_to) {
   guest::PortOptions options;
   options.layout = v.layout;
-  // A mergeable guest's buffers are smaller than its frames, so that frames span several.
+  // With mergeable buffers, the buffers are smaller than the frames, so that a frame needs several buffers.
   options.receive_buffer = v.mergeable ? 600 : 2048;
   const uint64_t features = features_of(v);
   Machine a(options, features), b(options, features);
@@ -39,7 +40,7 @@ void exchange(const Variant& v, uint32_t frames, uint32_t length_from, uint32_t 
   open_account(pool, 1);
   check(a.port.generator().configure(
             {.lengths = guest::Lengths::sweep, .minimum = length_from, .maximum = length_to}),
-        "the generator takes the lengths");
+        "the generator accepts the lengths");
   b.port.checker().reset(false);
   uint32_t held[kMaxBurst], count = 0;
   uint64_t moved = 0;
@@ -59,7 +60,7 @@ void exchange(const Variant& v, uint32_t frames, uint32_t length_from, uint32_t 
   const auto report = b.port.checker().report(0);
   check(report.received == frames, "all frames arrived");
   check(report.lost == 0 && report.reordered == 0 && report.corrupted == 0 && report.duplicated == 0,
-        "intact");
+        "the frames are intact and in order");
   check(pool.account(1).packets == 0 && pool.account(1).bytes == 0, "no lease is left");
   check(a.from_guest.fault() == Reason::none && b.to_guest.fault() == Reason::none, "no fault");
 }
@@ -73,7 +74,7 @@ void all_variants() {
     }
 }
 
-const Register every_variant("rings: frames pass intact in every variant of ring and header", all_variants);
+const Register every_variant("rings: frames arrive intact in every variant of ring and header", all_variants);
 
 }  // namespace
 }  // namespace rxvhost::test

@@ -1,5 +1,5 @@
-// Messages about a ring while another thread serves it: B16. Worth the most under ThreadSanitizer, which
-// `npm run test:asan` runs this one under.
+// Handles messages about a ring while another thread serves the ring: B16. `npm run test:asan` runs this test
+// under ThreadSanitizer, which finds most errors here.
 #include <sys/eventfd.h>
 
 #include <atomic>
@@ -14,7 +14,8 @@ namespace {
 
 constexpr uint32_t kRounds = 3000;
 
-/// The guest sends, and gets back what it sent. Its own side of the rings is no other thread's.
+/// Makes the guest send frames, and sends them back to the guest. Only this thread uses the guest's side of
+/// the rings.
 void serve(Machine& machine, Pool& pool, uint32_t mtu) {
   uint32_t slots[kMaxBurst];
   machine.port.generate(8);
@@ -60,14 +61,15 @@ void all_messages_under_traffic() {
     RingConfig config = config_of(machine.port.plan().rings[index], options.queue_size, features);
     config.base = static_cast<uint32_t>(base);
     check(ring.start(config, std::move(memory)) == Reason::none, "SET_VRING_KICK");
-    check(ring.started_at() == config.base, "it goes on where it was");
+    check(ring.started_at() == config.base, "the ring continues at the index where it stopped");
   }
   over.store(true);
   data.join();
   check(machine.to_guest.fault() == Reason::none && machine.from_guest.fault() == Reason::none, "no fault");
 }
 
-const Register b16("hostile B16: all messages about a ring while it is served", all_messages_under_traffic);
+const Register b16("hostile B16: all messages about a ring work while the ring is served",
+                   all_messages_under_traffic);
 
 }  // namespace
 }  // namespace rxvhost::test

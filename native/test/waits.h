@@ -1,4 +1,5 @@
-// What tests of threads wait for: a gate that stops them, a count that they reach. No time and no sleep.
+// Helpers with which tests of threads wait: a gate that blocks threads, and a count. Tests never wait for a
+// time.
 #pragma once
 
 #include <condition_variable>
@@ -6,7 +7,7 @@
 
 namespace rxvhost::test {
 
-/// What a stuck job waits for.
+/// Blocks each job that calls pass() until the test calls open().
 class Gate {
  public:
   void pass() {
@@ -36,7 +37,7 @@ class Gate {
   bool open_ = false;
 };
 
-/// Waits until a count has been reached.
+/// A counter. The test waits until it has reached a value.
 class Count {
  public:
   void add() {
