@@ -1,6 +1,6 @@
 // Entry point of the addon: creates the instance of the env and collects the exports of all files in addon/.
-// The addon is context-aware: it has no static state here, so the main thread and any number of workers can
-// load it.
+// The addon is context-aware: no state in addon/ is static, so the main thread and any number of workers can
+// load the addon.
 #include <napi.h>
 
 #include "addon/bpf.h"

@@ -1,6 +1,6 @@
-// The table of an env's file descriptors. JavaScript never gets an fd, only a token: (index | generation <<
-// 20). A token becomes invalid when its fd is taken out of the table. When the env ends, all of its fds
-// close.
+// The table of an env's file descriptors. JavaScript gets only tokens, never fds. A token is `index |
+// generation << 20`. It becomes invalid when its fd is taken out of the table. When the env ends, all fds of
+// the table are closed.
 #pragma once
 
 #include <cstdint>

@@ -89,8 +89,8 @@ void QueueTable::unwatch(Queue& queue) {
   queue.watching = false;
 }
 
-// Watches the new fd before it removes the old fd. In the opposite order, it could fail to watch the old fd
-// again after an error.
+// Watches the new fd before it removes the old fd. In the opposite order, an error with the new fd would make
+// it necessary to watch the old fd again, and this could fail, too.
 Reason QueueTable::change_kick(Virtqueue& ring, Fd fd) {
   const auto kick = fd ? std::make_shared<const Fd>(std::move(fd)) : nullptr;
   std::vector<std::pair<Queue*, std::shared_ptr<const Fd>>> moves;

@@ -1,5 +1,6 @@
 // One env's handles of rings, and the packet pool that packets are copied into. A handle can outlive its
-// ring: a call for a ring that is stopped or destroyed reports this and never accesses the ring's memory.
+// ring. A call for a ring that is stopped or destroyed reports the ring's state and never accesses the ring's
+// memory.
 #pragma once
 
 #include <napi.h>

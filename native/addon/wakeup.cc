@@ -65,9 +65,8 @@ int Wakeup::Loop::start(Napi::TypedArray array, Napi::Function function) {
   napi_create_reference(env, function, 1, &callback);
   napi_create_reference(env, array, 1, &ready);
   napi_async_init(env, nullptr, Napi::String::New(env, "rx-vhost:wakeup"), &context);
-  // The cleanup hook is an async one, because libuv closes a handle only in a later turn: with such a hook,
-  // the env waits for it. Without the hook, libuv would have a pointer to freed memory after
-  // worker.terminate().
+  // libuv closes a handle only in a later turn. With an async cleanup hook, the env waits until all handles
+  // are closed. Without the hook, libuv would have a pointer to freed memory after worker.terminate().
   napi_add_async_cleanup_hook(
       env, [](napi_async_cleanup_hook_handle, void* self) { static_cast<Loop*>(self)->close(); }, this,
       &hook);

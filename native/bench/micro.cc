@@ -4,8 +4,9 @@
 // functions measured_*, it dumps the instructions of each job with the job's name. Every frame is checked,
 // outside the measured functions.
 //
-//   micro FOLDER PACKETS      FOLDER: a private folder for a socket; PACKETS: packets per job, a multiple of
-//   256
+//   micro FOLDER PACKETS
+//
+// FOLDER is a private folder for a socket. PACKETS is the number of packets per job, a multiple of 256.
 //
 // For each job, the program prints a line with a JSON object: the number of units (packets, or calls for an
 // empty poll) and the median time per unit. If a packet is lost or altered, or on any other error, it prints
@@ -146,7 +147,8 @@ class Bench {
   void measure(const Job& job, uint32_t rounds, uint32_t units, Round&& round) {
     for (uint32_t done = 0; done < kWarmUp; done += job.burst) round();
     times_.clear();
-    // A dump clears all counts. CALLGRIND_ZERO_STATS does not: some counts would appear in the next dump.
+    // Clears the counts with a dump, because after CALLGRIND_ZERO_STATS some counts still appear in the next
+    // dump.
     CALLGRIND_DUMP_STATS_AT("warm-up");
     for (uint32_t n = 0; n < rounds; n++) round();
     const std::string title = job.title();

@@ -34,7 +34,7 @@ namespace rxvhost::bench {
 
 namespace {
 
-constexpr unsigned kMbufs = 2048, kMbufCache = 250;  // testpmd has the same size of cache
+constexpr unsigned kMbufs = 2048, kMbufCache = 250;  // testpmd uses the same cache size
 constexpr uint64_t kDriverFlags = RTE_VHOST_USER_NET_STATS_ENABLE | RTE_VHOST_USER_NET_COMPLIANT_OL_FLAGS;
 
 // The id of the device, or -1 if there is none. librte_vhost's thread sets it.

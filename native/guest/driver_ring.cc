@@ -104,8 +104,8 @@ bool DriverRing::peek(Completion& out) {
   const uint32_t id = __atomic_load_n(&element->id, __ATOMIC_RELAXED);
   const uint32_t length = __atomic_load_n(&element->len, __ATOMIC_RELAXED);
   const uint16_t chain = id < size_ ? chain_of_[id] : kNone;
-  // The length is checked only for buffers that the device writes. For other buffers it may have any value,
-  // because legacy devices do not set it (§2.7.8.2).
+  // The length is checked only for buffers that the device writes. For other buffers the length may have any
+  // value, because legacy devices do not set it (§2.7.8.2).
   if (chain == kNone || !outstanding_[chain] || (setup_.device_writes && length > capacity_[chain])) {
     broken_ = true;
     return false;

@@ -45,7 +45,7 @@ class Generator {
   bool configure(const GeneratorOptions& options);
   uint64_t next_sequence() const { return sequence_; }
   uint32_t next_length() const;
-  /// Writes the next frame into pieces, which must have exactly next_length() bytes in all.
+  /// Writes the next frame into pieces, which must have exactly next_length() bytes in total.
   void write(const Span* pieces, uint32_t count);
 
  private:

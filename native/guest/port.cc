@@ -276,8 +276,8 @@ BurstResult Port::receive_burst(uint32_t max, Read&& read) {
         memory_->at(options_.layout == Layout::single
                         ? plan_.rings[0].buffers + plan_.rings[0].buffer_stride * first.chain
                         : plan_.rings[0].headers + 16ull * first.chain);
-    std::memcpy(header_.data(), header,
-                header_length_);  // copied once, because the back end may still write it
+    // The header is copied once, because the back end may still write it.
+    std::memcpy(header_.data(), header, header_length_);
     // Without MRG_RXBUF num_buffers has no meaning: drivers ignore it, and DPDK does not set it.
     uint16_t named = 1;
     if (mergeable_)

@@ -37,10 +37,9 @@ struct BurstResult {
 struct PortStats {
   uint64_t sent = 0, sent_bytes = 0, received = 0, received_bytes = 0;
   uint64_t kicks[2] = {}, kicks_suppressed[2] = {};
-  uint64_t waits = 0;  // waits for frames of which not all num_buffers buffers were used yet
-  uint64_t bad_headers =
-      0;                  // dropped: no complete header, no data, or num_buffers of 0 or more than the ring
-  uint64_t oversize = 0;  // dropped: longer than the caller's space
+  uint64_t waits = 0;        // waits for the remaining buffers of a frame
+  uint64_t bad_headers = 0;  // dropped: incomplete header, no data, or invalid num_buffers
+  uint64_t oversize = 0;     // dropped: longer than the caller's space
 };
 
 class Port {

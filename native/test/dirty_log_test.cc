@@ -59,7 +59,7 @@ void one_bit_per_page() {
   }
   check(!log->mark((pages - 1) * kPage + 4095, 2), "refuses a range that ends one byte after the log");
   check(!log->mark(pages * kPage, 1) && !log->mark(UINT64_MAX - 4, 10),
-        "refuses ranges after the log or that wrap");
+        "refuses ranges that are after the log or that wrap");
   check(log->mark(UINT64_MAX, 0), "an empty range is no error");
 }
 
@@ -294,7 +294,7 @@ const Register copy("hostile E8: a copy that follows the log ends up identical t
 const Register e3("hostile E3: a page without a bit in the log is not written", nothing_beyond_the_log);
 const Register e4("hostile E4: a used ring outside the log is refused", used_ring_bounds);
 const Register e6("hostile E6: a truncated log faults only its own device", truncated_log);
-const Register log_call("SET_LOG_FD: signalled when the log has changed", signalled);
+const Register log_call("SET_LOG_FD: the eventfd is signalled when the log has changed", signalled);
 
 }  // namespace
 }  // namespace rxvhost::test

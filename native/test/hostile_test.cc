@@ -1,7 +1,7 @@
 // Random rings: descriptors, indices and indirect tables of random bytes, which change between bursts. These
 // must not crash the back end, make it run for a long time, or make it write outside the guest's memory. The
-// sanitizers and two canary pages check this. test/hostile has tests for the single entries of the catalogue
-// of bad inputs.
+// sanitizers and two canary pages check this. test/hostile has tests for the individual entries of the
+// catalogue of bad inputs.
 #include <sys/mman.h>
 
 #include <cstring>

@@ -1,6 +1,6 @@
-// Memory in huge pages of 2 MiB, which QEMU and DPDK use in production. Whole huge pages are mapped even if a
-// region is not a multiple of them. If the pool of huge pages is empty, a page is missing, as after a
-// truncation. If the system has no huge pages, these tests print a line and are skipped.
+// Memory in huge pages of 2 MiB, which QEMU and DPDK use in production. Whole huge pages are mapped, even if
+// the size of a region is not a multiple of 2 MiB. If the pool of huge pages is empty, a page is missing, as
+// after a truncation. If the system has no huge pages, these tests print a line and are skipped.
 #include <linux/memfd.h>
 #include <sys/mman.h>
 
@@ -113,7 +113,8 @@ void pool_runs_out() {
   *memory->translate<Access::write>(spec.guest, 8, &last).data = 1;
 }
 
-const Register c6("hostile C6: a region need not be a multiple of huge pages", odd_region);
+const Register c6("hostile C6: the size of a region need not be a multiple of the huge page size",
+                  odd_region);
 const Register c8("hostile C8: an empty pool of huge pages is detected at the first access", pool_runs_out);
 
 }  // namespace

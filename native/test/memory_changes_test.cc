@@ -52,14 +52,14 @@ void three_steps() {
   auto device = Registry::get().create(1);
   File file(4), other(4);
   MemoryChange table(*device, MemoryChange::Kind::table, {kFirst}, one(file.share()));
-  check(carry_out(table) == Reason::none, "SET_MEM_TABLE");
+  check(carry_out(table) == Reason::none, "SET_MEM_TABLE succeeds");
   MemoryChange more(*device, MemoryChange::Kind::add, {kSecond}, one(other.share()));
-  check(carry_out(more) == Reason::none, "ADD_MEM_REG");
+  check(carry_out(more) == Reason::none, "ADD_MEM_REG succeeds");
   MemoryChange again(*device, MemoryChange::Kind::add, {kSecond}, one(other.share()));
   check(carry_out(again) == Reason::none, "Q28: adding a region again is no error");
   check(device->backings().size() == 2, "two files are open");
   MemoryChange less(*device, MemoryChange::Kind::remove, {kSecond}, {});
-  check(carry_out(less) == Reason::none && device->backings().size() == 1, "REM_MEM_REG");
+  check(carry_out(less) == Reason::none && device->backings().size() == 1, "REM_MEM_REG succeeds");
   RegionSpec beyond = kSecond;
   beyond.size = 5 * kPage;
   MemoryChange failing(*device, MemoryChange::Kind::table, {kFirst, beyond}, [&] {
@@ -193,7 +193,7 @@ void changes_under_traffic() {
     }
     for (auto& change : came) {
       if (change->committed()) {
-        check(change->reason() == Reason::none && change->lost().empty(), "SET_MEM_TABLE");
+        check(change->reason() == Reason::none && change->lost().empty(), "SET_MEM_TABLE succeeds");
         done++;
         begin();
         continue;

@@ -49,18 +49,18 @@ void all_messages_under_traffic() {
     const uint32_t index = n % 2;
     Virtqueue& ring = index == 0 ? machine.to_guest : machine.from_guest;
     auto memory = share(guest.fd(), guest::Port::kGuestAddress, guest.size());
-    check(ring.move(memory) == Reason::none, "SET_MEM_TABLE");
+    check(ring.move(memory) == Reason::none, "SET_MEM_TABLE succeeds");
     ring.set_call(make_eventfd());
     ring.set_error(make_eventfd());
     device.set_mtu(1500 + n % 2);
-    check(ring.set_log(n % 3 == 0, 0) == Reason::none, "SET_VRING_ADDR");
+    check(ring.set_log(n % 3 == 0, 0) == Reason::none, "SET_VRING_ADDR succeeds");
     check(ring.fault() == Reason::none, "no fault");
     if (n % 4 > 1) continue;
     const int64_t base = ring.stop();
-    check(base >= 0 && !ring.running(), "GET_VRING_BASE");
+    check(base >= 0 && !ring.running(), "GET_VRING_BASE succeeds");
     RingConfig config = config_of(machine.port.plan().rings[index], options.queue_size, features);
     config.base = static_cast<uint32_t>(base);
-    check(ring.start(config, std::move(memory)) == Reason::none, "SET_VRING_KICK");
+    check(ring.start(config, std::move(memory)) == Reason::none, "SET_VRING_KICK succeeds");
     check(ring.started_at() == config.base, "the ring continues at the index where it stopped");
   }
   over.store(true);

@@ -8,8 +8,7 @@
 namespace rxvhost {
 
 /// Closes an fd that came from a peer: at once if close() cannot block, otherwise later on another thread. If
-/// kMostToFree memory files already wait for those threads, the caller's thread closes the fd of a further
-/// one.
+/// kMostToFree memory files already wait to be closed, the caller's thread closes any further memory file.
 void close_received(int fd);
 
 }  // namespace rxvhost

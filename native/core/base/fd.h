@@ -1,5 +1,4 @@
-// An owned file descriptor, which the destructor closes. For an fd that a peer sent, it uses
-// close_received().
+// An owned file descriptor. The destructor closes it, with close_received() if a peer sent the fd.
 #pragma once
 
 #include <unistd.h>

@@ -11,9 +11,9 @@ namespace rxvhost {
 /// carries at most 8 regions; ADD_MEM_REG adds one at a time.
 inline constexpr uint32_t kMaxRegions = 509;
 /// Memory files of one device that stay open. After a fault, the size of the file tells why a page was
-/// missing (core/memory/backing.h). The limit is the number of files that one SET_MEM_TABLE can carry. It is
-/// necessary because each open file takes an fd of this process, and a front end can send a file for each
-/// region.
+/// missing (core/memory/backing.h). The limit is the number of files that one SET_MEM_TABLE can carry. A
+/// limit is necessary because each open file takes an fd of this process, and a front end can send a file for
+/// each region.
 inline constexpr uint32_t kMaxBackings = 8;
 /// Rings of one device. In SET_VRING_KICK the ring index has 8 bits: bits 0-7 of the u64.
 inline constexpr uint32_t kMaxRings = 256;
@@ -38,8 +38,8 @@ inline constexpr uint32_t kPublishEvery = 32;
 /// malformed chains. A guest that makes only malformed chains does so to make us spend time.
 inline constexpr uint32_t kMalformedBudget = 1024;
 /// A long chain counts as one more malformed chain for each kTollDescriptors descriptors in it. A good packet
-/// sets the count back to 0. DPDK refuses chains that are longer than this. Without this limit, 256 chains of
-/// 32,768 empty descriptors delayed a turn of the event loop by 90 ms.
+/// sets the count back to 0. DPDK refuses chains with more descriptors than this number. Without this rule,
+/// 256 chains of 32,768 empty descriptors delayed a turn of the event loop by 90 ms.
 inline constexpr uint32_t kTollDescriptors = 256;
 /// Descriptors that one burst walks in chains that are more than one buffer: enough for 64 packets of 64 KiB,
 /// and few enough that the walk takes less than 50 us. At this limit the burst ends, and the next burst
@@ -81,8 +81,7 @@ inline constexpr uint32_t kFreeingThreads = 2;
 inline constexpr int kMostToFree = 256;
 /// Threads that map and unmap guests' memory (core/memory/memory_threads.h), and how many of them the devices
 /// of one driver may use. The devices of a driver get two threads, so that a connection that blocks one
-/// thread does not stop the next connection. To block all threads, front ends of 32 drivers would be
-/// necessary.
+/// thread does not stop the next connection. Only front ends of 32 drivers together could block all threads.
 inline constexpr uint32_t kMemoryThreads = 64;
 inline constexpr uint32_t kMemoryThreadsEach = 2;
 /// How long a thread of BlockingThreads waits for work before it ends.

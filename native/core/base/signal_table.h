@@ -8,7 +8,8 @@
 
 namespace rxvhost {
 
-/// Use it for static storage only. It has no destructor, because a signal can arrive while the process exits.
+/// Only for objects with static storage. The class has no destructor, because a signal can arrive while the
+/// process exits.
 template <typename Entry, uint32_t kChunk>
 class SignalTable {
  public:

@@ -15,9 +15,9 @@
 
 namespace rxvhost {
 
-// Written with the mutex held. The handler reads entries without the mutex, so `owner` is stored last and
-// cleared first. `owner` is a process id and not a flag: a forked child has a copy of the table but must not
-// unlink the sockets of its parent.
+// Entries are written with the mutex held. The handler reads entries without the mutex, so `owner` is stored
+// last and cleared first. `owner` is a process id and not a flag, because a forked child has a copy of the
+// table but must not unlink the sockets of its parent.
 struct SocketFile {
   std::atomic<pid_t> owner;
   dev_t device;

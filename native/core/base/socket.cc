@@ -180,7 +180,8 @@ int peer_credentials(int socket, PeerCredentials& out) {
 }
 
 Received receive(int socket, std::span<uint8_t> into) {
-  // Has room for all fds, and for other control messages that socket options may add before the fds.
+  // `control` has room for all fds, and for other control messages that socket options may add before the
+  // fds.
   alignas(cmsghdr) char control[CMSG_SPACE(kMaxReceivedFds * sizeof(int)) + 256];
   iovec part{into.data(), into.size()};
   msghdr header{};
@@ -198,8 +199,8 @@ Received receive(int socket, std::span<uint8_t> into) {
   }
   collect_fds(header, result.fds);
   if (header.msg_flags & MSG_CTRUNC) {
-    // This must come before the close of the fds that did arrive, which would free fd numbers and hide the
-    // cause.
+    // Find the cause before the fds that did arrive are closed. Afterwards fds are free, so the cause is
+    // hidden.
     result.ancillary = out_of_fds(socket) ? Ancillary::exhausted : Ancillary::truncated;
     result.fds.clear();
   }

@@ -50,8 +50,8 @@ class BoundPath {
   SocketFile* remembered_ = nullptr;
 };
 
-/// Mode and group of the socket file, which decide who may connect. They are set before listen(). With -1,
-/// the mode is that of the umask, or the group is that of the process.
+/// Mode and group of the socket file, which decide who may connect. They are set before listen(). -1 means
+/// the default: the mode that the umask gives, or the group of the process.
 struct SocketAccess {
   int32_t mode = -1;
   int32_t group = -1;

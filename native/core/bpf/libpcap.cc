@@ -77,8 +77,8 @@ constexpr std::optional<Functions> kOwn =
 constexpr std::optional<Functions> kOwn;
 #endif
 
-// Protects loading and compiling. Compiling needs it because libpcap's compiler before version 1.8 has its
-// state in global variables.
+// Protects loading and compiling. Compiling needs the mutex because libpcap's compiler before version 1.8 has
+// its state in global variables.
 std::mutex mutex;
 Functions functions;
 std::atomic<bool> loaded = false;

@@ -13,7 +13,8 @@ namespace rxvhost {
 
 namespace libpcap {
 
-// Every libpcap.so.0.8 and libpcap.so.1 has these layouts. The kernel's struct sock_filter has the same one.
+// Every libpcap.so.0.8 and libpcap.so.1 has these layouts. Instruction is the same as the kernel's struct
+// sock_filter.
 struct Instruction {
   uint16_t code;
   uint8_t jump_true, jump_false;

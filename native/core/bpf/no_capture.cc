@@ -1,8 +1,8 @@
 // Replaces the parts of libpcap that are not linked: captures from interfaces, and reading of capture files
-// (native/libpcap.mjs). libpcap's pcap.o refers to the functions that start either. This file defines these
+// (native/libpcap.mjs). libpcap's pcap.o refers to functions of these parts. This file defines these
 // functions as stubs, so that the linker adds neither the modules that have the real functions nor the
 // libraries that those modules need, such as D-Bus. The stubs are never called, because core/bpf/libpcap.cc
-// only makes handles with pcap_open_dead.
+// makes handles only with pcap_open_dead.
 #ifdef RXVHOST_STATIC_LIBPCAP
 
 #include <cstdio>

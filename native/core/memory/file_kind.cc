@@ -39,9 +39,10 @@ std::optional<int> mount_of(int fd) {
   return any_line(path, is_it) ? std::optional(id) : std::nullopt;
 }
 
-// Returns the kind of the root folder's file system, or may_block if the file is on another file system. It
-// is needed because after chroot() /proc/self/mountinfo lists the root's file system only if the new root is
-// a mount point. A call to this file system is safe, because the process's own programs come from it.
+// Returns the kind of the root folder's file system, or may_block if the file is on another file system. This
+// check is necessary because after chroot() /proc/self/mountinfo lists the root's file system only if the new
+// root is a mount point. A call to the root's file system is safe, because the process's own programs are on
+// it.
 FileKind kind_of_root(const struct statx& known) {
   struct statx root {};
   struct statfs system {};
@@ -109,8 +110,7 @@ Reason look_at(const Fd& fd, FileFacts* out) {
   const int flags = fcntl(fd.get(), F_GETFL);
   if (flags < 0 || flags & O_PATH) return Reason::fd_type;  // an O_PATH fd can't be mapped
   // F_GET_SEALS succeeds only for files of tmpfs (memfds are such files) and hugetlbfs. Any other file system
-  // could block, so this reads only data that the kernel has cached until the kind of the file system is
-  // known.
+  // could block, so until its kind is known, only data that the kernel has cached is read.
   const int seals = fcntl(fd.get(), F_GET_SEALS);
   if (seals < 0) {
     struct statx known {};

@@ -1,4 +1,4 @@
-// A mapped file of the front end. A MemorySnapshot, which SET_MEM_TABLE makes, consists of Mappings.
+// A mapped file of the front end. SET_MEM_TABLE makes a MemorySnapshot, whose regions refer to Mappings.
 // vhost-user: "Memory regions description".
 #pragma once
 

@@ -11,8 +11,9 @@
 
 namespace rxvhost {
 
-// Written with the mutex held, but the handler reads it without the mutex. The poison flag is in the slot and
-// not in the owner of the mapping, because another thread may be destroying the owner while the handler runs.
+// A slot is written with the mutex held, but the handler reads it without the mutex. The poison flag is in
+// the slot and not in the owner of the mapping, because another thread may be destroying the owner while the
+// handler runs.
 struct GuardedRange::Slot {
   uint64_t changes;  // odd while start and end are being changed
   uintptr_t start;

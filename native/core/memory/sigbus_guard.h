@@ -2,7 +2,7 @@
 // fails. In both cases an access raises SIGBUS. The handler puts zero pages over the whole mapping, marks it
 // as poisoned, and lets the access continue. Later, the code that checks `poisoned` before it publishes
 // faults the device. The handler is process-wide. For every other address it calls the handler that was
-// installed before. It uses only atomics and mmap, which are safe in a signal handler.
+// installed before. Our handler uses only atomics and mmap, which are safe in a signal handler.
 #pragma once
 
 #include <cstddef>
