@@ -77,7 +77,7 @@ void long_good_chains(bool to_guest) {
     }
   // The limit of a burst: the descriptors of 256 chains of 256, and the rest of the chain that reaches this
   // number.
-  constexpr uint64_t kMost = 16 * (uint64_t{kMaxBurst} * kTollDescriptors + kLong + 2 * kMaxBurst);
+  constexpr uint64_t kMost = 16 * (uint64_t{kMaxBurst} * kLongChain + kLong + 2 * kMaxBurst);
   uint32_t moved = 0, bursts = 0;
   while (moved < kMaxBurst && bursts++ < kMaxBurst) {
     loaded = 0;
@@ -100,7 +100,7 @@ void long_good_chains(bool to_guest) {
 // malformed, as many in a row as kMalformedBudget allows. Chains with one tiny buffer can never hold a large
 // packet.
 void many_medium_chains(bool with_bytes) {
-  constexpr uint32_t kRing = 32768, kMedium = kTollDescriptors - 2, kGoodEvery = kMalformedBudget - 1;
+  constexpr uint32_t kRing = 32768, kMedium = kLongChain - 2, kGoodEvery = kMalformedBudget - 1;
   HandRing ring(kRing, kModern | feature(VIRTIO_NET_F_MRG_RXBUF));
   const uint64_t table = HandRing::kBuffers, bytes = table + 8192;
   for (uint16_t i = 0; i < kMedium; i++)
@@ -120,7 +120,7 @@ void many_medium_chains(bool with_bytes) {
   }
   // The limit of a burst: the descriptors of 256 chains of 256, and those of the packet that reaches this
   // number.
-  constexpr uint64_t kMost = 16 * uint64_t{kMaxBurst + kMaxSpans + 1} * kTollDescriptors;
+  constexpr uint64_t kMost = 16 * uint64_t{kMaxBurst + kMaxSpans + 1} * kLongChain;
   uint32_t moved = 0, bursts = 0;
   while (moved < kPackets && bursts++ < kPackets * kMaxBurst) {
     loaded = 0;

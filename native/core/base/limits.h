@@ -37,10 +37,10 @@ inline constexpr uint32_t kPublishEvery = 32;
 /// Malformed chains in a row before the ring is latched. A driver that restarts on a running ring makes a few
 /// malformed chains. A guest that makes only malformed chains does so to make us spend time.
 inline constexpr uint32_t kMalformedBudget = 1024;
-/// A long chain counts as one more malformed chain for each kTollDescriptors descriptors in it. A good packet
+/// A long chain counts as one more malformed chain for each kLongChain descriptors in it. A good packet
 /// sets the count back to 0. DPDK refuses chains with more descriptors than this number. Without this rule,
 /// 256 chains of 32,768 empty descriptors delayed a turn of the event loop by 90 ms.
-inline constexpr uint32_t kTollDescriptors = 256;
+inline constexpr uint32_t kLongChain = 256;
 /// Descriptors that one burst walks in chains that are more than one buffer: enough for 64 packets of 64 KiB,
 /// and few enough that the walk takes less than 50 us. At this limit the burst ends, and the next burst
 /// continues. A to-guest burst skips every malformed buffer and combines tiny buffers. So without this limit

@@ -150,7 +150,7 @@ class Dequeuer {
   __attribute__((noinline)) int32_t receive_chain(const Entry& entry, Stop* stop) {
     walker_.template walk<Access::read>(ring_.cursor(entry.head), entry.first, &chain_);
     Reason reason = chain_.fault;
-    if (reason == Reason::none && queue_.malformed(walker_.toll())) reason = Reason::malformed_budget;
+    if (reason == Reason::none && queue_.malformed(walker_.long_chain_cost())) reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
     // Good packets refill that budget, so the burst has its own.
     stats_[stat_walked] += walker_.walked();

@@ -170,7 +170,7 @@ class Enqueuer {
     ahead_.pop();
     walker_.template walk<Access::write>(ring_.cursor(head_), entry.first, &chain_);
     if (chain_.fault != Reason::none) return fault(chain_.fault);
-    if (queue_.malformed(walker_.toll())) return fault(Reason::malformed_budget);
+    if (queue_.malformed(walker_.long_chain_cost())) return fault(Reason::malformed_budget);
     walked_ += walker_.walked();
     stats_[stat_walked] += walker_.walked();
     if (chain_.drop != ChainDrop::none || chain_.total < header_length_) {

@@ -72,7 +72,7 @@ class ChainWalker {
   /// Descriptors of the last chain.
   uint32_t walked() const { return walked_; }
   /// What the last chain costs its ring's budget of malformed chains for its mere length.
-  uint32_t toll() const { return walked_ / kTollDescriptors; }
+  uint32_t long_chain_cost() const { return walked_ / kLongChain; }
 
  private:
   static void fault(Chain* chain, Reason reason) { chain->fault = reason; }
