@@ -224,6 +224,11 @@ const tasks = {
     build()
     process.exit(run(process.execPath, ['dist/bench/scale/scale.js', ...rest]))
   },
+  /** What an attacker leaves to an honest guest; `-- --only TEXT` for some of the attacks. */
+  fairness() {
+    build()
+    process.exit(run(process.execPath, ['dist/bench/fairness/main.js', ...rest]))
+  },
   /** 100 million packets: memory and pauses; `-- --packets N` for another number. */
   endurance() {
     build()

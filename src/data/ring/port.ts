@@ -1,7 +1,7 @@
 // The contract between a queue and its ring: a few calls that move slot ids. ring-port.ts implements it for rings of a
 // guest, src/tap for TAP interfaces, src/capture for files, src/testing for tests.
 import type { CounterSource } from '../counters/counters.js'
-import type { Share } from '../turn/share.js'
+import type { Share } from '../turn/task.js'
 
 // Bits of what dequeue and enqueue return (native/core/net/burst.h).
 /** Packets moved. */

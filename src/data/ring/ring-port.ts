@@ -5,7 +5,7 @@ import { reasonWord } from '../../addon/reasons.js'
 import { freeTag, type Tagged, tagFor } from '../../addon/wakeup.js'
 import { addWords, type Counters, counterAt, RING_COUNTERS } from '../counters/counters.js'
 import { dataPlane } from '../env.js'
-import type { Share } from '../turn/share.js'
+import type { Share } from '../turn/task.js'
 import { COUNT, FAULT, type PortEvents, type QueuePort } from './port.js'
 import { blockOf, placeInBlock } from './queue-counters.js'
 

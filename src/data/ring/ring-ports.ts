@@ -1,7 +1,7 @@
 // Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It keeps the
 // device's open ports, one for each queue on a ring. No other code reports ring events: first to all ports of the ring, then to the
 // device's listener.
-import { Share } from '../turn/share.js'
+import { Share } from '../turn/task.js'
 import { RingPort } from './ring-port.js'
 
 /** Hears ring events for the device's queues, which need to know which rings run. */

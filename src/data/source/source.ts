@@ -28,8 +28,7 @@ import {
   type QueuePort,
   STOPPED,
 } from '../ring/port.js'
-import { LATER, LEAVE, MORE_NOW, SPIN, type Task, type Visit } from '../turn/scheduler.js'
-import { Share } from '../turn/share.js'
+import { LATER, LEAVE, MORE_NOW, Share, SPIN, type Task, type Visit } from '../turn/task.js'
 import { Credit, type CreditUser } from './credit.js'
 import { Delivery, type Target } from './delivery.js'
 import type { PollMode, SourceOptions, SourceOwner, Stalled } from './options.js'

@@ -1,9 +1,9 @@
-// The scheduler of one env. Each device has a share of its time (share.ts): shares that have something to do are served in
+// The scheduler of one env. Each device has a share of its time (task.ts): shares that have something to do are served in
 // turn, by deficit round robin in milliseconds, and so are the tasks of one share, in packets. Everything runs within one
 // time budget per turn of the event loop, the time of subscribers included. Unfinished work goes on by setImmediate, after
 // timers and sockets had their turn. ready() only lists a task: nothing runs inside its caller.
 import { Fifo } from './fifo.js'
-import type { Share } from './share.js'
+import { LATER, LEAVE, MORE_NOW, type Share, SPIN, type Task, type Visit } from './task.js'
 
 /** Packets that one visit may move. A visit that the clock cut short leaves its rest to the next visit of that task. */
 export const VISIT_PACKETS = 256
@@ -18,27 +18,6 @@ export const SPIN_MS = 0.1
 const VISIT_MS = 0.002
 /** Fruitless visits between two readings of the clock: a reading costs as much as such a visit. */
 const SPINS_A_LOOK = 8
-
-/** Nothing to do until ready() is called for the task again. */
-export const LEAVE = 0
-/** Nothing to do yet: visit again in a later turn. */
-export const LATER = 1
-/** More to do: visit again in this turn if there is time. */
-export const MORE_NOW = 2
-/** Nothing to do yet: visit again in this turn, while there is time and no task waits for the next turn. */
-export const SPIN = 3
-export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
-
-export interface Task {
-  /** Whose time it uses. */
-  readonly share: Share
-  /** The task is in one of the scheduler's lists. Only the scheduler writes it. */
-  queued: boolean
-  /** Packets that the task may still move in this visit. The task counts it down. */
-  deficit: number
-  /** Works until there is nothing to do, the deficit is used up, or the turn's time is (`expired`). Must not throw. */
-  serve(): Visit
-}
 
 export interface SchedulerOptions {
   /** A monotonic clock, in milliseconds. */

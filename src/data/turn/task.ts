@@ -1,8 +1,8 @@
-// The part of the data plane's time that one device gets. The scheduler (scheduler.ts) serves shares in turn, and each of
-// them pays for the time of its own queues. A device with 128 pairs, or one whose packets cost a lot, therefore takes no
-// time from other devices.
+// What the scheduler (scheduler.ts) serves: tasks, which are queues with something to do, and the shares to which they
+// belong. A share is the part of the thread's time that one device gets. The scheduler serves shares in turn, and each of
+// them pays for the time of its own tasks. A device with 128 pairs, or one whose packets cost a lot, therefore takes no time
+// from other devices.
 import { Fifo } from './fifo.js'
-import type { Task } from './scheduler.js'
 
 /** Milliseconds that a share of weight 1 earns per round: time for some hundred packets, and short for those who wait. */
 export const QUANTUM_MS = 0.05
@@ -11,6 +11,27 @@ export const QUANTUM_MS = 0.05
  * queues of its device would wait for as long as it blocked.
  */
 const MOST_DEBT_MS = 10
+
+/** Nothing to do until ready() is called for the task again. */
+export const LEAVE = 0
+/** Nothing to do yet: visit again in a later turn. */
+export const LATER = 1
+/** More to do: visit again in this turn if there is time. */
+export const MORE_NOW = 2
+/** Nothing to do yet: visit again in this turn, while there is time and no task waits for the next turn. */
+export const SPIN = 3
+export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
+
+export interface Task {
+  /** Whose time it uses. */
+  readonly share: Share
+  /** The task is in one of the scheduler's lists. Only the scheduler writes it. */
+  queued: boolean
+  /** Packets that the task may still move in this visit. The task counts it down. */
+  deficit: number
+  /** Works until there is nothing to do, the deficit is used up, or the turn's time is (`expired`). Must not throw. */
+  serve(): Visit
+}
 
 export class Share {
   /** Milliseconds per round, in proportion to those of other shares. */
