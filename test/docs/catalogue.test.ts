@@ -20,7 +20,7 @@ for (const folder of FOLDERS)
   for (const name of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).sort()) {
     if (!/(\.test\.ts|\.cc)$/.test(name)) continue
     const file = join(folder, name)
-    const ids = readFileSync(join(root, file), 'utf8').matchAll(/\b[A-FLNQV][1-9]\d?\b/g)
+    const ids = readFileSync(join(root, file), 'utf8').matchAll(/\b[A-FHLNQV][1-9]\d?\b/g)
     for (const id of new Set([...ids].map(match => match[0])))
       if (!NO_IDS.has(id)) citations.set(id, [...(citations.get(id) ?? []), shortName(file)])
   }
@@ -28,7 +28,7 @@ for (const folder of FOLDERS)
 const ROW = /^\| ([A-Z]\d+) \|(.*)\|([^|]*)\|$/gm
 
 for (const [path, ids] of [
-  ['docs/hostile-inputs.md', /^[A-FLNV]/],
+  ['docs/hostile-inputs.md', /^[A-FHLNV]/],
   ['docs/protocol-quirks.md', /^Q/],
 ] as const) {
   const document = join(root, path)

@@ -38,7 +38,43 @@ const holed: FrontEndOptions = {
 }
 const end = (front: HostileFrontEnd): bigint => front.memory.guest(front.memory.size)
 
+/** A header that asks for TCP segments of IPv4, each with `size` bytes of payload. */
+const segments = (size: number): Uint8Array<ArrayBuffer> =>
+  Uint8Array.of(1, 1, 0, 0, size & 0xff, size >> 8, 34, 0, 16, 0, 0, 0)
+const offloads: FrontEndOptions = {
+  features: FEATURE_BITS.usual | FEATURE_BITS.CSUM | FEATURE_BITS.HOST_TSO4,
+  memory: 1 << 20,
+}
+/** An IPv4 frame with a TCP header, and zeros behind it. */
+function tcpFrame(length: number): Uint8Array {
+  const frame = new Uint8Array(length)
+  frame.set([0x08, 0x00, 0x45], 12)
+  frame[23] = 6
+  frame[46] = 5 << 4
+  return frame
+}
+
 const dropped: Record<string, Case[]> = {
+  gso: [
+    {
+      id: 'H6',
+      what: 'one segment per byte',
+      options: offloads,
+      write: chain(front => [place(front, front.buffers, tcpFrame(60_000), segments(1))]),
+    },
+    {
+      id: 'H8',
+      what: 'segments of a frame that is not IP, in two buffers',
+      options: offloads,
+      write: chain(front => {
+        const { at, length } = place(front, front.buffers, frameOf(1, 4000), segments(1448))
+        return [
+          { at, length: 100 },
+          { at: Number(at) + 100, length: length - 100 },
+        ]
+      }),
+    },
+  ],
   'too-long': [
     {
       id: 'F11',

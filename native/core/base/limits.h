@@ -24,6 +24,9 @@ inline constexpr uint32_t kMaxRingSize = 32768;
 inline constexpr uint32_t kMaxSpans = 1024;
 /// Longest frame: a TSO frame of 64 KiB payload with Ethernet, VLAN, IPv6 and TCP headers.
 inline constexpr uint32_t kMaxPacket = 65536 + 256;
+/// Segments that one frame may become: at this limit a frame of 64 KiB has segments of 64 bytes. Without it a
+/// guest could make one frame cost its receiver 65,000 packets.
+inline constexpr uint32_t kMaxSegments = 1024;
 /// Shortest frame: an Ethernet header.
 inline constexpr uint32_t kMinPacket = 14;
 /// Packets that one native call moves.

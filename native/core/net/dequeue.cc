@@ -1,6 +1,7 @@
 #include "core/net/dequeue.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/base/guest_load.h"
 #include "core/net/frame_counters.h"
@@ -96,7 +97,7 @@ class Dequeuer {
     const uint32_t length = entry.room - header_length_;  // wraps for what is no plain buffer
     int32_t slot;
     if (__builtin_expect(length - kMinPacket <= kMaxPacket - kMinPacket, 1))
-      slot = receive_plain(entry.plain, length);
+      slot = receive_plain(entry, length, stop);
     else
       slot = receive_chain(entry, stop);
     if (__builtin_expect(slot < 0, 0)) {
@@ -125,11 +126,13 @@ class Dequeuer {
   }
 
   // One buffer that holds the header and the packet: what most drivers send.
-  int32_t receive_plain(const uint8_t* buffer, uint32_t length) {
+  int32_t receive_plain(const Entry& entry, uint32_t length, Stop* stop) {
+    const uint8_t* const buffer = entry.plain;
     alignas(uint32_t) NetHeader header{};
     auto words = reinterpret_cast<uint32_t*>(&header);
     words[0] = guest_load_unaligned<uint32_t>(buffer);
-    if (header.flags | header.gso_type) {
+    if (header.gso_type) return receive_chain(entry, stop);
+    if (header.flags) {
       words[1] = guest_load_unaligned<uint32_t>(buffer + 4);
       words[2] = guest_load_unaligned<uint16_t>(buffer + 8);
       if (const HeaderDrop why = accept_header(&header, length, features_); why != HeaderDrop::none)
@@ -146,11 +149,13 @@ class Dequeuer {
     return received(slot, frame, length);
   }
 
-  // Any other chain: walked to its end.
+  // Any other chain is walked to its end. So is the chain of a frame that asks for segmentation, since its
+  // headers are checked in a private copy before it gets a slot.
   __attribute__((noinline)) int32_t receive_chain(const Entry& entry, Stop* stop) {
     walker_.template walk<Access::read>(ring_.cursor(entry.head), entry.first, &chain_);
     Reason reason = chain_.fault;
-    if (reason == Reason::none && queue_.malformed(walker_.long_chain_cost())) reason = Reason::malformed_budget;
+    if (reason == Reason::none && queue_.malformed(walker_.long_chain_cost()))
+      reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
     // Good packets refill that budget, so the burst has its own.
     stats_[stat_walked] += walker_.walked();
@@ -166,11 +171,16 @@ class Dequeuer {
     copy_from(chain_, 0, header_length_, reinterpret_cast<uint8_t*>(&header));
     if (const HeaderDrop why = accept_header(&header, n, features_); why != HeaderDrop::none)
       return drop(stat_of(why));
+    uint8_t head[kSegmentHead];
+    const uint32_t checked = header.gso_type ? std::min(n, kSegmentHead) : 0;
+    copy_from(chain_, header_length_, checked, head);
+    if (header.gso_type && !accept_segments(&header, head, checked, n)) return drop(drop_gso);
     const int32_t slot = slots_.take(n);
     if (slot < 0) return kNoSlot;
     SlotMeta& meta = slots_.meta(slot);
     uint8_t* frame = slots_.data(meta);
-    copy_from(chain_, header_length_, n, frame);
+    std::memcpy(frame, head, checked);
+    copy_from(chain_, header_length_ + checked, n - checked, frame + checked);
     meta.header = header;
     return received(slot, frame, n);
   }

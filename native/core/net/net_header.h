@@ -27,6 +27,16 @@ enum class HeaderDrop : uint8_t { none, csum_bounds, gso, feature };
 /// only a device may set.
 HeaderDrop accept_header(NetHeader* header, uint32_t packet_length, uint64_t features);
 
+/// Bytes at the beginning of a frame that accept_segments() may need: with two VLAN tags, IPv6 with a few
+/// extension headers, and TCP.
+inline constexpr uint32_t kSegmentHead = 256;
+
+/// Checks a header that asks for segmentation, after accept_header(), against a private copy of the frame's
+/// first `size` bytes: all of it, or kSegmentHead. `length` is that of the frame. False: the frame is not
+/// what the header says, or would become too many segments. Writes the true length of the frame's headers
+/// into `hdr_len`, and clears the segmentation of a frame that is no longer than one segment.
+bool accept_segments(NetHeader* header, const uint8_t* frame, uint32_t size, uint32_t length);
+
 /// May a packet with this header go to a guest with these features? `checksum` asks for the checksum to be
 /// filled in by us, since this guest can't take a packet without one.
 struct Passage {

@@ -29,6 +29,7 @@ export const FEATURE_BITS = {
   INDIRECT: bit(28),
   EVENT_IDX: bit(29),
   CSUM: bit(0),
+  HOST_TSO4: bit(11),
   /** VERSION_1 and PROTOCOL_FEATURES. */
   plain,
   /** And indirect descriptors; no event index: every kick is wanted, and every call made. */
