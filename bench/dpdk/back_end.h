@@ -21,7 +21,7 @@
 
 struct counters {
   uint64_t dequeued, enqueued, dequeues, idle_dequeues, enqueues, idle_enqueues;
-  uint64_t lingered;  // cycles spent waiting, behind polls that found nothing
+  uint64_t spin_waited;  // cycles spent waiting, behind polls that found nothing
 };
 
 struct back_end {

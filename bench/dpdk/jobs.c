@@ -150,11 +150,11 @@ struct run {
 void print_counters(const struct counters* from) {
   printf(
       "\"dequeued\":%lu,\"enqueued\":%lu,\"dequeues\":%lu,\"idleDequeues\":%lu,\"enqueues\":%lu,"
-      "\"idleEnqueues\":%lu,\"lingeredNs\":%.0f",
+      "\"idleEnqueues\":%lu,\"spinWaitNs\":%.0f",
       be.now.dequeued - from->dequeued, be.now.enqueued - from->enqueued, be.now.dequeues - from->dequeues,
       be.now.idle_dequeues - from->idle_dequeues, be.now.enqueues - from->enqueues,
       be.now.idle_enqueues - from->idle_enqueues,
-      (double)(be.now.lingered - from->lingered) * 1e9 / (double)rte_get_tsc_hz());
+      (double)(be.now.spin_waited - from->spin_waited) * 1e9 / (double)rte_get_tsc_hz());
 }
 
 // Between two rounds of work, a millisecond apart or when a phase ends. False: the run is over.
@@ -187,7 +187,7 @@ static bool look_around(struct run* run, uint64_t tsc) {
   return tsc - run->moved_at < PATIENCE_MS * ms;
 }
 
-static void linger(void) {
+static void spin_wait(void) {
   const uint64_t began = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * LINGER_NS / 1000000;
   uint64_t waited = 0;
   // Who waits for room in a ring has nothing to see at the guest's other one.
@@ -195,14 +195,14 @@ static void linger(void) {
     rte_pause();
     waited = rte_rdtsc() - began;
   }
-  be.now.lingered += waited;
+  be.now.spin_waited += waited;
 }
 
 // `step` is a constant in each use, so that the compiler makes a loop of each.
 static inline __attribute__((always_inline)) void serve(struct run* run, bool (*step)(void)) {
   for (;;) {
     for (int i = 0; i < STEPS; i++)
-      if (!step()) linger();
+      if (!step()) spin_wait();
     const uint64_t tsc = rte_rdtsc();
     if (tsc < run->next_look && !(run->phase == MEASURING && tsc >= run->end)) continue;
     if (!look_around(run, tsc)) return;
