@@ -48,8 +48,8 @@ class Dequeuer {
   uint32_t run(uint32_t max, uint32_t* slots) {
     if (ring_.wiped()) return 0;
     uint32_t count = 0;
-    // Dropped chains take part in the count of heads, or a guest that sends only garbage would keep us here
-    // for ever.
+    // The loop also counts the heads of dropped chains. Otherwise a guest that sends only malformed chains
+    // would keep the loop running for ever.
     uint32_t heads = 0;
     Stop stop = Stop::none;
     while (count < max && heads < kMaxBurst && stop == Stop::none) {
@@ -81,20 +81,20 @@ class Dequeuer {
     credit = kBurstCredit,
     no_slot = kBurstNoSlot,
     fault = kBurstFault,
-    long_chains = kBurstMore,  // the walk budget is used up: the rest is for another burst
+    long_chains = kBurstMore,  // the walk budget is used up, and another burst continues
   };
 
-  // `full`: it ended because it may be no longer, not for lack of chains.
+  // `full`: the burst ended at a limit, not because there were no more chains.
   uint32_t finish(uint32_t count, Stop stop, bool full = false) const {
     const uint32_t more = full || ring_.more() ? uint32_t{kBurstMore} : 0;
     return count | static_cast<uint32_t>(stop) | more;
   }
 
-  // The chain becomes a packet in a slot, or is dropped; unless something stops the burst before.
+  // Turns the chain into a packet in a slot, or drops it. `stop` is set if the burst must end.
   int32_t one(const Entry& entry, Stop* stop) {
     if (__builtin_expect(!slots_.within_bytes(), 0)) return *stop = Stop::credit, kDropped;
     if (const Reason reason = ring_.take(entry.head); reason != Reason::none) return fault(reason, stop);
-    const uint32_t length = entry.room - header_length_;  // wraps for what is no plain buffer
+    const uint32_t length = entry.room - header_length_;  // wraps if the chain is not a plain buffer
     int32_t slot;
     if (__builtin_expect(length - kMinPacket <= kMaxPacket - kMinPacket, 1))
       slot = receive_plain(entry, length, stop);
@@ -125,7 +125,7 @@ class Dequeuer {
     return kDropped;
   }
 
-  // One buffer that holds the header and the packet: what most drivers send.
+  // Most drivers send one buffer, with the header and the packet.
   int32_t receive_plain(const Entry& entry, uint32_t length, Stop* stop) {
     const uint8_t* const buffer = entry.plain;
     alignas(uint32_t) NetHeader header{};
@@ -138,7 +138,7 @@ class Dequeuer {
       if (const HeaderDrop why = accept_header(&header, length, features_); why != HeaderDrop::none)
         return drop(stat_of(why));
     } else {
-      words[0] = 0;  // the lengths are hints that mean nothing without a flag
+      words[0] = 0;  // without flags, the lengths in the header mean nothing
     }
     const int32_t slot = slots_.take(length);
     if (slot < 0) return kNoSlot;
@@ -157,7 +157,7 @@ class Dequeuer {
     if (reason == Reason::none && queue_.malformed(walker_.long_chain_cost()))
       reason = Reason::malformed_budget;
     if (reason != Reason::none) return fault(reason, stop);
-    // Good packets refill that budget, so the burst has its own.
+    // Good packets reset the ring's budget, so the burst has a budget of its own.
     stats_[stat_walked] += walker_.walked();
     if ((walked_ += walker_.walked()) >= kWalkBudget) *stop = Stop::long_chains;
     if (chain_.drop != ChainDrop::none) return drop(stat_of(chain_.drop));
@@ -204,7 +204,7 @@ class Dequeuer {
   Chain chain_;  // 16 KiB, not initialised; last, so that the rest shares cache lines
 };
 
-// Apart from the look at a ring in which there is nothing, so that an empty poll pays for none of this.
+// A function of its own, so that a poll of an empty ring does not pay for its stack frame.
 template <Ring R>
 __attribute__((noinline)) uint32_t drain(Virtqueue& queue, R& ring, Pool& pool, uint32_t account,
                                          uint32_t max, uint32_t* slots) {
@@ -219,7 +219,7 @@ __attribute__((noinline)) uint32_t drain(Virtqueue& queue, R& ring, Pool& pool, 
   }
   const uint32_t count = result & kBurstCount;
   if (queue.revoked()) {
-    // Some of these bytes may be the zero pages that took the guest's place: none of them is passed on.
+    // Some bytes may come from the zero pages that replaced the guest's memory, so no packet is passed on.
     for (uint32_t i = 0; i < count; i++) pool.give_back(slots[i]);
     before.restore();
     stats[drop_revoked] += count;

@@ -1,6 +1,6 @@
-// From the guest: copies packets out of an odd ring into the pool. peek → walk → header → slot → copy →
-// complete, then publish and call once. A chain that is no packet is completed with length 0 and counted
-// under its reason.
+// From the guest: copies packets out of an odd ring into the pool. The steps are peek, walk, check the
+// header, take a slot, copy, complete; then publish and call once per burst. A chain that is not a packet is
+// completed with length 0, and counted by its reason.
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@
 
 namespace rxvhost {
 
-/// Writes up to `max` (<= kMaxBurst) slot ids. The packets are charged to `account` and have one reference.
-/// `counters`: of the caller; by default the ring's own.
+/// Writes up to `max` (<= kMaxBurst) slot ids to `slots`. The packets are charged to `account` and have one
+/// reference. `counters`: by default the ring's own. Returns BurstBits.
 uint32_t dequeue_burst(Virtqueue& queue, Pool& pool, uint32_t account, uint32_t max, uint32_t* slots,
                        Counters* counters = nullptr);
 

@@ -15,8 +15,8 @@ namespace rxvhost {
 
 namespace {
 
-/// A packet as enqueue sees it: pieces of our own memory. One piece today; a payload lent by another guest
-/// will be the second.
+/// A piece of a packet in our own memory. Today a packet is one piece. The payload of another guest will be a
+/// second one.
 struct Segment {
   const uint8_t* data;
   uint32_t size;
@@ -30,7 +30,7 @@ class SpanWriter {
     end_ = spans + count;
     used_ = 0;
   }
-  /// Bytes written; less than `size` only at the end of the spans.
+  /// Returns the number of bytes written, which is less than `size` only at the end of the spans.
   uint32_t write(const uint8_t* from, uint32_t size) {
     uint32_t done = 0;
     while (done < size && spans_ != end_) {
@@ -70,7 +70,7 @@ class Enqueuer {
 
   enum class Outcome { delivered, dropped, no_room, fault };
 
-  /// `left`: packets of the burst that are not delivered yet, this one among them.
+  /// `left`: packets of the burst that are not delivered yet, including this one.
   Outcome one(uint32_t slot, const SlotMeta& meta, uint32_t left) {
     const uint32_t length = meta.length;
     if (ahead_.empty()) {
@@ -107,14 +107,14 @@ class Enqueuer {
     const SlotMeta& meta = pool_.meta(slot);
     NetHeader header = meta.header;
     if (beyond_mtu(pool_.data(slot), meta.length, header, mtu_)) return drop(drop_mtu);
-    const Passage pass = passage(header, features_);
-    if (!pass.allowed) return drop(drop_offload);
+    const OffloadSupport support = offload_support(header, features_);
+    if (!support.allowed) return drop(drop_offload);
     const uint64_t need = uint64_t{header_length_} + meta.length;
     for (;;) {
       const Outcome outcome = mergeable_ ? collect(need) : single(need);
       if (outcome == Outcome::dropped && retry_) {
         if (walked_enough()) return Outcome::no_room;
-        continue;  // a malformed buffer was returned: try the next ones
+        continue;  // a malformed buffer was given back: try the next buffers
       }
       if (outcome != Outcome::delivered) return outcome;
       break;
@@ -122,26 +122,27 @@ class Enqueuer {
     const bool marked = queue_.memory().logs_buffers();
     if (marked && !can_mark(need)) return fault(Reason::log_overflow);
     uint8_t filled[2];
-    if (pass.checksum) fill_checksum(slot, &header, filled);
-    fill(slot, header, pass.checksum ? filled : nullptr);
+    if (support.checksum) fill_checksum(slot, &header, filled);
+    fill(slot, header, support.checksum ? filled : nullptr);
     if (marked) mark(need);
     count_frame(stats_, pool_.data(slot), meta.length);
     return publish_some() ? Outcome::delivered : Outcome::fault;
   }
 
-  // Enough descriptors were walked: the rest is for another burst. The ring's budget of malformed chains does
-  // not limit this, since good packets refill it and short chains take nothing from it.
+  // Returns true if the burst has walked enough descriptors, and another burst must continue. The ring's
+  // budget of malformed chains does not limit this, because good packets reset it and short chains do not
+  // count.
   bool walked_enough() {
     if (walked_ < kWalkBudget) return false;
     queue_.leave_unfinished();
     return true;
   }
 
-  // Publishes when kPublishEvery chains are staged. False: the memory was taken away.
+  // Publishes if kPublishEvery chains are staged. Returns false if the memory was taken away.
   bool publish_some() { return ring_.staged() < kPublishEvery || queue_.publish_early(ring_); }
 
-  // A buffer taken for the current packet. Its spans are spans_[first] and the following; the chain is not
-  // read again. Each buffer has at least one span, so kMaxSpans bounds the buffers of a packet.
+  // A buffer that was taken for the current packet. Its spans are spans_[first] and the following ones. The
+  // chain is not read again. Each buffer has at least one span, so a packet has at most kMaxSpans buffers.
   struct Buffer {
     typename R::Head head;
     uint32_t first;  // of spans_
@@ -159,8 +160,9 @@ class Enqueuer {
     return Outcome::fault;
   }
 
-  // Takes the next chain into spans_. A malformed one goes back to the driver with everything taken so far,
-  // length 0, in order, and `retry_` is set: nothing of the packet was written yet.
+  // Takes the next chain into chain_. If it is malformed, it goes back to the driver, together with all
+  // buffers that the packet has taken so far, in order and with length 0. `retry_` is then set, because
+  // nothing of the packet was written yet.
   Outcome next_buffer() {
     if (ahead_.empty() && ahead_.fill(kLookahead) == 0)
       return ahead_.fault() != Reason::none ? fault(ahead_.fault()) : Outcome::no_room;
@@ -184,7 +186,8 @@ class Enqueuer {
     return Outcome::delivered;
   }
 
-  // Gives back what the packet in hand has taken, the chain in hand first if it was not kept.
+  // Gives back the buffers that the current packet has taken. `in_hand`: first the chain that was just
+  // walked.
   void undo(bool in_hand) {
     if (in_hand) ring_.undo(head_);
     while (buffers_count_ > 0) ring_.undo(buffers_[--buffers_count_].head);
@@ -196,7 +199,7 @@ class Enqueuer {
     span_count_ = 0;
     if (const Outcome got = next_buffer(); got != Outcome::delivered) return got;
     if (chain_.total < need) {
-      undo(true);  // the buffer is good, for a smaller packet
+      undo(true);  // a smaller packet may use the buffer
       return drop(drop_rx_too_small);
     }
     keep();
@@ -210,7 +213,7 @@ class Enqueuer {
     while (have < need) {
       const Outcome got = next_buffer();
       if (got == Outcome::no_room) {
-        // The ring may be too small for this packet altogether: waiting for more buffers would be for ever.
+        // If the packet has taken the whole ring, the ring is too small for it, and waiting would never end.
         const bool hopeless = slots_taken() == ring_.size();
         undo(false);
         return hopeless ? drop(drop_rx_too_small) : Outcome::no_room;
@@ -232,7 +235,7 @@ class Enqueuer {
     return slots;
   }
 
-  // Moves the walked chain's spans behind those of the packet's earlier buffers.
+  // Appends the spans of the walked chain to those of the packet's earlier buffers.
   void keep() {
     std::memcpy(spans_ + span_count_, chain_.spans, chain_.count * sizeof(Span));
     buffers_[buffers_count_++] = {head_, span_count_, chain_.count, chain_.total};
@@ -254,7 +257,8 @@ class Enqueuer {
     const SlotMeta& meta = pool_.meta(slot);
     header.num_buffers = header_length_ == sizeof(NetHeader) ? static_cast<uint16_t>(buffers_count_) : 0;
     const uint8_t* data = pool_.data(slot);
-    // The frame is split around its checksum, so that filling it in does not alter a packet that others hold.
+    // The frame is split around its checksum, so that the packet itself, which others may hold, is not
+    // changed.
     Segment segments[4] = {{reinterpret_cast<const uint8_t*>(&header), header_length_}, {data, meta.length}};
     uint32_t count = 2;
     if (checksum) {
@@ -266,8 +270,8 @@ class Enqueuer {
     scatter(segments, count, header_length_ + meta.length);
   }
 
-  // During a migration: can the first `left` bytes of the packet's buffers be marked? This is called before
-  // the write; mark() is called after the write and before the buffers are published.
+  // During a migration: returns true if the first `left` bytes of the packet's buffers can be marked. It is
+  // called before the write; mark() is called after the write and before the buffers are published.
   bool can_mark(uint64_t left) const {
     for (uint32_t i = 0; i < span_count_ && left > 0; i++) {
       const Span written{spans_[i].data, static_cast<uint32_t>(std::min<uint64_t>(spans_[i].size, left))};
@@ -311,7 +315,7 @@ class Enqueuer {
   const uint32_t header_length_;
   const bool mergeable_;
   const uint32_t mtu_;
-  // Longer packets go by any(): all of them while a migration has buffers marked.
+  // Longer packets take the slow path. It is 0, so that all packets do, while a migration logs buffers.
   const uint32_t plain_most_;
   bool retry_ = false;
   typename R::Head head_{};  // of the chain in hand
@@ -326,15 +330,15 @@ class Enqueuer {
   Span spans_[kMaxSpans];
 };
 
-// A packet's metadata is written by JavaScript too: what does not hold together is dropped, not trusted.
+// JavaScript can write a packet's metadata, too. A packet with inconsistent metadata is dropped.
 bool sound(const SlotMeta& m) {
   if (m.length < kMinPacket) return false;
   return !(m.header.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
          uint32_t{m.header.csum_start} + m.header.csum_offset + 2 <= m.length;
 }
 
-// Always inline, as in enqueue_burst(): the compiler does not inline a function with a frame this large, and
-// the call costs a short burst a percent.
+// Always inline, as in enqueue_burst(): the compiler does not inline a function with such a large stack
+// frame, and the call would cost a short burst one percent.
 template <Ring R>
 __attribute__((always_inline)) inline uint32_t fill(Virtqueue& queue, R& ring, Pool& pool,
                                                     const uint32_t* slots, uint32_t count, uint32_t mtu) {

@@ -1,5 +1,5 @@
-// Frames by length and by kind of destination, in the bins of librte_vhost's statistics (the names are those
-// of RFC 2819, etherStatsPkts64Octets and on). Counted per packet, so each costs one look-up and one test.
+// Counts frames by length and by kind of destination, in the bins of librte_vhost's statistics. The names are
+// those of RFC 2819 (etherStatsPkts64Octets and so on). A frame costs one table look-up and one test.
 #pragma once
 
 #include <algorithm>
@@ -12,12 +12,12 @@
 
 namespace rxvhost {
 
-/// The longest frame of each bin but the last, which has no end.
+/// The longest frame of each bin except the last, which has no limit.
 inline constexpr std::array<uint32_t, 7> kLongestOfBin = {63, 64, 127, 255, 511, 1023, 1518};
 inline constexpr uint32_t kSizeBins = kLongestOfBin.size() + 1;
 static_assert(stat_undersize + kSizeBins == stat_calls);
 
-/// The bin of each length up to the first of the last bin.
+/// The bin of each length, up to the first length of the last bin.
 inline constexpr auto kBinOfLength = [] {
   std::array<uint8_t, kLongestOfBin.back() + 2> bins{};
   for (uint32_t length = 0; length < bins.size(); length++)
@@ -25,7 +25,7 @@ inline constexpr auto kBinOfLength = [] {
   return bins;
 }();
 
-/// A frame of at least kMinPacket bytes was moved.
+/// Counts a frame of at least kMinPacket bytes.
 inline void count_frame(uint64_t* stats, const uint8_t* frame, uint32_t length) {
   constexpr uint32_t kLast = kBinOfLength.size() - 1;
   stats[stat_undersize + kBinOfLength[std::min(length, kLast)]]++;
@@ -35,7 +35,7 @@ inline void count_frame(uint64_t* stats, const uint8_t* frame, uint32_t length) 
   }
 }
 
-/// What count_frame() had counted before a burst, for one that turns out not to have been.
+/// The counts before a burst, to be restored if none of its packets is passed on.
 class FramesBefore {
  public:
   explicit FramesBefore(uint64_t* stats) : from_(stats + stat_multicast) {

@@ -1,5 +1,5 @@
-// A vhost device whose rings carry packets: what the front end tells of the network, beside the memory and
-// the rings that every device has (core/vhost). The addon gives it to the bursts.
+// A vhost device whose rings carry packets. It adds the settings of the network, which the front end sends,
+// to the memory and the rings that every device has (core/vhost). The addon passes them to the bursts.
 #pragma once
 
 #include <atomic>
@@ -13,7 +13,7 @@ namespace rxvhost {
 class NetDevice final : public Device {
  public:
   using Device::Device;
-  /// The guest's MTU, 0 = none. It holds for bursts that begin after the call, on any thread.
+  /// Sets the guest's MTU, 0 = none, for bursts that begin after the call, on any thread.
   void set_mtu(uint32_t mtu) { mtu_.store(mtu, std::memory_order_relaxed); }
   uint32_t mtu() const { return mtu_.load(std::memory_order_relaxed); }
 
@@ -21,7 +21,7 @@ class NetDevice final : public Device {
   std::atomic<uint32_t> mtu_ = 0;
 };
 
-/// Every device of the registry is one: there is no other kind so far.
+/// All devices of the registry are network devices, because there is no other kind so far.
 inline std::shared_ptr<NetDevice> find_net_device(uint32_t id) {
   return std::static_pointer_cast<NetDevice>(Registry::get().find(id));
 }

@@ -109,7 +109,7 @@ bool accept_segments(NetHeader* header, const uint8_t* frame, uint32_t size, uin
   return (payload - 1) / header->gso_size < kMaxSegments;
 }
 
-Passage passage(const NetHeader& header, uint64_t features) {
+OffloadSupport offload_support(const NetHeader& header, uint64_t features) {
   if ((header.flags | header.gso_type) == 0) return {true, false};
   if (header.gso_type != VIRTIO_NET_HDR_GSO_NONE && !gso_allowed(header.gso_type, features, false))
     return {false, false};

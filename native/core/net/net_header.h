@@ -39,10 +39,10 @@ bool accept_segments(NetHeader* header, const uint8_t* frame, uint32_t size, uin
 
 /// May a packet with this header go to a guest with these features? `checksum` asks for the checksum to be
 /// filled in by us, since this guest can't take a packet without one.
-struct Passage {
+struct OffloadSupport {
   bool allowed;
   bool checksum;
 };
-Passage passage(const NetHeader& header, uint64_t features);
+OffloadSupport offload_support(const NetHeader& header, uint64_t features);
 
 }  // namespace rxvhost

@@ -21,7 +21,7 @@ Reason Device::set_table(const std::shared_ptr<const MemorySnapshot>& table, std
   return Reason::none;
 }
 
-// Under the mutex: the running rings move onto the next table, each when its burst is over.
+// Moves the running rings to the next table, each when its burst is over. The caller holds the mutex.
 void Device::adopt(std::shared_ptr<const MemorySnapshot> next, std::vector<uint32_t>* lost) {
   memory_ = std::move(next);
   for (uint32_t i = 0; i < rings_.size(); i++)
@@ -120,7 +120,7 @@ FormerMemory Device::stop_all() {
   return former;
 }
 
-// Never destroyed: an env can die after static destructors ran.
+// The registry is never destroyed, because an env can end after the static destructors ran.
 Registry& Registry::get() {
   static Registry* registry = new Registry;
   return *registry;
@@ -138,7 +138,7 @@ bool Registry::has(uint32_t id) {
 }
 
 void Registry::destroy(uint32_t id) {
-  std::shared_ptr<Device> device;  // let go outside the lock
+  std::shared_ptr<Device> device;  // released outside the lock
   {
     std::lock_guard lock(mutex_);
     auto it = devices_.find(id);

@@ -5,8 +5,8 @@
 namespace rxvhost {
 
 void MemoryChange::open() {
-  // Of connections that have gone there can be many, behind threads that were stuck: the living wait for
-  // them.
+  // If threads were blocked, changes of many closed connections may be queued. They are skipped, because the
+  // changes of open connections wait behind them.
   if (!Registry::get().has(device_)) {
     reason_ = Reason::device_gone;
     fds_.clear();

@@ -1,9 +1,9 @@
-// One change of a device's memory: SET_MEM_TABLE, ADD_MEM_REG, REM_MEM_REG or SET_LOG_BASE. Its way has three
-// steps, in this order, on two threads: open() maps what came, and may last; commit() puts it in force, under
-// the rings that run, on the thread that serves them; close() lets go of what was there before, and may last.
-// The front end has its answer after the third: what it takes away is unmapped by then. Until the second the
-// rings go on with the memory that they have. The first memory of a device takes the place of none: its third
-// step has nothing to do. A device that is destroyed meanwhile is held up by nothing here.
+// One change of a device's memory: SET_MEM_TABLE, ADD_MEM_REG, REM_MEM_REG or SET_LOG_BASE. It has three
+// steps. open() maps the new memory, and may block. commit() makes it the device's memory while rings run, on
+// the thread that serves the rings. close() frees the memory that was replaced, and may block; it runs on the
+// same thread as open(). The front end gets its reply after close(), when memory that it removed is unmapped.
+// Until commit() the rings use the memory that they have. When a device gets its first memory, close() has
+// nothing to free. A change never delays the destruction of its device.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,11 @@ namespace rxvhost {
 
 class MemoryChange {
  public:
-  /// The numbers are JavaScript's (src/device/memory-changes.ts).
+  /// The numbers pass from JavaScript (src/device/memory-changes.ts).
   enum class Kind : uint32_t { table, add, remove, log };
 
-  /// `specs`: the regions, one but for a table; of a log only size and offset. An fd for each that comes.
+  /// `specs`: the regions, only one unless it is a table. Of a log only size and offset count. `fds`: one for
+  /// each region or log that is added.
   MemoryChange(Device& device, Kind kind, std::vector<RegionSpec> specs, std::vector<Fd> fds)
       : device_(device.id()),
         driver_(device.driver()),
@@ -36,20 +37,20 @@ class MemoryChange {
   void commit();
   void close();
   bool committed() const { return committed_; }
-  /// Once committed: close() unmaps nothing, and closes no file.
+  /// After commit(): close() will unmap nothing and close no file.
   bool holds_nothing() const { return reason_ == Reason::none && !former_.memory && !former_.log; }
 
-  // What came of it
+  // Results
   Reason reason() const { return reason_; }
-  /// Of the table in force: regions whose pages come from a disk.
+  /// Number of regions of the device's table whose pages come from a disk.
   uint32_t regions_on_disk() const { return on_disk_; }
-  /// Rings that were stopped, since the table does not hold them.
+  /// Rings that were stopped because they are not inside the table.
   const std::vector<uint32_t>& lost() const { return lost_; }
 
  private:
   Reason put_in_force(Device& device);
 
-  const uint32_t device_, driver_;  // by number: it goes when it is destroyed, whatever sticks here
+  const uint32_t device_, driver_;  // numbers, so that a change that blocks does not keep the device alive
   const Kind kind_;
   std::vector<RegionSpec> specs_;
   std::vector<Fd> fds_;

@@ -1,8 +1,8 @@
-// Prefetches the cache lines that the next chain of a ring will need, while a thread waits at the ring
-// anyway. A chain is found by loads that depend on each other (its entry, its descriptor, its buffer), each
-// of a line that the driver's core wrote last; when their places are known before, the lines travel together.
-// The places are a guess of the ring's format. Nothing that is read here is used for more than a prefetch, so
-// a wrong guess costs nothing but time; the burst loads and checks all of it itself. Used by net/spin_wait.
+// Prefetches the cache lines that the next chain of a ring will need, while a thread waits for that chain. To
+// find a chain takes loads that depend on each other: its entry, its descriptor, its buffer. The driver's
+// core wrote each of these lines last. If their addresses are known in advance, the lines can be requested
+// together. The ring's format guesses the addresses. The guess is used only to prefetch, so a wrong guess
+// costs only time: the burst loads and checks everything itself. Used by net/spin_wait.
 #pragma once
 
 #include "core/base/copy.h"
@@ -11,7 +11,7 @@
 
 namespace rxvhost {
 
-/// `access`: what the burst will do with the buffer. Only while the queue is in use (Virtqueue::Use).
+/// `access`: how the burst will use the buffer. The queue must be in use (Virtqueue::Use).
 template <Access access>
 class ChainPrefetch {
  public:
@@ -23,7 +23,7 @@ class ChainPrefetch {
     buffer_ = memory.translate<access>(guess_.content.address, guess_.content.length, &last);
   }
 
-  /// Asks for the lines, and waits for none.
+  /// Requests the lines, and does not wait for them.
   void run() const {
     prefetch(guess_.entry);
     if (guess_.descriptor != nullptr) prefetch(guess_.descriptor);

@@ -1,12 +1,12 @@
-// Walks one descriptor chain into spans of our own memory: the one walker that every path uses, dequeue and
-// enqueue, direct and indirect. The cursor of the ring's format finds the descriptors. Each of them is read
-// once, into a local, and nothing in it is trusted: lengths, directions and addresses are checked here, the
-// cursor checks where the chain goes on. virtio 1.2 §2.7.5.
+// Turns one descriptor chain into spans of our own memory. Dequeue and enqueue use this walker for direct and
+// indirect chains alike. The cursor of the ring's format finds the descriptors, and checks where the chain
+// continues. Each descriptor is read once, into a local variable, and then its length, direction and address
+// are checked here. virtio 1.2 §2.7.5.
 //
 // There are two kinds of faults. A fault of content (an address outside memory, a wrong direction, a table of
-// odd length) spoils this chain only: it is still followed to its end, then dropped. A fault of structure (a
-// chain that leaves its table, a loop) means that the ring cannot be trusted: the ring is latched. A spoilt
-// chain that is in an indirect table is not followed: the ring itself does not depend on where it ends.
+// odd length) affects only this chain, which is dropped. If the chain is direct, it is still followed to its
+// end, to find a fault of structure; an indirect table is not read further. A fault of structure (a chain
+// that leaves its table, or a loop) means that the ring cannot be trusted, and the ring is latched.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,8 @@ class ChainWalker {
   ChainWalker(const MemorySnapshot& memory, bool indirect_allowed)
       : memory_(memory), indirect_(indirect_allowed) {}
 
-  /// Fills `chain` with the spans of the chain that begins with `first`, the descriptor that `cursor` stands
-  /// on: readable ones for Access::read, writable for Access::write.
+  /// Fills `chain` with the spans of the chain that begins with `first`, which is the descriptor at which
+  /// `cursor` stands. All descriptors must be readable for Access::read and writable for Access::write.
   template <Access access, DescriptorCursor C>
   void walk(C cursor, const Descriptor& first, Chain* chain) {
     chain->clear();
@@ -69,9 +69,9 @@ class ChainWalker {
     }
   }
 
-  /// Descriptors of the last chain.
+  /// Number of descriptors that were read of the last chain.
   uint32_t walked() const { return walked_; }
-  /// What the last chain costs its ring's budget of malformed chains for its mere length.
+  /// How many malformed chains the last chain counts as, because of its length.
   uint32_t long_chain_cost() const { return walked_ / kLongChain; }
 
  private:
@@ -80,8 +80,8 @@ class ChainWalker {
     if (chain->drop == ChainDrop::none) chain->drop = why;
   }
 
-  // INDIRECT ends the direct part: with NEXT, nested, not negotiated or of a length that is no table, the
-  // chain is dropped (§2.7.5.3.1, §2.7.5.3.2).
+  // An INDIRECT descriptor ends the direct part of a chain. The chain is dropped if that descriptor also has
+  // NEXT, is inside a table, was not negotiated, or has a length that no table has (§2.7.5.3.1, §2.7.5.3.2).
   bool open(const Descriptor& d, bool inside, DescriptorTable* table, Chain* chain) {
     const bool legal = indirect_ && !inside && !(d.flags & VRING_DESC_F_NEXT) && d.length != 0 &&
                        d.length % 16 == 0 && d.length / 16 <= kMaxRingSize;
@@ -95,7 +95,7 @@ class ChainWalker {
     const bool writable = d.flags & VRING_DESC_F_WRITE;
     if (writable != (access == Access::write)) return drop(chain, ChainDrop::direction);
     uint64_t address = d.address;
-    uint32_t left = d.length;  // 0: skipped, its address is never looked at
+    uint32_t left = d.length;  // a descriptor of length 0 is skipped, and its address is not checked
     while (left > 0) {
       const Span span = memory_.translate<access>(address, left, &last_);
       if (span.size == 0) return drop(chain, ChainDrop::address);
@@ -104,7 +104,7 @@ class ChainWalker {
       chain->total += span.size;
       address += span.size;
       left -= span.size;
-      // A region may end with the last address there is; what follows is not the region at 0.
+      // A region may end at the last address. The next byte is then not the one at address 0.
       if (address == 0 && left > 0) return drop(chain, ChainDrop::address);
     }
   }

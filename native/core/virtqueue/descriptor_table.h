@@ -1,5 +1,5 @@
-// A table of descriptors in guest memory: a split ring's own, or an indirect one. Cursors of a ring format
-// read chains from it (ring.h); what they read is a copy, and ChainWalker checks it. virtio 1.2 §2.7.5.
+// A table of descriptors in guest memory: the table of a split ring, or an indirect table. The cursors of a
+// ring format (ring.h) read chains from it. They read copies, which ChainWalker checks. virtio 1.2 §2.7.5.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace rxvhost {
 
-/// A descriptor copied out of guest memory once; everything is checked and used from this copy.
+/// A descriptor that was copied out of guest memory once. All checks and uses are on this copy.
 struct Descriptor {
   uint64_t address;
   uint32_t length;
@@ -18,26 +18,27 @@ struct Descriptor {
   uint16_t next;
 };
 
-/// An indirect table is contiguous in our memory unless it crosses from one region into the next; then
-/// `base_` is null and each entry is gathered from its pieces.
+/// An indirect table is contiguous in our memory unless it crosses from one region into the next. If it does,
+/// `base_` is null, and each entry is put together from its pieces.
 class DescriptorTable {
  public:
   DescriptorTable() = default;
   DescriptorTable(const vring_desc* base, uint32_t entries) : base_(base), entries_(entries) {}
-  /// The table that `d` names, whose length is one of a table. False: it is not in guest memory.
+  /// Makes the table that `d` names. The caller has checked that its length is a multiple of an entry.
+  /// Returns false if the table is not in guest memory.
   static bool indirect(const MemorySnapshot& memory, const Descriptor& d, const Region** last,
                        DescriptorTable* out);
 
   uint32_t entries() const { return entries_; }
-  /// False: the entry is not in guest memory.
+  /// Returns false if the entry is not in guest memory.
   bool load(uint32_t index, Descriptor* out) const {
     if (base_ == nullptr) return gather(index, out);
     *out = load(base_ + index);
     return true;
   }
   static Descriptor load(const vring_desc* d) {
-    // Two loads of 8 bytes: a guest's write at the same time can mix old and new fields, but each field is
-    // whole.
+    // Two loads of 8 bytes. If the guest writes at the same time, old and new fields may mix, but each field
+    // is whole.
     const uint64_t address = guest_load(reinterpret_cast<const uint64_t*>(&d->addr));
     const uint64_t rest = guest_load(reinterpret_cast<const uint64_t*>(&d->len));
     return {address, static_cast<uint32_t>(rest), static_cast<uint16_t>(rest >> 32),

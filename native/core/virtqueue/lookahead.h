@@ -1,7 +1,7 @@
-// The next chains of a ring, looked at ahead of their turn, so that the cache lines that come from the
-// driver's core travel together and not one after the other: heads, then their descriptors, then the buffers
-// that these name. The burst loops of net/ take their chains from here. The first descriptor of a chain is
-// loaded once, here; ChainWalker says what is wrong with it. virtio 1.2 §2.7.5.
+// Reads the next chains of a ring before they are needed: first the heads, then the descriptors, then the
+// beginnings of the buffers. The cache lines come from the driver's core, and in this way they are requested
+// together, not one after the other. The burst loops of net/ take their chains from here. The first
+// descriptor of a chain is loaded only here, and ChainWalker checks it. virtio 1.2 §2.7.5.
 #pragma once
 
 #include <algorithm>
@@ -13,8 +13,8 @@
 
 namespace rxvhost {
 
-/// Chains looked at together: as many lines as a core can have on their way, and no more than are published
-/// at once.
+/// Chains that are read together: as many as a core can have cache lines in flight, and no more than are
+/// published at once.
 inline constexpr uint32_t kLookahead = 32;
 static_assert(kLookahead <= kPublishEvery);
 
@@ -30,8 +30,8 @@ class Lookahead {
 
   Lookahead(R& ring, const MemorySnapshot& memory) : ring_(ring), memory_(memory) {}
 
-  /// Looks at up to `want` chains; only when none is left. Returns how many; 0 with a fault, or because
-  /// nothing is available.
+  /// Reads up to `want` chains. Call it only if no entry is left. Returns the number of chains; 0 if nothing
+  /// is available, or if there is a fault.
   uint32_t fill(uint32_t want) {
     typename R::Head heads[kLookahead];
     const Heads got = ring_.peek(std::min(want, kLookahead), heads);
@@ -45,7 +45,7 @@ class Lookahead {
     return got.count;
   }
   Reason fault() const { return fault_; }
-  /// Forgets the entries that were not used yet: the ring has moved back.
+  /// Discards the remaining entries, because the ring has moved back.
   void forget() { next_ = count_ = 0; }
 
   bool empty() const { return next_ == count_; }

@@ -1,62 +1,60 @@
-// The contract of a ring format: everything that Virtqueue, the chain walker and the burst loops ask of a
-// ring. Split is the only format so far. Virtqueue holds a variant of the formats and visits it once a burst;
-// the loops below the visit are templates over the format. virtio 1.2 §2.6 to §2.8.
+// The contract of a ring format: all operations that Virtqueue, the chain walker and the burst loops need.
+// Split is the only format so far. Virtqueue holds a variant of the formats and visits it once per burst. The
+// loops inside the visit are templates over the format. virtio 1.2 §2.6 to §2.8.
 //
-// A chain is named by a handle, R::Head, from peek() until complete() or undo():
+// A handle, R::Head, names a chain from peek() until complete() or undo():
 //
-//   at()                 where the chain's first descriptor stands
-//   id()                 what the driver reads in the used entry
-//   slots()              descriptors of the ring that the chain takes up
+//   at()                 the place of the chain's first descriptor
+//   id()                 the number that the driver reads in the used entry
+//   slots()              number of the ring's descriptors that the chain occupies
 //
 // Available side:
 //
-//   peek(n, heads)       the next available heads, at most n, loaded once and checked; reads with acquire
-//   what
-//                        the driver made available
-//   more()               more was available at the last look
-//   idle()               nothing was made available since the last look: an empty poll ends here
+//   peek(n, heads)       reads the next available heads, at most n, once, and checks them. It reads what the
+//                        driver made available with acquire
+//   more()               true: at the last peek() there was more
+//   idle()               true: nothing new is available, and an empty poll can end here
 //   first(head)          loads the chain's first descriptor
-//   cursor(head)         a cursor that stands on that descriptor
-//   take(head)           the next head leaves the available side; it must be completed or undone
-//   undo(head)           gives the head that was taken last back, as if it had never been seen
+//   cursor(head)         a cursor at that descriptor
+//   take(head)           removes the next head from the available side; it must be completed or undone
+//   undo(head)           puts the head that was taken last back
 //
 // Used side:
 //
-//   complete(head, len)  stages a used entry; `len` is exactly the number of bytes that we wrote
-//   staged()             used entries that wait for publish()
-//   publish()            makes staged entries visible, with release
-//   log_used(log, at)    marks our writes in a migration's log from now on, as if they began at
-//   guest-physical
-//                        address `at`; nullptr ends it. The log covers logged_bytes(size) there and outlives
-//                        the ring's use of it
+//   complete(head, len)  stages a used entry; `len` is exactly the number of bytes that were written
+//   staged()             number of used entries that are not published yet
+//   publish()            makes the staged entries visible, with release
+//   log_used(log, at)    marks our writes to the ring in the log of a migration from now on, as if the used
+//                        ring began at guest-physical address `at`; nullptr ends it. The log must cover
+//                        logged_bytes(size) bytes there, and must stay valid until then
 //
 // Notifications:
 //
-//   call_due()           something was published since the last should_call()
-//   should_call()        after publish(): the driver wants to be notified
-//   arm_kick()           asks for a kick on anything beyond what peek() has seen; true = something is there
-//                        already
-//   suppress_kick()      asks for none
+//   call_due()           true: entries were published since the last should_call()
+//   should_call()        after publish(): true if the driver wants a call
+//   arm_kick()           asks for a kick when more becomes available than peek() has seen. True: more is
+//                        available already
+//   suppress_kick()      asks for no kicks
 //
-// Places that the next chain will probably use; they cost nothing but time when they are wrong:
+// Guesses of the places that the next chain will use. A wrong guess costs only time:
 //
-//   guess()              its entry and its first descriptor
-//   prefetch_used(n)     the next n used entries will be written
+//   guess()              its available entry and its first descriptor
+//   prefetch_used(n)     prefetches the next n used entries, which will be written
 //
 // State:
 //
-//   start(place, size, base, event_index)   begins; `base` is what the front end told
-//   move(place)          the same ring, in memory that was mapped anew
-//   base()               what to restart from (GET_VRING_BASE)
-//   size()               slots of the ring
-//   wiped()              the guest has reset the ring without telling: nothing of it may be used
-//   reads_as_zero()      nobody ever wrote the ring, as far as we can see
+//   start(place, size, base, event_index)   begins; `base` is the one from the front end
+//   move(place)          continues with the same ring after its memory was mapped again
+//   base()               the base to restart from (GET_VRING_BASE)
+//   size()               number of entries of the ring
+//   wiped()              true: the guest has cleared the ring, and nothing in it may be used
+//   reads_as_zero()      true: as far as we can see, nobody ever wrote to the ring
 //
-// Questions of layout, asked before a ring starts:
+// Layout, before a ring starts:
 //
 //   layout(size)         sizes and alignments of the three areas
-//   valid_size(size)     the format allows rings of this size
-//   logged_bytes(size)   bytes that log_used() marks
+//   valid_size(size)     true: the format allows this size
+//   logged_bytes(size)   number of bytes that log_used() marks
 #pragma once
 
 #include <concepts>
@@ -69,18 +67,18 @@
 
 namespace rxvhost {
 
-/// `count` heads are good. `fault`: of the one behind them, or of what the driver made available when there
-/// is none.
+/// `count` heads are good. `fault`: the fault of the head after these, or of the driver's index if there is
+/// none.
 struct Heads {
   uint32_t count;
   Reason fault;
 };
 
-/// What a cursor found. `unreadable`: the descriptor is not in guest memory. `loop` and `range`: the chain is
-/// longer than its table, or leaves it.
+/// The result of a cursor's step. `unreadable`: the descriptor is not in guest memory. `loop`: the chain is
+/// longer than its table. `range`: the chain leaves its table.
 enum class Step : uint8_t { loaded, end, unreadable, loop, range };
 
-/// Nothing in it may be used for more than a prefetch. `descriptor` is nullptr if the entry names none.
+/// To be used only for a prefetch. `descriptor` is nullptr if the entry names no descriptor.
 struct ChainGuess {
   const void* entry;
   const void* descriptor;
@@ -97,7 +95,7 @@ struct RingLayout {
   Area descriptor, driver, device;
 };
 
-/// Where the areas are: checked pointers to as many bytes as the layout says.
+/// Pointers to the areas. They were checked for as many bytes as the layout has.
 struct RingPlace {
   uint8_t* descriptor;
   uint8_t* driver;
@@ -111,14 +109,14 @@ concept ChainHandle = std::is_trivially_copyable_v<H> && requires(const H head) 
   { head.slots() } -> std::convertible_to<uint32_t>;
 };
 
-/// Walks one chain. It begins on the chain's first descriptor, which R::first() has loaded.
+/// Walks one chain. It begins at the chain's first descriptor, which R::first() has loaded.
 template <class C>
 concept DescriptorCursor = requires(C cursor, const DescriptorTable& table, Descriptor* d) {
-  /// The chain goes on in an indirect table.
+  /// Continues in an indirect table.
   cursor.enter(table);
-  /// Loads the first descriptor of the table that was entered.
+  /// Loads the first descriptor of that table.
   { cursor.first(d) } -> std::same_as<Step>;
-  /// Loads what follows `*d`, the descriptor that was loaded last.
+  /// Loads the descriptor after `*d`, which was loaded last.
   { cursor.next(d) } -> std::same_as<Step>;
 };
 

@@ -8,9 +8,9 @@ namespace {
 inline void full_fence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 }  // namespace
 
-// The used index in shared memory decides where we go on, not the base that we are told: after a crash of the
-// back end, or with an old front end, that can be behind what the driver has already seen used.
-// Completions are in order, so both sides resume there.
+// The ring continues at the used index in shared memory, not at the base from the front end. After a crash of
+// the back end, or with an old front end, that base can be older than entries that the driver has already
+// seen used. Completions are in order, so both sides can continue at the used index.
 void SplitRing::start(const RingPlace& place, uint32_t size, uint32_t, bool event_index) {
   parts_ = Parts(place);
   size_ = size;
@@ -25,8 +25,8 @@ void SplitRing::start(const RingPlace& place, uint32_t size, uint32_t, bool even
 
 Heads SplitRing::peek(uint32_t want, Head* heads) {
   uint32_t ready = static_cast<uint16_t>(seen_avail_ - taken_);
-  // Entries shown before a publish() and after it are not mixed, since heads may repeat in the later ones
-  // only.
+  // One call does not return entries from before a publish() together with entries from after it, because
+  // only the later entries may repeat heads.
   if (ready < want && (ready == 0 || held_from_ == first_held())) {
     // Acquire: pairs with the driver's barrier between writing a ring entry and advancing idx (§2.7.13.3);
     // without it we could see the new index and an old entry.
@@ -56,7 +56,7 @@ Heads SplitRing::peek(uint32_t want, Head* heads) {
   return {count, Reason::none};
 }
 
-// Drivers write the same entries and descriptors again, in the same order.
+// The guess is good because drivers write the same entries and descriptors again, in the same order.
 ChainGuess SplitRing::guess() const {
   const uint16_t* entry = &parts_.avail->ring[taken_ & mask_];
   const uint16_t head = guest_load(entry);
@@ -70,7 +70,7 @@ void SplitRing::prefetch_used(uint32_t count) const {
   for (uint32_t i = 0; i < count; i += kPerLine) prefetch_to_write(&parts_.used->ring[(used_ + i) & mask_]);
 }
 
-// Takes the numbers back to where they began; their order and lower halves stay.
+// Lowers all numbers to where they began. Their order and their lower halves stay the same.
 void SplitRing::renumber() {
   const uint32_t by = (held_from_ - kFirst) & ~uint32_t{0xffff};
   for (uint32_t& number : stamp_) number = number < held_from_ ? 0 : number - by;
@@ -85,7 +85,7 @@ bool SplitRing::should_call() {
   const uint16_t before = called_;
   called_ = published_;
   if (call_once_) {
-    // One call after a (re)start, wanted or not: an interrupt that was due before may have been lost.
+    // Always call once after a start: an earlier interrupt may have been lost.
     call_once_ = false;
     return true;
   }
@@ -94,7 +94,7 @@ bool SplitRing::should_call() {
   return static_cast<uint16_t>(published_ - event - 1) < static_cast<uint16_t>(published_ - before);
 }
 
-// The staged entries, in one run or, where they wrap, in two. They are written, and not yet published.
+// Marks the staged entries, which are written and not yet published. They are one run, or two if they wrap.
 void SplitRing::mark_entries() const {
   const uint32_t first = published_ & mask_, count = static_cast<uint16_t>(used_ - published_);
   const uint32_t run = first + count <= size_ ? count : size_ - first;
@@ -102,12 +102,12 @@ void SplitRing::mark_entries() const {
   log_->mark(log_address_ + kHeader, 8ull * (count - run));
 }
 
-// As publish(), with a migration's marks: of the entries before they are published, of the index once it is
+// Publishes during a migration: marks the entries before it publishes them, and the index after it is
 // written.
 void SplitRing::publish_logged() {
   mark_entries();
   const DirtyLog* const log = log_;
-  log_ = nullptr;  // what is left is the ordinary way
+  log_ = nullptr;  // publish() then does no logging
   publish();
   log_ = log;
   mark_header();
@@ -121,15 +121,15 @@ bool SplitRing::arm_kick() {
     guest_store(&parts_.used->flags, uint16_t{0});
     if (log_ != nullptr) mark_header();
   }
-  // Full fence between our wish and the second look: a driver that published just before reading it does not
-  // kick, so we must see its index now (§2.7.10.1).
+  // Full fence between our request for a kick and the second read of the index. A driver that published just
+  // before it read our request does not kick, so we must see its index now (§2.7.10.1).
   full_fence();
   const uint16_t now = guest_load(&parts_.avail->idx);
   return now != seen_avail_ && !(now == 0 && guest_load(&parts_.used->idx) == 0);
 }
 
-// With the event index there is nothing to write: the driver kicks only when it passes the old event, which
-// the next arm_kick() moves. One spurious kick in 65,536 buffers.
+// With the event index there is nothing to write: the driver kicks only when its index passes the old event,
+// and the next arm_kick() moves the event. This costs one needless kick in 65,536 buffers.
 void SplitRing::suppress_kick() {
   if (event_index_) return;
   guest_store(&parts_.used->flags, static_cast<uint16_t>(VRING_USED_F_NO_NOTIFY));

@@ -1,17 +1,16 @@
-// A split virtqueue, device side (virtio 1.2 §2.7): the indices, the suppression of notifications, the
-// fences, and where a chain goes on. Its three areas arrive as checked pointers.
+// The device side of a split virtqueue (virtio 1.2 §2.7): the indices, the suppression of notifications, the
+// fences, and the order of the descriptors in a chain. Callers have checked the pointers to its three areas.
 //
-// The driver is hostile. Its indices are read once and checked against what the ring can hold; ours (used
-// index, used flags, avail_event) are written and never read back.
+// The driver is hostile. Its indices are read once and checked against the size of the ring. Our own fields
+// (used index, used flags, avail_event) are written and never read back.
 //
-// One head cannot stand for two packets at once. A driver may offer a head again once it has seen it used, so
-// it shows the second offer in an index that it wrote after our publish(), and that we read after it too.
-// Hence the rule, which is exact for what we can know: an entry repeats a head if that head was taken and not
-// yet published when the index that showed the entry was read. The rule holds within a burst, whatever was
-// published in its course, and from one burst to the next; it never accuses a driver that waits for its
-// buffers, however quickly it offers them again. Heads are completed in the order in which they are taken, so
-// "not yet published" is a range of their numbers: each head bears the number under which it was taken last,
-// and peek() notes where the range began.
+// Repeated heads. One head must not stand for two packets at once. A driver may offer a head again only after
+// it saw the head used. Therefore the index that shows the second offer is written, and read by us, after our
+// publish(). This gives the rule: an entry repeats a head if that head was taken, and not yet published, when
+// we read the index that showed the entry. The rule holds within a burst and across bursts. It never accuses
+// a driver that waits for its buffers, even if that driver offers them again at once. Heads are completed in
+// the order in which they were taken, so the heads that are not yet published are a range of numbers: each
+// head stores the number under which it was last taken, and peek() notes where the range begins.
 #pragma once
 
 #include <bit>
@@ -38,7 +37,7 @@ class SplitRing {
   };
   static_assert(sizeof(Head) == sizeof(uint16_t));
 
-  /// Follows `next`. Each table has a count of steps of its own, so that a loop ends.
+  /// Follows `next`. It counts the steps in each table, so that a loop ends.
   class Cursor {
    public:
     Cursor(const SplitRing& ring, Head) : table_(ring.parts_.desc, ring.size_) {}
@@ -60,7 +59,7 @@ class SplitRing {
     uint32_t steps_ = 1;  // the chain's first descriptor is loaded
   };
 
-  /// The sizes with the event fields, negotiated or not (§2.7).
+  /// The sizes include the event fields, also if the event index was not negotiated (§2.7).
   static RingLayout layout(uint32_t size) {
     return {{sizeof(vring_desc) * uint64_t{size}, 16},
             {kHeader + sizeof(uint16_t) * uint64_t{size} + kEvent, 2},
@@ -72,7 +71,7 @@ class SplitRing {
   static uint64_t logged_bytes(uint32_t size) { return layout(size).device.bytes; }
 
   SplitRing() = default;
-  /// Goes on at the used index in shared memory, whatever base was told.
+  /// Continues at the used index in shared memory. `base` is ignored.
   void start(const RingPlace& place, uint32_t size, uint32_t base, bool event_index);
   void move(const RingPlace& place) { parts_ = Parts(place); }
   void log_used(const DirtyLog* log, uint64_t address) {
@@ -119,8 +118,8 @@ class SplitRing {
   bool arm_kick();
   void suppress_kick();
 
-  /// Both indices read as 0: a guest that reboots has wiped the ring, and what we saw of it is void. (With
-  /// both at 0 after 65,536 entries there is nothing available either.)
+  /// Returns true if both indices are 0. A guest that reboots has then cleared the ring, and all earlier
+  /// reads of it are void. (If both are 0 after 65,536 entries, nothing is available either.)
   bool wiped() const { return guest_load(&parts_.avail->idx) == 0 && guest_load(&parts_.used->idx) == 0; }
   uint32_t base() const { return next(); }
   uint32_t size() const { return size_; }

@@ -1,11 +1,13 @@
 // One ring of one device, of any format, with everything that outlives a burst: its lock, its state, its
-// latch, its fds and counters. Control starts and stops it, data runs bursts on it.
+// fault, its fds and its counters. The control plane starts and stops the ring, and the data plane runs
+// bursts on it.
 //
-// States. stopped: start() leaves it; nothing may touch guest memory. running: bursts run; stop(), move() and
-//   latch() leave it. latched: after a fault of the guest; the ring reads and writes nothing more until it
-//   was stopped and started again.
-// Lock. One mutex. Data tries it and first looks at `stopping`, so that control, which waits for it, is never
-//   starved. It is never held while JavaScript runs.
+// States. stopped: nothing may touch guest memory; start() ends this state. running: bursts run; stop(), a
+//   failed move() or latch() ends this state. latched: the guest made a fault, and the ring reads and writes
+//   nothing until it is stopped and started again.
+// Lock. There is one mutex. The data plane only tries to lock it, and looks at `stopping` before it does, so
+//   that it never starves the control plane, which waits for the mutex. No thread holds the mutex while
+//   JavaScript runs.
 #pragma once
 
 #include <atomic>
@@ -27,7 +29,7 @@ namespace rxvhost {
 
 struct RingConfig {
   uint32_t size;
-  uint32_t base;               // what the front end says; the format may know better
+  uint32_t base;               // from the front end; the format may start elsewhere
   uint64_t desc, used, avail;  // the front end's own virtual addresses
   uint64_t features;
   bool log_used = false;  // VHOST_VRING_F_LOG
@@ -41,28 +43,29 @@ class Virtqueue {
 
   // --- control ---
   Reason start(const RingConfig& config, std::shared_ptr<const MemorySnapshot> memory);
-  /// The base at which the last start() began, which may be another than it was told.
+  /// The base at which the last start() began. It may differ from the base in its RingConfig.
   uint32_t started_at() const { return started_at_; }
-  /// The base to restart from, or -1 if it was not running. After it returns nothing touches ring or memory.
+  /// Returns the base to restart from, or -1 if the ring was not running. After the call, nothing touches the
+  /// ring or its memory.
   int64_t stop();
-  /// Runs on from another table. vq_addr: the ring is not in it, and is stopped.
+  /// Continues with another memory table. vq_addr: the ring is not in that table, and is stopped.
   Reason move(std::shared_ptr<const MemorySnapshot> memory);
-  /// Begins or ends the marking of the used ring. log_range: the log has no bits for it, nothing has changed.
+  /// Begins or ends the logging of the used ring. log_range: the log has no bits for it, and nothing changed.
   Reason set_log(bool on, uint64_t address);
-  /// Would its used ring have bits in this log?
+  /// Returns true if this log has bits for the used ring.
   bool fits(const DirtyLog& log);
   void set_kick(std::shared_ptr<const Fd> kick) { kick_ = std::move(kick); }
-  /// Swaps the call fd and signals the new one once, so that an interrupt due in between is not lost (Q33).
+  /// Replaces the call fd and signals the new one once, so that no interrupt is lost in between (Q33).
   void set_call(Fd fd);
   void set_error(Fd fd);
-  /// Shared with who watches it: an fd leaves its epoll before it is closed.
+  /// The epoll that watches the fd shares it, because an fd must leave its epoll before it is closed.
   const std::shared_ptr<const Fd>& kick() const { return kick_; }
   bool running() const { return running_.load(std::memory_order_acquire); }
   Reason fault() const { return fault_.load(std::memory_order_acquire); }
 
   // --- data ---
-  /// The ring, locked, if it may be used now. Holds the lock until destroyed. What happens meanwhile is
-  /// counted in `into`, or with the ring itself.
+  /// Locks the ring, if it may be used now, until the object is destroyed. Meanwhile the ring counts in
+  /// `into`, or in its own counters.
   class Use {
    public:
     explicit Use(Virtqueue& queue, Counters* into = nullptr);
@@ -76,25 +79,25 @@ class Virtqueue {
    private:
     std::mutex* locked_ = nullptr;
   };
-  /// Stops the ring for good after a guest's fault: signals its error fd, keeps the first reason.
+  /// Ends the use of the ring after a fault of the guest, and signals its error fd. The first reason stays.
   void latch(Reason reason);
-  /// Within a burst: publishes what is staged; false, and nothing is, if the memory was taken away.
+  /// Publishes the staged entries within a burst. Returns false, and publishes nothing, if the memory was
+  /// taken away.
   template <Ring R>
   bool publish_early(R& ring) {
     if (__builtin_expect(revoked(), 0)) return false;
     ring.publish();
     return true;
   }
-  /// After a burst: publish, and one call if the driver wants it.
+  /// Publishes after a burst, and calls the driver once if it wants a call.
   template <Ring R>
   void finish_burst(R& ring) {
     ring.publish();
     if (ring.call_due()) call(ring);
   }
-  /// A burst ended before the ring did, for the work that it was: the next arm_kick() says that there is
-  /// more.
+  /// A burst ended because it had done enough work. The next arm_kick() then reports that there is more.
   void leave_unfinished() { unfinished_ = true; }
-  /// True when the memory that the ring runs on was taken away; the ring is then latched.
+  /// Returns true if the ring's memory was taken away. The ring is then latched.
   bool revoked() { return poison_epoch() != poison_epoch_ && find_revoked(); }
   bool malformed(uint32_t in_a_row) { return (malformed_ += in_a_row) > kMalformedBudget; }
   void well_formed() { malformed_ = 0; }
@@ -103,8 +106,9 @@ class Virtqueue {
   void suppress_kick();
   bool reads_as_zero();
 
-  /// Runs `work` on the ring, whose type is that of its format: once a burst, with all loops below it. A
-  /// burst has a frame so large that the compiler would not inline it through std::visit.
+  /// Calls `work` with the ring, whose type is that of its format. This happens once per burst, and all loops
+  /// are inside `work`. A burst has a large stack frame, so the compiler would not inline it through
+  /// std::visit.
   template <size_t format = 0, class Work>
   __attribute__((always_inline)) decltype(auto) visit(Work&& work) {
     if constexpr (format + 1 < std::variant_size_v<decltype(ring_)>)
@@ -115,9 +119,9 @@ class Virtqueue {
   }
   const MemorySnapshot& memory() const { return *memory_; }
   uint64_t features() const { return config_.features; }
-  /// What the latest burst counts in; before the first one, and with no other given, the ring's own.
+  /// The counters of the current or latest burst. They are the ring's own if the burst was given none.
   uint64_t* stats() { return counters_->at; }
-  /// At the end of a burst, with what it moved or dropped.
+  /// Counts a burst at its end. `moved`: packets that it moved or dropped.
   void count_burst(uint32_t moved) {
     stats()[stat_bursts]++;
     stats()[stat_idle_bursts] += moved == 0;
@@ -145,7 +149,7 @@ class Virtqueue {
   std::variant<SplitRing> ring_;
   std::shared_ptr<const MemorySnapshot> memory_;
   static constexpr uint64_t kNoPoisonEpoch = UINT64_MAX;
-  uint64_t poison_epoch_ = kNoPoisonEpoch;  // at the last look whether it is this memory
+  uint64_t poison_epoch_ = kNoPoisonEpoch;  // when the ring's memory was last checked
   bool signals_log_ = false;                // SET_LOG_FD, and there is a log
   bool unfinished_ = false;
   uint32_t malformed_ = 0;
