@@ -146,7 +146,8 @@ void what_a_guest_may_be_sent() {
   check(offload_support(checksum_at(34, 16), 0).checksum, "a checksum is filled in");
   check(!offload_support(checksum_at(34, 16), kReceivesAll).checksum, "unless the guest takes it as it is");
   check(offload_support(segments(), kReceivesAll).allowed, "segments");
-  check(!offload_support(segments(), feature(VIRTIO_NET_F_GUEST_TSO4)).allowed, "not without checksum offload");
+  check(!offload_support(segments(), feature(VIRTIO_NET_F_GUEST_TSO4)).allowed,
+        "not without checksum offload");
   check(!offload_support(segments(), feature(VIRTIO_NET_F_GUEST_CSUM)).allowed, "not without the feature");
   NetHeader bare = segments();
   bare.flags = 0;

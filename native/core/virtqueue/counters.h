@@ -1,6 +1,6 @@
-// What a ring counts. One block belongs to whoever makes the calls: a queue of JavaScript, which reads its
-// block as memory, with no call (src/data/counters/counters.ts); the ring itself, where nobody gave one.
-// Words of 64 bits, written by the thread that holds the ring's lock.
+// The counters of a ring: words of 64 bits, written by the thread that holds the ring's lock. A queue of
+// JavaScript has a block of its own, and reads it as memory, without a call (src/data/counters/counters.ts). A
+// ring uses its own block if its caller gives none.
 #pragma once
 
 #include <cstdint>
