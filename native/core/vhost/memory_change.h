@@ -1,9 +1,9 @@
 // One change of a device's memory: SET_MEM_TABLE, ADD_MEM_REG, REM_MEM_REG or SET_LOG_BASE. It has three
 // steps. open() maps the new memory, and may block. commit() makes it the device's memory while rings run, on
-// the thread that serves the rings. close() frees the memory that was replaced, and may block; it runs on the
-// same thread as open(). The front end gets its reply after close(), when memory that it removed is unmapped.
-// Until commit() the rings use the memory that they have. When a device gets its first memory, close() has
-// nothing to free. A change never delays the destruction of its device.
+// the thread that serves the rings. close() frees the memory that was replaced, and may block; like open(),
+// it runs on a thread for memory. The front end gets its reply after close(), when memory that it removed is
+// unmapped. Until commit() the rings use the memory that they have. When a device gets its first memory,
+// close() has nothing to free. A change never delays the destruction of its device.
 #pragma once
 
 #include <cstdint>
