@@ -1,7 +1,7 @@
-// AbortSignal for what this library can cancel. Synchronous, unlike events.addAbortListener(): after
+// AbortSignal for everything that this library can cancel. It works synchronously, unlike events.addAbortListener(): when
 // abort() returns, everything is released.
 
-/** Calls `aborted` once, now if the signal is aborted already; returns a function that removes the listener. */
+/** Calls `aborted` once: now, if the signal is already aborted. Returns a function that removes the listener. */
 export function onAbort(signal: AbortSignal | undefined, aborted: () => void): () => void {
   if (signal === undefined) return () => {}
   if (signal.aborted) {

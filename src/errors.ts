@@ -1,5 +1,5 @@
-// VhostError and the closed list of its codes. Every error that leaves the library is one of these, or a TypeError /
-// RangeError for a plainly wrong argument. The list with causes and fixes is docs/errors.md.
+// VhostError and the closed list of its codes. Every error of the library is a VhostError, or a TypeError or RangeError
+// for a wrong argument. docs/errors.md lists the codes with causes and fixes.
 
 /** The closed list of codes; docs/errors.md has a section for each. */
 export type VhostErrorCode =
@@ -28,7 +28,7 @@ export type VhostErrorCode =
   | 'ERR_VHOST_FILTER_INVALID'
   | 'ERR_VHOST_INVALID_ARGUMENT'
 
-/** What to do about those whose fix is the same wherever they happen. */
+/** The fixes of codes that always have the same fix. */
 const usualFixes: Partial<Record<VhostErrorCode, string>> = {
   ERR_VHOST_DEVICE_GONE:
     'of a guest, subscribe to the driver: it gives the next device, and its fromGuest() and toGuest() follow it by themselves; ' +
@@ -47,19 +47,24 @@ export interface VhostErrorDetail {
   ring?: number
   /** Name of the control request, for instance `SET_MEM_TABLE`. */
   request?: string
-  /** What the user can do. */
+  /** The fix: what the user can do. */
   fix?: string
   /** Short stable word for the cause, for instance `head_range` or `mem_map`. */
   reason?: string
-  /** More about the reason, where it is known: of `memory_revoked`, `truncated` or `no_backing`; of `memory_hw_error`, `hardware`. */
+  /**
+   * More about the reason, if known: `truncated` or `no_backing` for `memory_revoked`, `hardware` for
+   * `memory_hw_error`.
+   */
   detail?: string
-  /** The error beneath, if one was caught. */
+  /** The error that caused this one, if one was caught. */
   cause?: unknown
 }
 
-/** Every error that leaves the library, but for a `TypeError` or `RangeError` of a plainly wrong argument. docs/errors.md has all codes. */
+/**
+ * Every error of the library, except a `TypeError` or `RangeError` for a wrong argument. docs/errors.md has all codes.
+ */
 export class VhostError extends Error {
-  /** Stable: what programs compare. */
+  /** The code, which is stable, so that programs can compare it. */
   readonly code: VhostErrorCode
   /** The path of the driver's socket. */
   readonly path?: string
@@ -73,7 +78,7 @@ export class VhostError extends Error {
   readonly fix?: string
   /** Short stable word for the cause. */
   readonly reason?: string
-  /** More about the reason, where it is known. */
+  /** More about the reason, if known. */
   readonly detail?: string
 
   constructor(code: VhostErrorCode, message: string, detail: VhostErrorDetail = {}) {

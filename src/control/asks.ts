@@ -3,10 +3,13 @@
 /** The name of an fd that native code owns; 0 means no fd. */
 export type FdToken = number
 
-/** At most one a step, and always the last effect: nothing but an end of the session is served before its result is fed back. */
+/**
+ * A step has at most one ask, as its last effect. Until its result comes, the session handles only the end of the
+ * connection.
+ */
 export type Ask =
   | { kind: 'map'; regions: bigint[]; fds: FdToken[] }
-  /** fd 0: the ring has no fd any more; native code closes the previous one. */
+  /** fd 0: the ring has no fd from now on. Native code closes the previous fd. */
   | { kind: 'ring-fd'; ring: number; which: 0 | 1 | 2; fd: FdToken }
   | {
       kind: 'start-ring'
@@ -19,19 +22,22 @@ export type Ask =
       features: bigint
     }
   | { kind: 'stop-ring'; ring: number; reason: string }
-  /** Checks a ring's fault: 1 = the current memory is gone, with the cause in `detail` if it is known; 0 = the fault was about an earlier memory. */
+  /**
+   * Checks a ring's fault: 1 = the current memory is gone, with the cause in `detail` if it is known; 0 = the fault was
+   * about an earlier memory.
+   */
   | { kind: 'look-at-memory'; ring: number }
   /** Regions are guest address, size, user address and offset, as in `map`. */
   | { kind: 'add-region'; region: bigint[]; fd: FdToken }
   | { kind: 'remove-region'; region: bigint[] }
   | { kind: 'set-log'; size: bigint; offset: bigint; fd: FdToken }
   | { kind: 'log-call'; fd: FdToken }
-  /** Whether writes into buffers are marked. */
+  /** Whether writes to buffers are marked. */
   | { kind: 'log-buffers'; on: boolean }
-  /** Whether writes into a used ring are marked, and the ring's address in guest memory. */
+  /** Whether writes to a used ring are marked, and the ring's address in guest memory. */
   | { kind: 'log-ring'; ring: number; on: boolean; address: bigint }
   | { kind: 'mtu'; mtu: number }
-  /** The socket on which we may send requests of our own. */
+  /** The socket on which this side may send requests to the front end. */
   | { kind: 'channel'; fd: FdToken }
 
 const asks: Record<Ask['kind'], true> = {
@@ -52,7 +58,9 @@ const asks: Record<Ask['kind'], true> = {
 
 export const isAsk = (effect: { kind: string }): effect is Ask => effect.kind in asks
 
-/** Asks that worker threads carry out, since access to a front end's file can block for long. The result comes later. */
+/**
+ * Asks that worker threads carry out, since access to a front end's file can block for long. The result comes later.
+ */
 export type MemoryAsk = Extract<Ask, { kind: 'map' | 'add-region' | 'remove-region' | 'set-log' }>
 
 export const isMemoryAsk = (ask: Ask): ask is MemoryAsk =>

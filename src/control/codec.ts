@@ -1,6 +1,6 @@
-// Bytes of messages: header flags, the payloads that requests carry, and replies. Sizes were checked by the table in
-// requests.ts before anything here reads. Fields are in host byte order, which is little-endian on every machine
-// that Node and vhost-user meet on (vhost-user "Message format").
+// Encodes and decodes messages: header flags, payloads of requests, and replies. The table in requests.ts has checked
+// the sizes before. Fields are in host byte order, which is little-endian on every machine on which Node and vhost-user
+// run (vhost-user "Message format").
 import type { MemoryRegion } from './events.js'
 
 export const HEADER_SIZE = 12
@@ -13,7 +13,7 @@ export const REPLY_FLAGS = VERSION | FLAG_REPLY
 /** SET_VRING_KICK/CALL/ERR: no fd is attached. */
 export const NO_FD = 0x100
 
-// Byte by byte: for a DataView, V8 would allocate a separate buffer outside its heap for these few bytes.
+// Written byte by byte, because for a DataView V8 would allocate a separate buffer outside its heap.
 const word = new BigUint64Array(1)
 /** The bytes of `word`, lowest first. */
 const halves = new Uint32Array(word.buffer)
@@ -79,7 +79,7 @@ export function decodeVringState(payload: Uint8Array): VringState {
   return { index: getU32(payload, 0), value: getU32(payload, 4) }
 }
 
-/** Where the parts of a ring are, as addresses in the front end. */
+/** The addresses of a ring's parts in the front end's address space. */
 export interface RingAddresses {
   flags: number
   descriptors: bigint
@@ -92,7 +92,7 @@ export function encodeVringAddresses(index: number, ring: RingAddresses): Uint8A
   const bytes = new Uint8Array(40)
   putU32(bytes, 0, index)
   putU32(bytes, 4, ring.flags)
-  // On the wire "used" comes before "available", unlike in the ring's memory.
+  // In the message, "used" comes before "available"; in the ring's memory it is the other way round.
   putU64(bytes, 8, ring.descriptors)
   putU64(bytes, 16, ring.used)
   putU64(bytes, 24, ring.available)
@@ -129,7 +129,7 @@ export function encodeMemoryTable(regions: readonly MemoryRegion[]): Uint8Array 
   return bytes
 }
 
-/** How many regions the table says it has; compare with the payload's size before decoding them. */
+/** Returns the number of regions that the table claims to have. Compare it with the payload's size before decoding. */
 export const decodeRegionCount = (payload: Uint8Array): number => getU32(payload, 0)
 
 function regionAt(payload: Uint8Array, at: number): MemoryRegion {
@@ -151,7 +151,7 @@ export function decodeRegions(payload: Uint8Array): MemoryRegion[] {
 /** ADD_MEM_REG and REM_MEM_REG: 8 bytes of padding, then the region. */
 export const decodeRegion = (payload: Uint8Array): MemoryRegion => regionAt(payload, TABLE_HEADER_SIZE)
 
-/** SET_LOG_BASE: where the dirty log is in its file. */
+/** SET_LOG_BASE: the place of the dirty log in its file. */
 export interface LogPlace {
   size: bigint
   offset: bigint

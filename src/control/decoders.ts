@@ -1,4 +1,5 @@
-// Payloads as plain data that JSON takes, for the trace: a column of the table of requests.
+// Decodes payloads into plain data that JSON accepts, for the trace. Each row of the table of requests names its
+// decoders.
 import {
   CONFIG_HEADER_SIZE,
   decodeConfig,
@@ -30,7 +31,7 @@ export const features = ofWord(value => ({ features: featureNames(value) }))
 export const protocolFeatures = ofWord(value => ({ features: protocolFeatureNames(value) }))
 /** REPLY_ACK: 0 is success. */
 export const acknowledgement = ofWord(value => ({ accepted: value === 0n }))
-/** The fd of a ring: its index, and whether an fd comes with it. */
+/** SET_VRING_KICK, CALL and ERR: the index of the ring, and whether an fd comes with the message. */
 export const notifier = ofWord(value => ({
   ring: Number(value & 0xffn),
   fd: (value & BigInt(NO_FD)) === 0n,

@@ -1,6 +1,6 @@
-// A draft is one step of the session in progress: a private copy of the state, and the effects so far. A refused step
-// leaves the original state unchanged. A ring is copied when it is first written to, since most messages change at most
-// one ring.
+// A draft is a step of the session that is not finished: a private copy of the state, and the effects so far. A refused
+// step leaves the original state unchanged. A ring is copied when it is first written to, because most messages change at
+// most one ring.
 import type { FaultCode, SessionEvent } from './events.js'
 import { featureNames } from './feature-names.js'
 import { hasProtocol, hasVirtio, virtioMask } from './features.js'
@@ -18,7 +18,7 @@ const fixes: Readonly<Record<string, string>> = {
   kick_watch: 'allow more open files (ulimit -n) or watches (sysctl fs.epoll.max_user_watches)',
 }
 
-/** How memory is told to be gone, by what is known of it. */
+/** The reports of memory that was taken away, by the cause if it is known. */
 const taken = { reason: 'memory_revoked', what: 'the front end took its memory away', fix: undefined }
 const losses = new Map<string | undefined, { reason: string; what: string; fix: string | undefined }>([
   [
@@ -42,7 +42,7 @@ const losses = new Map<string | undefined, { reason: string; what: string; fix: 
 export class Draft {
   readonly state: State
   readonly effects: Effect[] = []
-  /** How many rings the input in hand has latched. */
+  /** How many rings the current input has latched. */
   latches = 0
   readonly #former: State['rings']
 
@@ -72,7 +72,10 @@ export class Draft {
     this.fault('ERR_VHOST_RING', reason, `ring ${ring} can't run`, { ring, fix: fixes[reason] })
   }
 
-  /** The memory is gone: no ring runs on it, nor `starting`. Reported as one fault, once. `detail`: the cause, if known. */
+  /**
+   * The memory was taken away: latches all running rings, and `starting`. It is one fault, reported once. `detail`: the
+   * cause, if known.
+   */
   revoke(detail?: string, starting?: number): void {
     const { state } = this
     for (const [i, ring] of state.rings.entries())
@@ -104,7 +107,7 @@ export class Draft {
     return rings[index]
   }
 
-  /** A ring continues where an earlier back end stopped. The guest made it with the features of that time. */
+  /** A ring continues where an earlier back end stopped. The guest set it up with the features of that time. */
   resumed(ring: number): void {
     const { state } = this
     const lost = state.expected & ~state.features & ~NOT_OF_THE_RINGS
@@ -118,7 +121,7 @@ export class Draft {
     )
   }
 
-  /** Memory that the kernel reads from a disk and writes back: a page fault can stop this thread for long. */
+  /** Warns of memory whose pages the kernel reads from a disk: a page fault can block this thread for a long time. */
   onDisk(): void {
     if (this.state.onDiskTold) return
     this.state.onDiskTold = true
@@ -139,7 +142,7 @@ export class Draft {
     this.tell({ type: 'stopped' })
   }
 
-  /** A migration runs while writes are marked: the front end has a log, wants it kept, and the device works. */
+  /** Reports the begin and end of a migration: it runs while the device is ready, has a log, and LOG_ALL is set. */
   migration(): void {
     const { state } = this
     const active = state.ready && state.log > 0n && hasVirtio(state.features, 'LOG_ALL')
@@ -149,7 +152,7 @@ export class Draft {
   }
 }
 
-/** Until PROTOCOL_FEATURES is acked a ring is enabled from the start; an explicit word counts in any case. */
+/** Without PROTOCOL_FEATURES a ring is enabled from the start; SET_VRING_ENABLE always counts. */
 export const isEnabled = (state: State, ring: RingState): boolean =>
   ring.enabled ?? !hasVirtio(state.features, 'PROTOCOL_FEATURES')
 

@@ -20,7 +20,7 @@ export type FaultCode =
   | 'ERR_VHOST_PROTOCOL'
   | 'ERR_VHOST_FEATURES_LOST'
 
-/** Nothing has failed, but something will be slow or fragile. */
+/** Nothing has failed, but the device may be slow or unreliable. */
 export type WarningCode = 'WARN_VHOST_MEMORY_ON_DISK'
 
 export type SessionEvent =
@@ -30,18 +30,18 @@ export type SessionEvent =
   | { type: 'features'; features: bigint; before: bigint }
   | { type: 'memory'; regions: MemoryRegion[] }
   | { type: 'ring-started'; ring: number }
-  /** `reason`: base, disabled, reset, status, address, memory, closed, or the word of a fault. */
+  /** `reason`: base, disabled, reset, status, address, memory, closed, or the reason of a fault. */
   | { type: 'ring-stopped'; ring: number; reason: string }
-  /** librte_vhost's new_device: the rings run that the kind of device needs. */
+  /** The rings that the kind of device needs run (librte_vhost's new_device). */
   | { type: 'ready' }
-  /** librte_vhost's destroy_device; `ready` may follow. */
+  /** The device is not ready any more (librte_vhost's destroy_device); `ready` may follow. */
   | { type: 'stopped' }
   | { type: 'status'; value: number }
   /** The front end has begun or ended the logging of our writes. */
   | { type: 'migration'; active: boolean }
   | { type: 'mtu'; mtu: number }
   | { type: 'rarp'; mac: string }
-  /** The front end has written into the configuration space. */
+  /** The front end has written to the configuration space. */
   | { type: 'config'; offset: number; bytes: Uint8Array }
   | {
       type: 'fault'
@@ -55,5 +55,5 @@ export type SessionEvent =
       fix?: string
     }
   | { type: 'warning'; code: WarningCode; message: string; fix: string }
-  /** A request that was not carried out; the connection stays, unless a close follows. */
+  /** A request was refused; the connection stays, unless a close follows. */
   | { type: 'refused'; request: string; reason: Refusal }

@@ -1,12 +1,12 @@
-// Explains, in words and as data, why a device or a ring does not run: which of the conditions in reconcile.ts are not
-// met. Pure functions of the session's state.
+// Explains, in words and as data, why a device or a ring does not run. It reports the conditions of reconcile.ts that are
+// not met. All functions depend only on the session's state.
 import { driverIsOk, isEnabled } from './draft.js'
 import { hasProtocol } from './features.js'
 import type { RingState, State } from './types.js'
 
 /**
- * What is missing, in the order in which front ends usually give it. `fault`: the ring was stopped because of a fault and
- * must be set up again.
+ * The missing settings, in the order in which front ends usually send them. `fault`: the ring was stopped because of a
+ * fault, and must be set up again.
  */
 export type Missing =
   | 'features'
@@ -18,36 +18,36 @@ export type Missing =
   | 'enabled'
   | 'fault'
 
-/** What one ring waits for. */
+/** The state of one ring, and the settings that it waits for. */
 export interface RingExplanation {
-  /** Its index: even to guest, odd from guest. */
+  /** The index of the ring: even = to guest, odd = from guest. */
   ring: number
-  /** Packets can move. */
+  /** True if the ring runs and packets can move. */
   running: boolean
-  /** What the front end has not said yet, in the order in which it usually comes. */
+  /** The settings that the front end has not sent yet, in the usual order. */
   missing: Missing[]
-  /** The reason of `fault`; '' without one. */
+  /** The reason if `missing` has `fault`; otherwise ''. */
   fault: string
   /** `ring 1: no kick fd; not enabled`. */
   text: string
 }
 
-/** What a device waits for, as `device.explain()` tells it. */
+/** The state of a device, as `device.explain()` returns it. */
 export interface Explanation {
-  /** The rings that a device of this kind needs run. */
+  /** True if the rings run that a device of this kind needs. */
   ready: boolean
-  /** What the device as a whole waits for. */
+  /** The settings that the device as a whole waits for. */
   missing: Missing[]
-  /** One of each ring, even ones to guest. */
+  /** One entry for each ring. */
   rings: RingExplanation[]
-  /** All of it, a line each. */
+  /** The whole explanation, one line per entry. */
   text: string
 }
 
 const words: Record<Missing, string> = {
   features: 'no features were accepted (SET_FEATURES)',
   memory: 'no memory was shared (SET_MEM_TABLE)',
-  'driver-ok': 'the driver has not said that it is ready (SET_STATUS with DRIVER_OK)',
+  'driver-ok': 'the driver is not ready (no SET_STATUS with DRIVER_OK)',
   size: 'no size',
   addresses: 'no addresses',
   kick: 'no kick fd',

@@ -1,5 +1,5 @@
-// Feature bits by the names that the specifications and librte_vhost give them, for options, events and messages to
-// people. Inside this folder the short names of features.ts do.
+// The feature bits by their full names in the specifications and in librte_vhost, for options, events and messages to
+// people. This folder itself uses the short names of features.ts.
 import { type ProtocolFeature, protocolBits, type VirtioFeature, virtioBits } from './features.js'
 
 type OfTransport = 'ANY_LAYOUT' | 'VERSION_1' | 'ACCESS_PLATFORM' | 'RING_PACKED' | 'IN_ORDER'

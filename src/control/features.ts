@@ -1,5 +1,5 @@
-// The feature bits of virtio and of the vhost-user protocol by their short names. Which of them are offered is a kind's
-// matter (virtio 1.2, 5 and 6; vhost-user "Protocol features").
+// The feature bits of virtio and of the vhost-user protocol by their short names. The kind of a device decides which of
+// them it offers (virtio 1.2, 5 and 6; vhost-user "Protocol features").
 
 export const virtioBits = {
   CSUM: 0,

@@ -11,7 +11,7 @@ export interface SessionOptions {
   expected?: bigint
   /** The largest MTU that a front end may set. Default 65,535. */
   maxMtu?: number
-  /** Offers CONFIG and BACKEND_REQ, and is what GET_CONFIG reads. */
+  /** The configuration space, which GET_CONFIG reads. With it, CONFIG and BACKEND_REQ are offered. */
   config?: Uint8Array
 }
 

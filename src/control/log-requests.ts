@@ -1,6 +1,6 @@
-// Requests of a live migration: where the dirty log is, and which fd signals its changes. What is logged depends on
-// SET_FEATURES (VHOST_F_LOG_ALL: buffers) and by SET_VRING_ADDR (VHOST_VRING_F_LOG: a used ring). (vhost-user
-// "Migration", VHOST_USER_SET_LOG_BASE, _SET_LOG_FD.)
+// The requests of a live migration, which give the dirty log and the fd that signals changes to it. SET_FEATURES
+// (VHOST_F_LOG_ALL) turns the logging of buffers on, and SET_VRING_ADDR (VHOST_VRING_F_LOG) that of a used ring.
+// (vhost-user "Migration", VHOST_USER_SET_LOG_BASE, _SET_LOG_FD.)
 import { decodeLog, encodeU64, type LogPlace } from './codec.js'
 import { hasProtocol } from './features.js'
 import type { Handler } from './handler.js'
@@ -20,7 +20,9 @@ function logFault(state: State, { size, offset }: LogPlace): Refusal | undefined
   return state.regions.every(region => logCovers(size, region.guest, region.size)) ? undefined : 'log_range'
 }
 
-/** Comes again and again, before QEMU 8.0 once per queue pair. Answered always: QEMU waits for it. */
+/**
+ * QEMU repeats this request, before version 8.0 once per queue pair. It always gets a reply, because QEMU waits for it.
+ */
 export const setLogBase: Handler = {
   begin(state, { payload, fds }) {
     if (!hasProtocol(state.protocolFeatures, 'LOG_SHMFD')) return 'feature_gate'

@@ -1,5 +1,5 @@
-// Requests about the guest's memory: the table as a whole, and regions one by one. Each has a `begin` that checks,
-// without changing anything, and names what must be asked of native code; what changes is in results.ts. (vhost-user
+// The requests that set the table of the guest's memory, or add and remove single regions. Each has a `begin`, which
+// checks the request and returns the asks for native code, and changes nothing. results.ts changes the state. (vhost-user
 // "Front-end message types", VHOST_USER_SET_MEM_TABLE, _GET_MAX_MEM_SLOTS, _ADD_MEM_REG, _REM_MEM_REG.)
 import {
   decodeRegion,
@@ -16,7 +16,7 @@ import { findRegion, MAX_REGIONS, MAX_SLOTS, regionFault, sameTable, tableFault,
 import { ringFault } from './ring-layout.js'
 import type { Ask, Message, State } from './types.js'
 
-/** Running rings that would have no memory under this table; they stop before the old table is dropped. */
+/** Stops the running rings that are not inside this table, before the old table is dropped. */
 const stopsFor = (state: State, regions: MemoryRegion[]): Ask[] =>
   state.rings.flatMap((ring, i): Ask[] =>
     ring.running &&
@@ -40,7 +40,7 @@ export const setMemTable: Handler = {
     const regions = decodeRegions(payload)
     const fault = tableFault(regions)
     if (fault) return fault
-    // QEMU sends the table again when a device is plugged in; the mapping stays, and so do the rings.
+    // QEMU sends the same table again when a device is plugged in. The mapping stays, and the rings continue.
     if (isCurrent(state, regions)) return []
     return [...stopsFor(state, regions), { kind: 'map', regions: regions.flatMap(wordsOf), fds }]
   },
@@ -78,7 +78,7 @@ export const remMemReg: Handler = {
     if (!hasSlots(state)) return 'feature_gate'
     const region = decodeRegion(payload)
     const at = findRegion(state.regions, region)
-    // One that is there in part, or with another address: what would be left is nobody's wish.
+    // A region that is only a part of a known one, or at another address, can't be removed.
     if (at < 0) return state.regions.some(there => touches(there, region)) ? 'mem_overlap' : []
     const rest = state.regions.toSpliced(at, 1)
     return [...stopsFor(state, rest), { kind: 'remove-region', region: wordsOf(region) }]

@@ -1,25 +1,25 @@
-// The arithmetic of the memory table: whether it can be mapped. Native code checks again; a refusal here costs no
-// system call and changes nothing. (vhost-user "Memory region description".)
+// Checks whether a memory table can be mapped. Native code checks it again; a refusal here needs no system call and
+// changes nothing. (vhost-user "Memory region description".)
 import type { MemoryRegion } from './events.js'
 import type { Refusal } from './refusals.js'
 
-/** The protocol's limit for SET_MEM_TABLE, and how many fds a message carries. */
+/** The protocol's limit for SET_MEM_TABLE, which is also the number of fds in a message. */
 export const MAX_REGIONS = 8
-/** Regions of a device: what native code has room for (native/core/base/limits.h). */
+/** Regions of a device: the limit of native code (native/core/base/limits.h). */
 export const MAX_SLOTS = 509
 export const TOP = 1n << 64n
 
 export const overlaps = (a: bigint, sizeA: bigint, b: bigint, sizeB: bigint): boolean =>
   a < b + sizeB && b < a + sizeA
 
-/** Two views of one address would make a translation ambiguous. */
+/** Two regions with the same address would make a translation ambiguous. */
 export const touches = (a: MemoryRegion, b: MemoryRegion): boolean =>
   overlaps(a.guest, a.size, b.guest, b.size) || overlaps(a.user, a.size, b.user, b.size)
 
 /** The reason why a region can't be added to these, or undefined. */
 export function regionFault(regions: readonly MemoryRegion[], region: MemoryRegion): Refusal | undefined {
   const { guest, size, user, offset } = region
-  // The end may be 2^64 itself: BigInt sums do not wrap.
+  // A region may end at 2^64. BigInt sums do not wrap.
   if (size === 0n || guest + size > TOP || user + size > TOP || offset + size > TOP) return 'mem_range'
   return regions.some(other => touches(region, other)) ? 'mem_overlap' : undefined
 }

@@ -1,5 +1,5 @@
-// Compares the rings that should run with those that do. It runs after every message and fault, so that handlers need
-// not depend on the order of requests.
+// Compares the rings that should run with the rings that run. This happens after every message and fault, so that
+// handlers do not depend on the order of requests.
 import { type Draft, driverIsOk, isEnabled, isSetUp } from './draft.js'
 import { hasVirtio } from './features.js'
 import { kinds } from './kinds/index.js'
@@ -13,7 +13,7 @@ function stopReason(state: State, ring: RingState): string {
   return 'memory'
 }
 
-/** The next ask that brings the rings closer to the wanted state; undefined if they are in it. */
+/** Returns the next ask that brings the rings closer to the wanted state; undefined if they are in that state. */
 export function nextRingAsk(draft: Draft): Ask | undefined {
   const { state } = draft
   for (let i = 0; i < state.rings.length; i++) {

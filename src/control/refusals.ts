@@ -1,7 +1,7 @@
-// The words with which a request is refused: by the session, or by native code and its threads, which carry out what the
-// session asks. docs/errors.md explains each.
+// The reasons for which the session, or native code on its behalf, refuses a request. docs/errors.md explains each of
+// them.
 
-/** By the session, before anything is asked. */
+/** Reasons of the session, before it makes an ask. */
 const bySession = [
   'msg_size',
   'msg_fds',
@@ -13,7 +13,10 @@ const bySession = [
   'mtu_range',
 ] as const
 
-/** By native code, some of which the session finds first. The compiler checks that no reason of src/addon/reasons.ts is missing. */
+/**
+ * Reasons of native code. The session finds some of them first. The compiler checks that none of src/addon/reasons.ts
+ * is missing.
+ */
 const byNativeCode = [
   'fd_type',
   'mem_count',
@@ -45,5 +48,5 @@ const byNativeCode = [
 
 export const refusals = [...bySession, ...byNativeCode] as const
 
-/** `unknown_<n>`: a reason that only the addon knows, which is of another version. */
+/** `unknown_<n>`: a reason of an addon of another version. */
 export type Refusal = (typeof refusals)[number] | `unknown_${number}`

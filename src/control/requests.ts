@@ -1,5 +1,5 @@
-// The table of requests, one row each, and the check of a message's shape. session.ts refuses a request without a row,
-// whether or not the specification has it, and the connection stays open.
+// The table of requests, with one row per request, and the check of a message's shape. session.ts refuses a request
+// without a row, even if the specification has it, and the connection stays open.
 
 import { REGION_SIZE, TABLE_HEADER_SIZE } from './codec.js'
 import * as config from './config-requests.js'
@@ -17,7 +17,7 @@ import type { KindName, Message } from './types.js'
 const ADDRESSES = [40, 40] as const
 const TABLE = [TABLE_HEADER_SIZE, TABLE_HEADER_SIZE + MAX_REGIONS * REGION_SIZE] as const
 const REGION = [TABLE_HEADER_SIZE + REGION_SIZE, TABLE_HEADER_SIZE + REGION_SIZE] as const
-/** The payload of a message that only carries an fd: some front ends send a word with it. */
+/** The payload of a message that only carries an fd. Some front ends add a word. */
 const ONE_FDS_WORD = [0, 8] as const
 /** The requests that every kind of device has. */
 const common: readonly Request[] = [
@@ -60,7 +60,7 @@ const common: readonly Request[] = [
   row(40, 'GET_STATUS', NONE, NO_FDS, device.getStatus, { reply: decode.word }),
 ]
 
-/** All requests, those of every kind included. */
+/** All requests, including those of every kind. */
 export const requests: readonly Request[] = [
   ...common,
   ...Object.values(kinds).flatMap(kind => kind.requests),
@@ -74,13 +74,13 @@ const tables = Object.fromEntries(
   ]),
 ) as Record<KindName, Map<number, Request>>
 
-/** The row of a request that this kind of device has. */
+/** Returns the row of a request, if this kind of device has the request. */
 export const requestFor = (kind: KindName, id: number): Request | undefined => tables[kind].get(id)
-/** The row of a request, whichever kind has it. */
+/** Returns the row of a request, of whatever kind. */
 export const requestOf = (id: number): Request | undefined => byId.get(id)
 export const requestName = (id: number): string => byId.get(id)?.name ?? `request ${id}`
 
-/** What is wrong with a message before its handler sees it. */
+/** Returns the reason to refuse a message before its handler sees it, or undefined. */
 export function shapeFault(request: Request, { payload, fds }: Message): Refusal | undefined {
   if (payload.length < request.size[0] || payload.length > request.size[1]) return 'msg_size'
   if (fds.length < request.fds[0] || fds.length > request.fds[1]) return 'msg_fds'

@@ -4,17 +4,17 @@ import type { MemoryRegion } from './events.js'
 import { findRegion } from './memory.js'
 import type { Ask } from './types.js'
 
-/** Faults of the memory rather than of a ring: a new table mends them. */
+/** Faults of the memory, not of a ring. A new table clears them. */
 const ofMemory: ReadonlySet<string> = new Set(['vq_addr', 'mem_missing', 'memory_revoked'])
 
 export function applyResult(draft: Draft, asked: Ask, value: number, lost: readonly number[]): void {
   if (asked.kind === 'start-ring') {
     draft.ring(asked.ring).running = true
     draft.tell({ type: 'ring-started', ring: asked.ring })
-    // Native code says at which index it began: that of the used ring, whatever base the front end gave.
+    // `value` is the index at which native code began: the index of the used ring, not the base of the front end.
     if (value > 0) draft.resumed(asked.ring)
   } else if (asked.kind === 'stop-ring') {
-    // -1: native code had stopped it before, and what we knew of its base holds.
+    // -1: native code had stopped the ring before, and the known base stays.
     const ring = draft.ring(asked.ring)
     if (value >= 0) ring.base = value
     ring.running = false
@@ -28,12 +28,12 @@ export function applyResult(draft: Draft, asked: Ask, value: number, lost: reado
     applyMemory(draft, regions.toSpliced(findRegion(regions, regionsOf(asked.region)[0]), 1), lost)
   } else if (asked.kind === 'set-log') {
     draft.state.log = asked.size
-    // A log that was truncated looks like memory that was: if it was the memory, native code says so again.
+    // A truncated log looks like truncated memory. If it was the memory, native code will report it again.
     mend(draft)
   }
 }
 
-/** No longer than it must be: a list that grew has room for more, as long as the device lives. */
+/** An array of exactly this length: one that grew would keep spare room for the life of the device. */
 const regionsOf = (words: readonly bigint[]): MemoryRegion[] =>
   Array.from({ length: words.length / 4 }, (_, i) => {
     const [guest, size, user, offset] = words.slice(4 * i, 4 * i + 4)
@@ -53,7 +53,7 @@ function applyMemory(draft: Draft, regions: MemoryRegion[], lost: readonly numbe
   draft.effects.push({ kind: 'deadline', ms: 0 })
   draft.tell({ type: 'memory', regions })
   if (onDisk > 0) draft.onDisk()
-  // The session stopped the rings outside of the new table before; native code has found another one.
+  // The session has already stopped the rings outside the new table. Native code has found more of them.
   for (const i of lost) {
     if (!state.rings[i]?.running) continue
     draft.ring(i).running = false

@@ -1,5 +1,5 @@
-// The layout of the ring formats as data, and the questions that depend on it: does a ring lie within the memory table, and
-// which of its bytes are logged. Split is the only format so far. Native code checks again what it is handed
+// The layout of the ring formats as data, and the checks that depend on it: whether a ring lies within the memory table,
+// and which of its bytes are logged. Split is the only format so far. Native code checks the addresses again
 // (native/core/virtqueue/split_ring.h: layout()). (virtio 1.2, 2.7.)
 import type { RingAddresses } from './codec.js'
 import type { MemoryRegion } from './events.js'
@@ -9,14 +9,14 @@ import type { Refusal } from './refusals.js'
 /** One of the three areas of a ring, in bytes. */
 interface Area {
   readonly alignment: bigint
-  /** What comes before the entries. */
+  /** Bytes before the entries. */
   readonly header: bigint
   readonly entry: bigint
-  /** The event field behind the entries, which belongs to the area when EVENT_IDX is negotiated. */
+  /** Bytes of the event field behind the entries. It belongs to the area only if EVENT_IDX is negotiated. */
   readonly event: bigint
 }
 
-/** Its areas bear the names of the request that sets their addresses. */
+/** The areas have the names from SET_VRING_ADDR. */
 type RingLayout = Readonly<Record<'descriptors' | 'available' | 'used', Area>>
 
 const SPLIT: RingLayout = {
@@ -28,7 +28,7 @@ const SPLIT: RingLayout = {
 const bytes = ({ header, entry, event }: Area, size: number, eventIndex: boolean): bigint =>
   header + entry * BigInt(size) + (eventIndex ? event : 0n)
 
-/** A fault of the addresses that neither another size nor another table can mend, or undefined. */
+/** Returns the fault of the addresses that no other size and no other table can correct, or undefined. */
 export function alignmentFault(ring: RingAddresses): Refusal | undefined {
   const { descriptors, available, used } = SPLIT
   return ring.descriptors % descriptors.alignment ||
@@ -38,7 +38,7 @@ export function alignmentFault(ring: RingAddresses): Refusal | undefined {
     : undefined
 }
 
-/** Bytes that are marked in a log when the ring's own writes are logged: its used ring, with the event field. */
+/** Bytes of a used ring, with its event field, which are marked when the used ring is logged. */
 export const loggedBytes = (size: number): bigint => bytes(SPLIT.used, size, true)
 
 /** The reason why a ring can't start with this memory, or undefined. */
@@ -51,7 +51,7 @@ export function ringFault(
   const descriptors = bytes(SPLIT.descriptors, size, eventIndex)
   const available = bytes(SPLIT.available, size, eventIndex)
   const used = bytes(SPLIT.used, size, eventIndex)
-  // Each area lies in one region: neighbours need not stay neighbours once they are mapped.
+  // Each area must lie in one region: adjacent regions may be mapped to addresses that are not adjacent.
   const inside = (at: bigint, length: bigint) =>
     regions.some(r => at >= r.user && at + length <= r.user + r.size)
   if (
@@ -60,7 +60,7 @@ export function ringFault(
     !inside(ring.used, used)
   )
     return 'vq_addr'
-  // A used ring that overwrites descriptors or heads can't work; other overlaps only harm the guest itself.
+  // A used ring that overwrites descriptors or heads can't work. Other overlaps harm only the guest itself.
   if (
     overlaps(ring.descriptors, descriptors, ring.used, used) ||
     overlaps(ring.available, available, ring.used, used)

@@ -1,5 +1,5 @@
-// Requests about one ring. They only note what the front end wants; whether the ring runs is decided afterwards, in
-// reconcile.ts, from all that is known by then, since they come in any order. (vhost-user "Ring states", "Starting
+// The requests about one ring. They only store what the front end wants. Since they come in any order, reconcile.ts then
+// decides whether the ring runs. (vhost-user "Ring states", "Starting
 // and stopping rings"; virtio 1.2, 2.7.)
 import {
   decodeU64,
@@ -19,7 +19,7 @@ import type { Ask, Message, State } from './types.js'
 const MAX_RING_SIZE = 32768
 const ADDRESS_FLAG_LOG = 1
 
-/** Compared at full width: 0x10001 is not ring 1. */
+/** Compares the whole index: 0x10001 is not ring 1. */
 const indexFault = (state: State, index: number): Refusal | undefined =>
   index < kinds[state.kind].ringLimit(state) ? undefined : 'vq_index'
 
@@ -45,7 +45,7 @@ export const setVringBase: Handler = {
   finish(draft, { payload }) {
     const { index, value } = decodeVringState(payload)
     const ring = draft.ring(index)
-    // Some front ends put the used index in the upper half; with completion in order the two are equal.
+    // Some front ends put the used index into the upper half. Since buffers complete in order, both halves are equal.
     ring.base = value & 0xffff
     ring.latched = ''
   },
@@ -63,7 +63,7 @@ export const setVringAddr: Handler = {
       return 'log_range'
     if (!ring?.running || !ring.addresses) return []
     const { addresses: before } = ring
-    // A migration turns the marking on and off while the ring runs, which is no reason to stop it.
+    // A migration turns logging on and off while the ring runs. The ring need not stop for that.
     const moved = (['descriptors', 'available', 'used'] as const).some(
       part => addresses[part] !== before[part],
     )
@@ -78,7 +78,7 @@ export const setVringAddr: Handler = {
   },
 }
 
-/** Stops the ring, even if it was not running; only a new kick fd starts it again. */
+/** Stops the ring. Also if it was not running, only a new kick fd can start it again. */
 export const getVringBase: Handler = {
   begin(state, { payload }) {
     const { index } = decodeVringState(payload)
@@ -102,7 +102,7 @@ export const getVringBase: Handler = {
   },
 }
 
-/** The low byte of the word. */
+/** The ring's index is the low byte of the word. */
 const ringOf = (payload: Uint8Array): number => payload[0]
 
 function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2): Ask[] | Refusal {
@@ -112,12 +112,12 @@ function beginRingFd(state: State, { payload, fds }: Message, which: 0 | 1 | 2):
   const fault = indexFault(state, ring)
   if (fault) return fault
   const withoutFd = (value & BigInt(NO_FD)) !== 0n
-  // An fd that was announced and did not arrive is not the same as none.
+  // A message that should bring an fd and brings none is not the same as "no fd".
   if (withoutFd !== (fds.length === 0)) return 'msg_fds'
   return [{ kind: 'ring-fd', ring, which, fd: fds[0] ?? 0 }]
 }
 
-/** Starts the ring, or gives a running one another fd. */
+/** Starts the ring, or replaces the fd of a running ring. */
 export const setVringKick: Handler = {
   begin: (state, message) => beginRingFd(state, message, 0),
   finish(draft, { payload, fds }) {
@@ -127,7 +127,7 @@ export const setVringKick: Handler = {
   },
 }
 
-/** Comes at any time: QEMU changes it when the guest masks its interrupt. */
+/** May come at any time: QEMU replaces the fd when the guest masks its interrupt. */
 export const setVringCall: Handler = {
   begin: (state, message) => beginRingFd(state, message, 1),
   finish(draft, { payload, fds }) {
@@ -137,7 +137,7 @@ export const setVringCall: Handler = {
 
 export const setVringErr: Handler = { begin: (state, message) => beginRingFd(state, message, 2) }
 
-/** QEMU 7.2 sends it first of all, before memory and addresses: it is only noted. */
+/** QEMU 7.2 sends this request first, before memory and addresses, so it is only stored. */
 export const setVringEnable: Handler = {
   begin(state, { payload }) {
     const { index, value } = decodeVringState(payload)

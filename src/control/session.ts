@@ -1,6 +1,7 @@
-// The vhost-user session of one connection: step(state, input) → { state, effects }, pure. A message goes through
-// its row of the table, what it asks of native code, the reconciliation of the rings, and its answer. Whatever waits
-// for native code leaves the session pending, and only the result changes its state. (vhost-user "Communication".)
+// The vhost-user session of one connection, as a pure function: step(state, input) → { state, effects }. For a message
+// it finds the row in the table of requests, makes the asks of its handler, reconciles the rings, and replies. While it
+// waits for native code, the session is pending, and only the result of the ask changes its state. (vhost-user
+// "Communication".)
 import { encodeReply, encodeU64, FLAG_NEED_REPLY } from './codec.js'
 import { changeConfig } from './config-requests.js'
 import { expectsMemory } from './device-requests.js'
@@ -20,7 +21,7 @@ export interface Step {
   effects: Effect[]
 }
 
-/** True while the session waits for the result of an ask. Other inputs are queued until then; avoid them if possible. */
+/** True while the session waits for the result of an ask. Other inputs are queued until then. */
 export const isPending = (state: State): boolean => state.pending !== null
 
 export function step(from: State, input: Input): Step {
@@ -53,7 +54,7 @@ function accept(draft: Draft, input: Input): void {
   else if (expectsMemory(draft.state)) draft.notShared()
 }
 
-// A message, from its row to its answer
+// Messages
 
 function begin(draft: Draft, message: Message): void {
   const request = requestFor(draft.state.kind, message.request)
@@ -70,14 +71,14 @@ function begin(draft: Draft, message: Message): void {
   proceed(draft, { message, stage: 'body', asks, refused, failed: false, reply: null })
 }
 
-/** Being stricter than this breaks front ends that are newer than we are. */
+/** An unknown request does not close the connection, because newer front ends may send it. */
 function unknown(draft: Draft, message: Message): void {
   closeFds(draft, message.fds)
   draft.tell({ type: 'refused', request: requestName(message.request), reason: 'msg_unknown' })
   if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(1n))
 }
 
-/** Goes on until something must be asked, or all is done and the message is answered. */
+/** Continues until there is an ask, or until the message is finished and has its reply. */
 function proceed(draft: Draft, pending: Pending): void {
   const { message, stage, refused } = pending
   let { reply } = pending
@@ -126,7 +127,7 @@ function resume(draft: Draft, { value, lost, reason, detail }: Input & { kind: '
     else draft.latch(asked.ring, why)
     proceed(draft, { ...pending, asks })
   } else {
-    // What else it had to ask is left out; rings that it stopped are started again.
+    // Its other asks are not made. Rings that it stopped are started again.
     proceed(draft, { ...pending, asks: [], refused: why })
   }
 }
@@ -143,11 +144,11 @@ function answer(
     reply(draft, message, own)
     return
   }
-  // A ring that can't start is reported as a fault of its own. A memory table is in force even if a ring does not fit it.
+  // A ring that can't start is reported as a separate fault. A memory table takes effect even if a ring is outside it.
   const nak =
     refused !== '' || (failed && !requestFor(draft.state.kind, message.request)?.handler.mayCostRings)
   if (message.flags & FLAG_NEED_REPLY) reply(draft, message, encodeU64(nak ? 1n : 0n))
-  // Unanswered, the front end would believe that its request took effect.
+  // Without a reply, the front end would believe that its request took effect.
   else if (refused) close(draft, refused)
 }
 
@@ -165,13 +166,13 @@ const noMessage: Pending = {
   failed: false,
   reply: null,
 }
-/** The same, after an ask. */
+/** The same, for an input with an ask. */
 const told: Pending = { ...noMessage, stage: 'body' }
 
 function ringFault(draft: Draft, { ring, reason }: Input & { kind: 'ring-fault' }): void {
   if (reason === 'mem_not_shared') draft.notShared(ring)
   else if (reason === 'memory_revoked') {
-    // While this fault waited for its turn, other memory may have been put in force.
+    // While this fault was queued, the front end may have sent other memory.
     if (!isWithoutMemory(draft)) proceed(draft, { ...told, asks: [{ kind: 'look-at-memory', ring }] })
   } else if (draft.state.rings[ring]?.running) {
     draft.latch(ring, reason)
@@ -183,20 +184,20 @@ function ringFault(draft: Draft, { ring, reason }: Input & { kind: 'ring-fault' 
 
 const isWithoutMemory = ({ state }: Draft): boolean => state.revoked || state.regions.length === 0
 
-/** One that native code has latched, for what is over: its memory is there. */
+/** Restarts a ring that native code latched because of memory that has been replaced since. */
 function restart(draft: Draft, ring: number): void {
   if (draft.state.rings[ring]?.running)
     proceed(draft, { ...told, asks: [{ kind: 'stop-ring', ring, reason: 'memory' }] })
 }
 
-/** All rings stop; the front end can still ask for their bases. */
+/** Stops all rings. The front end can still ask for their bases. */
 function memoryFault(draft: Draft, detail?: string): void {
   if (isWithoutMemory(draft)) return
   draft.revoke(detail)
   proceed(draft, noMessage)
 }
 
-/** What we had to say is lost; the device needs no channel to work. */
+/** The device continues without the channel, and requests to the front end are lost. */
 function channelLost(draft: Draft, reason: string): void {
   draft.fault('ERR_VHOST_PROTOCOL', reason, 'the channel to the front end was closed')
 }

@@ -1,5 +1,5 @@
-// A control message for people to read: decoded, as plain data that JSON accepts, together with its bytes, so that it can be
-// replayed.
+// A control message for people to read: decoded, as plain data that JSON accepts, together with its bytes, so that it
+// can be replayed.
 import { FLAG_NEED_REPLY } from './codec.js'
 import { acknowledgement } from './decoders.js'
 import type { Decoder } from './handler.js'
@@ -15,13 +15,13 @@ export interface TracedMessage {
   request: string
   /** The request's number. */
   id: number
-  /** The front end asked for an acknowledgement. */
+  /** True if the front end asked for an acknowledgement. */
   needReply: boolean
   /** The number of file descriptors that came with the message. */
   fds: number
   /** The payload's bytes in hexadecimal. */
   payload: string
-  /** The same, decoded: names, numbers, and addresses as `0x…`. */
+  /** The decoded payload: names, numbers, and addresses as `0x…`. */
   data: Record<string, unknown>
 }
 

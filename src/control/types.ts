@@ -1,5 +1,5 @@
-// The session's vocabulary: what goes in, what comes out, and what it remembers. Everything is plain data that
-// structuredClone() takes, so that a session can run in a thread of its own.
+// The types of the session: its inputs, its effects and its state. All of them are plain data that structuredClone()
+// can copy, so that a session can run in another thread.
 
 import type { Ask, FdToken } from './asks.js'
 import type { RingAddresses } from './codec.js'
@@ -17,19 +17,19 @@ export interface Message {
 
 export type Input =
   | { kind: 'message'; message: Message }
-  /** Of the one pending ask. Negative = failed; `reason` is then the word for it. */
+  /** The result of the pending ask. A negative value means that it failed, for `reason`. */
   | { kind: 'result'; value: number; lost?: number[]; reason?: Refusal; detail?: string }
-  /** Native code has latched a ring; `mem_not_shared` is a diagnosis only, the ring goes on. */
+  /** Native code has latched a ring. With `mem_not_shared` the ring is not latched: it is only a diagnosis. */
   | { kind: 'ring-fault'; ring: number; reason: string }
-  /** The guest's memory was taken away under us; `detail` as in Draft.revoke(). */
+  /** The guest's memory was taken away while rings used it; `detail` as in Draft.revoke(). */
   | { kind: 'memory-fault'; detail?: string }
-  /** The connection is gone, or closed by us. */
+  /** The connection has ended, or this side closes it. */
   | { kind: 'hang-up'; reason: string }
-  /** The program has given its device another configuration space. */
+  /** The program has replaced the configuration space of its device. */
   | { kind: 'config'; bytes: Uint8Array }
-  /** The channel back to the front end is of no use any more. */
+  /** The channel back to the front end has failed. */
   | { kind: 'channel-lost'; reason: string }
-  /** The time of the last `deadline` effect has passed. */
+  /** The time of the latest `deadline` effect is over. */
   | { kind: 'deadline' }
 
 export type Effect =
@@ -37,13 +37,13 @@ export type Effect =
   | { kind: 'reply'; bytes: Uint8Array }
   | { kind: 'close-fds'; fds: FdToken[] }
   | { kind: 'event'; event: SessionEvent }
-  /** A request of ours, without a payload, to which no answer is awaited. Dropped if there is no channel. */
+  /** Sends a request without a payload, to which no reply is expected. It is dropped if there is no channel. */
   | { kind: 'tell-front-end'; request: number }
-  /** Wants a `deadline` input after so long, instead of any wanted before; 0 = none any more. */
+  /** Asks for a `deadline` input after `ms` milliseconds, and cancels an earlier one; 0 only cancels. */
   | { kind: 'deadline'; ms: number }
   | { kind: 'close'; code: string }
 
-/** What a ring was given: an fd, an explicit "no fd", or nothing yet. */
+/** A ring's kick or call: an fd, an explicit "no fd", or nothing yet. */
 export type Notifier = 'unset' | 'fd' | 'none'
 
 export interface RingState {
@@ -53,59 +53,61 @@ export interface RingState {
   addresses: RingAddresses | null
   kick: Notifier
   call: Notifier
-  /** null = not set by the front end: enabled if PROTOCOL_FEATURES was not negotiated. */
+  /** null = not set by the front end; the ring is then enabled only without PROTOCOL_FEATURES. */
   enabled: boolean | null
   running: boolean
-  /** The fault that keeps it from running until it is set up anew; '' = none. */
+  /** The fault that stops the ring until the front end sets it up again; '' = none. */
   latched: string
 }
 
 /** A message (or a fault) that waits for the result of its first ask. */
 export interface Pending {
-  /** null for an input that was no message: nothing is answered. */
+  /** null if the input was not a message; there is then no reply. */
   message: Message | null
   stage: 'body' | 'reconcile'
   asks: Ask[]
-  /** Why the message will be refused; '' = it won't. */
+  /** The reason for which the message will be refused; '' = it will not be refused. */
   refused: Refusal | ''
-  /** A ring that should run on its account could not start. */
+  /** A ring that the message should start could not start. */
   failed: boolean
-  /** Payload of its own reply; null = an ack, if one is wanted. */
+  /** Payload of the message's own reply; null = it has none, and gets an acknowledgement if it asked for one. */
   reply: Uint8Array | null
 }
 
-/** The kinds of devices that there are (kinds/). */
+/** The names of the kinds of devices (kinds/). */
 export type KindName = 'net'
 
 export interface State {
   kind: KindName
   offered: { features: bigint; protocolFeatures: bigint; queuePairs: number; maxMtu: number }
   features: bigint
-  /** SET_FEATURES was accepted once. */
+  /** At least one SET_FEATURES was accepted. */
   negotiated: boolean
   protocolFeatures: bigint
   status: number
   regions: readonly MemoryRegion[]
-  /** The mapping is of no use any more: even the same table must be mapped anew. */
+  /** The memory was taken away. Even the same table must be mapped again. */
   revoked: boolean
-  /** As far as they were named: most devices have two of the 256 that they may have. Written by way of Draft.ring(). */
+  /**
+   * Only the rings that a message has named: most devices have two of the 256 possible rings. Draft.ring() writes them.
+   */
   rings: readonly Readonly<RingState>[]
-  /** Features that the device before this one had in use, until this one is ready; 0 = there was none. */
+  /** Features that the previous device of the driver used, until this device is ready; 0 = there was no device. */
   expected: bigint
   /** Bytes of the dirty log; 0 = there is none. */
   log: bigint
-  /** `migration` was told to have begun, and not yet to be over. */
+  /** The latest `migration` event said that a migration has begun. */
   migrating: boolean
   /** 0 = not set by the front end. */
   mtu: number
-  /** The configuration space; null = the program gives none, and CONFIG is not offered. */
+  /** The configuration space; null = the program has given none, and CONFIG is not offered. */
   config: Uint8Array | null
   ready: boolean
-  /** A request has ended what `ready` began; told when its rings have stopped. */
+  /** A request has ended the time in which the device is ready; `stopped` is reported when the rings have stopped. */
   leaving: boolean
-  /** "Shares no memory" was told. */
+  /** The fault that no memory is shared was reported. */
   notSharedTold: boolean
-  /** The warning about memory in files on a disk was told. */
+  /** The warning about memory in files on a disk was reported. */
   onDiskTold: boolean
   pending: Pending | null
   /** Inputs that came while one was pending. */

@@ -1,10 +1,10 @@
-// Who may connect: the group of a socket file by name, and a list of processes that are let in, by what the kernel says
-// of them (SO_PEERCRED, unix(7)), which a peer can't forge.
+// Controls who may connect: the group of a socket file by name, and a list of processes that are accepted. The kernel
+// names the process (SO_PEERCRED, unix(7)), so a peer can't forge it.
 import { readFileSync } from 'node:fs'
 import { VhostError } from '../errors.js'
 import type { PeerCredentials } from './peer.js'
 
-/** Any of the lists that holds the peer lets it in. A function decides alone. */
+/** A peer is accepted if any of the lists has it. A function decides alone. */
 export type PeerAllowList =
   | { uids?: readonly number[]; gids?: readonly number[]; pids?: readonly number[] }
   | ((peer: PeerCredentials) => boolean)
@@ -18,7 +18,7 @@ export function isAllowed(list: PeerAllowList | undefined, peer: PeerCredentials
   return Boolean(uids?.includes(peer.uid) || gids?.includes(peer.gid) || pids?.includes(peer.pid))
 }
 
-// A function that throws lets nobody in; its error is told as any other that nobody catches.
+// If the function throws, the peer is refused, and the error is reported as an uncaught one.
 function asked(list: (peer: PeerCredentials) => boolean, peer: PeerCredentials): boolean {
   try {
     return list(peer) === true
@@ -30,7 +30,7 @@ function asked(list: (peer: PeerCredentials) => boolean, peer: PeerCredentials):
   }
 }
 
-/** The number of a group of /etc/group; numbers stay what they are. */
+/** Returns the number of a group from /etc/group, or the number that was given. */
 export function groupId(group: number | string): number {
   if (typeof group === 'number') return group
   const line = readFileSync('/etc/group', 'utf8')

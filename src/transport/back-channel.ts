@@ -1,7 +1,7 @@
-// The channel back to the front end: a socket that it gave us, on which we may send it requests. No answer is ever
-// asked for or waited for, since QEMU does not read it while it waits for an answer of ours: a sender that waited would
-// wait for ever. What the front end does not read is bounded in bytes and time, and costs the channel, not the device.
-// Between device/session.ts and connection.ts. (vhost-user "Back-end communication".)
+// The channel back to the front end: a socket from the front end, on which this side may send requests. No request asks
+// for a reply: QEMU does not read the channel while it waits for one of our replies, so both sides would wait for ever.
+// If the front end does not read the channel, it is closed after a number of bytes or a time, and the device continues.
+// It stands between device/session.ts and connection.ts. (vhost-user "Back-end communication".)
 import { native } from '../addon/native.js'
 import { Connection } from './connection.js'
 
@@ -13,12 +13,15 @@ export class BackChannel {
   #connection: Connection | undefined
   #strikes = 0
 
-  /** `onLost` is called when a channel has closed, never from within one of the calls below. */
+  /** Calls `onLost` when a channel has closed, but never during one of the calls below. */
   constructor(onLost: (reason: string) => void) {
     this.#onLost = onLost
   }
 
-  /** Takes over the socket behind `token`, in place of any before; false if it is no connected stream socket. */
+  /**
+   * Takes over the socket behind `token` and closes an earlier one. Returns false if it is not a connected stream
+   * socket.
+   */
   open(token: number): boolean {
     if (native().socketCheck(token) !== 0) {
       native().closeFd(token)

@@ -1,16 +1,16 @@
-// How long to wait before the next attempt to connect: longer after each failure, up to a limit, and never the same for
-// two processes, so that a front end that comes back is not met by all of its back ends at once.
+// Computes the wait before the next attempt to connect. It grows with each failure up to a limit, and has a random
+// part, so that the back ends of a front end that comes back do not all connect at the same time.
 
 export interface BackoffOptions {
   /** Wait after the first failure, in milliseconds. */
   first: number
   /** The longest wait. */
   most: number
-  /** 0 to 1; a test's own. */
+  /** Returns a number from 0 to 1. A test can replace it. */
   random?: () => number
 }
 
-/** A connection that was lost is made again within milliseconds; a front end that is away for hours costs one attempt in 2 s. */
+/** A lost connection is made again within milliseconds. While a front end is absent, there is one attempt in 2 s. */
 export const RECONNECT_FIRST_MS = 50
 export const RECONNECT_MOST_MS = 2000
 
@@ -27,7 +27,7 @@ export class Backoff {
     this.#random = random
   }
 
-  /** One more failure: how long to wait. Doubles each time; the jitter takes up to half of it away. */
+  /** Counts a failure and returns the wait. It doubles each time, less a random part of up to one half. */
   next(): number {
     // 2^30 times the first wait is beyond any limit: the exponent needs to go no higher.
     const wait = Math.min(this.#first * 2 ** Math.min(this.attempt, 30), this.#most)

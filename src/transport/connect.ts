@@ -1,4 +1,4 @@
-// Connections that we don't accept: made to a path, once, or inherited as an fd from the process that started us.
+// Makes connections without a listener: by one attempt to connect to a path, or from an inherited fd.
 
 import { errnoName, native } from '../addon/native.js'
 import { VhostError } from '../errors.js'

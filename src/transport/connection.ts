@@ -1,6 +1,6 @@
-// One Unix socket as a stream of whole messages with their fds. Never blocks, never waits for a peer longer than the
-// deadlines, and never lets one peer have more than its share of a turn: sockets are watched level-triggered, so what
-// is left comes back in the next. It does not keep the process alive.
+// A Unix socket as a stream of whole messages with their fds. It never blocks, and waits for a peer no longer than its
+// deadlines. A peer gets only a share of each turn: the socket is watched level-triggered, so that unread bytes are
+// read in the next turn. The socket does not keep the process alive.
 
 import { FDS_EXHAUSTED, FDS_TRUNCATED, native } from '../addon/native.js'
 import { PEER_GONE, type Watch, type WatchMode, watch } from '../addon/wakeup.js'
@@ -15,21 +15,23 @@ export type { CloseCode, Message } from './framing.js'
 export interface ConnectionHandlers {
   /** The handler owns `message.fds`: each is consumed by native code or closed. */
   message(message: Message): void
-  /** Called once, last, and not for a `close()` of our own. The socket is closed already. */
+  /** Called once, as the last call, when the socket is closed; but not after close(). */
   close(code: CloseCode): void
 }
 
 export interface ConnectionOptions {
-  /** This end is the front end, so incoming messages are replies. */
+  /** True if this end is the front end, so that incoming messages are replies. */
   fromBackEnd?: boolean
   timers?: Timers
 }
 
 const DEADLINE_MS = 5000
 const MESSAGES_PER_TURN = 16
-/** More reads than a message in pieces needs, and few enough that a peer which sends single bytes does not hold up a turn. */
+/**
+ * More reads than a message in pieces needs, and few enough that a peer that sends single bytes does not delay a turn.
+ */
 const READS_PER_TURN = 64
-/** The kernel's limit of fds a message: the room for them all, so that the excess is ours to close. */
+/** The kernel's limit of fds per message. There is room for all of them, so that surplus fds can be closed. */
 const MAX_RECEIVED_FDS = 253
 const EAGAIN = -11
 
@@ -42,7 +44,7 @@ export class Connection {
   readonly #writes: WriteQueue
   readonly #readDeadline: Deadline
   readonly #timers: Timers
-  /** Most front ends read what they ask for. */
+  /** Most front ends read their replies at once, so most connections need no queue. */
   #writeDeadline: Deadline | undefined
   #handlers: ConnectionHandlers | undefined
   #watch: Watch | undefined
@@ -63,14 +65,14 @@ export class Connection {
     return this.#closed
   }
 
-  /** The process at the other end, when it connected; undefined if the kernel would not say. */
+  /** The process that connected; undefined if the kernel gives no credentials. */
   get peer(): PeerCredentials | undefined {
     if (this.#closed) return undefined
     this.#peer ??= peerOf(this.#token)
     return this.#peer
   }
 
-  /** Messages come from now on, never before this returns. */
+  /** Starts to pass on messages, from a later turn on. */
   start(handlers: ConnectionHandlers): void {
     if (this.#closed || this.#handlers) return
     this.#handlers = handlers
@@ -89,12 +91,13 @@ export class Connection {
     this.#sent(this.#writes.send(bytes, fds))
   }
 
-  /** No message is handed on until `resume()`. The end of one whose peer has gone, and would get no answer, is now. */
+  /** Passes on no message until `resume()`. If the peer has gone, the connection ends now. */
   pause(): void {
     this.#paused = true
-    // The peer can't finish its message while we don't read.
+    // The peer can't finish its message while this side does not read.
     this.#readDeadline.stop()
-    // The socket stays watched until a byte arrives, which is rare: a front end that waits for an answer sends nothing.
+    // The socket stays watched until a byte arrives. That is rare, since a front end that waits for a reply sends
+    // nothing.
   }
 
   resume(): void {
@@ -135,7 +138,7 @@ export class Connection {
         return
       }
       messages++
-      // Counts from the first byte of a message: the next one's, if it has begun, is yet to be read.
+      // The deadline begins with the first byte of a message.
       this.#readDeadline.stop()
       this.#handlers?.message(outcome)
     }
@@ -158,9 +161,9 @@ export class Connection {
     const count = fdRoom[0]
     if (count === 0) return undefined
     if (count === FDS_TRUNCATED) return 'msg_ctrunc'
-    // Part of the fds is not "no fd": the peer must not be taken at its word about the rest.
+    // If only some of the fds arrived, the rest of the message can't be trusted.
     if (count === FDS_EXHAUSTED) return 'fd_exhausted'
-    // fds belong to the header's bytes; those that come with a body are closed.
+    // fds belong to the bytes of a header. fds that come with a payload are closed.
     const { inBody } = this.#reader
     for (let i = 1; i <= count; i++) {
       if (inBody) native().closeFd(fdRoom[i])
@@ -177,7 +180,7 @@ export class Connection {
     if (taken < 0) queueMicrotask(() => this.#end('hang_up'))
     else if (this.#writes.size > MAX_BACKLOG) queueMicrotask(() => this.#end('reply_backlog'))
     else if (this.#writes.size === 0) this.#writeDeadline?.stop()
-    // Counts from the last byte that the peer took.
+    // The deadline begins with the last byte that the peer read.
     else if (taken > 0 || !this.#writeDeadline?.waiting) {
       this.#writeDeadline ??= new Deadline(this.#timers, DEADLINE_MS, () => this.#end('reply_backlog'))
       this.#writeDeadline.start()
@@ -189,7 +192,7 @@ export class Connection {
     if (this.#watch && !this.#closed) this.#watch.mode = this.#wantedMode()
   }
 
-  // Never nothing at all: to be watched anew it could find no room, when nobody can be told.
+  // The socket stays watched for something at all times, because to watch it again later could fail.
   #wantedMode(): WatchMode {
     const writing = this.#writes.size > 0
     if (this.#paused) return writing ? 'write' : 'hang-up'

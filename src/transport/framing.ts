@@ -1,10 +1,9 @@
-// Bytes of a stream → messages, however the stream is cut. A reader is asked for the room where the next bytes go:
-// first exactly a header, then exactly its body, so that one read never spans two messages and the fds that come
-// with a header's bytes belong to that message beyond doubt.
-// (vhost-user "Header": request, flags, size.)
+// Turns the bytes of a stream into messages, however the stream is cut. The reader offers room for exactly the header,
+// then for exactly its payload. So one read never spans two messages, and fds that arrive with the bytes of a header
+// belong to that message. (vhost-user "Header": request, flags, size.)
 
 export const HEADER_SIZE = 12
-/** Far above the size of any request in the table; no memory is allocated for a message that claims more. */
+/** Far above the size of any request in the table. A message that claims a larger payload ends the connection. */
 export const MAX_BODY = 4096
 /** As many as a memory table has regions. */
 export const MAX_FDS = 8
@@ -18,11 +17,11 @@ export interface Message {
   request: number
   flags: number
   payload: Uint8Array
-  /** Tokens of the fds that came with it; whoever gets the message owns them. */
+  /** Tokens of the fds that came with the message. The receiver of the message owns them. */
   fds: number[]
 }
 
-/** Why a connection ends. `hang_up` is the ordinary way. */
+/** The reason for which a connection ends. `hang_up`: the peer closed it. */
 export type CloseCode =
   | 'hang_up'
   | 'msg_eof'
@@ -36,8 +35,8 @@ export type CloseCode =
   | 'reply_backlog'
 
 /**
- * Shared by all readers that hold no bytes of a message: most reads return a whole header or body. A reader with a partial
- * message has an array of its own.
+ * Shared by all readers that hold no bytes of a message: most reads return a whole header or body. A reader with a
+ * partial message has an array of its own.
  */
 const sharedRoom = new Uint8Array(MAX_BODY)
 const nothing = new Uint8Array()
@@ -46,7 +45,7 @@ const wordAt = (bytes: Uint8Array, at: number): number =>
   (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0
 
 export class MessageReader {
-  /** Where the next bytes go, from `filled` to `wanted`. Others read into it once `advance()` was called. */
+  /** The next bytes go here, from `filled` to `wanted`. After `advance()`, another reader may use the array. */
   room = sharedRoom
   filled = 0
   wanted = HEADER_SIZE
@@ -61,7 +60,7 @@ export class MessageReader {
     this.#fromBackEnd = fromBackEnd
   }
 
-  /** True if a message has arrived in part. */
+  /** Returns true if a part of a message has arrived. */
   get underWay(): boolean {
     return this.#inBody || this.filled > 0
   }
@@ -74,12 +73,12 @@ export class MessageReader {
     return this.#fds.length
   }
 
-  /** An fd that came with header bytes. */
+  /** Adds an fd that came with the bytes of a header. */
   addFd(fd: number): void {
     this.#fds.push(fd)
   }
 
-  /** Takes note of `bytes` more in `room`: a message, a reason to close, or nothing yet. */
+  /** Counts `bytes` more in `room`. Returns a message, a reason to close the connection, or nothing yet. */
   advance(bytes: number): Message | CloseCode | undefined {
     this.filled += bytes
     if (this.filled < this.wanted) {
@@ -107,7 +106,7 @@ export class MessageReader {
     return { request: this.#request, flags: this.#flags, payload, fds: this.takeFds() }
   }
 
-  /** fds of a message that will never be whole. */
+  /** Returns the fds of a message that will never be complete. */
   takeFds(): number[] {
     const fds = this.#fds
     this.#fds = []

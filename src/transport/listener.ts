@@ -1,5 +1,5 @@
-// A listening Unix socket: connections in, and the path gone when it closes. Replaces a socket file that a dead
-// server left, never a live server's, and never anything but a socket.
+// A Unix socket that listens. It accepts connections, and unlinks its path when it closes. It replaces the socket file
+// of a server that has ended, but never the socket of a live server, and never another kind of file.
 
 import { errnoName, native } from '../addon/native.js'
 import { type Watch, watch } from '../addon/wakeup.js'
@@ -9,7 +9,7 @@ import { pathFault } from './path.js'
 import { Deadline, systemTimers } from './timers.js'
 
 export interface ListenerHandlers {
-  /** The receiver owns the connection: it starts or closes it. */
+  /** The receiver owns the connection, and starts or closes it. */
   onConnection(connection: Connection): void
   /** Accepting failed (`reason`: the errno's name) and is tried again in a moment. */
   onTrouble?(reason: string): void
@@ -17,14 +17,17 @@ export interface ListenerHandlers {
 
 export interface ListenOptions extends ConnectionOptions {
   backlog?: number
-  /** Permissions of the socket file, for instance 0o660. Default: as the umask has it. */
+  /** Permissions of the socket file, for instance 0o660. Default: by the umask. */
   mode?: number
   /** Group that owns the socket file, as a number. Default: the process's own. */
   group?: number
 }
 
 const ACCEPTS_PER_TURN = 16
-/** How long a listener rests when the process is out of fds: the waiting connection would wake it for ever. */
+/**
+ * Pause of a listener, in ms, while the process has no free fd. Otherwise the waiting connection would wake it again
+ * and again.
+ */
 const REST_MS = 100
 const EAGAIN = -11
 
@@ -42,7 +45,7 @@ const failures: Record<string, { code: VhostErrorCode; why: string; fix: string 
   ENOENT: { code: 'ERR_VHOST_LISTEN_FAILED', why: 'its folder does not exist', fix: 'create the folder' },
   ENOTDIR: {
     code: 'ERR_VHOST_PATH_INVALID',
-    why: 'part of it is no folder',
+    why: 'a part of the path is not a folder',
     fix: 'use a path below a folder',
   },
   EPERM: {
@@ -96,7 +99,7 @@ export class Listener {
     return this.#closed
   }
 
-  /** Closes the socket and unlinks the path before it returns. Connections go on. */
+  /** Closes the socket and unlinks the path before it returns. Connections stay open. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
@@ -132,8 +135,8 @@ export class Listener {
 }
 
 /**
- * Listens at `path`, from before this returns. Throws ERR_VHOST_PATH_IN_USE, _PATH_NOT_SOCKET, _PATH_INVALID or
- * _LISTEN_FAILED, each with what to do about it.
+ * Listens at `path`. Throws ERR_VHOST_PATH_IN_USE, _PATH_NOT_SOCKET, _PATH_INVALID or
+ * _LISTEN_FAILED, each with its fix.
  */
 export function listen(path: string, handlers: ListenerHandlers, options: ListenOptions = {}): Listener {
   const fault = pathFault(path)
@@ -158,7 +161,7 @@ export function listen(path: string, handlers: ListenerHandlers, options: Listen
   return listener
 }
 
-/** Accepts on a socket that already listens. Its creator, for instance a supervisor, removes it. */
+/** Accepts connections on a socket that already listens. The process that made the socket removes its file. */
 export function listenOn(
   token: number,
   path: string,

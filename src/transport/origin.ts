@@ -1,5 +1,5 @@
-// Where the connections of a driver come from: it listens, it connects and keeps trying, or it was handed a socket. The
-// driver sees one difference only: whether another connection can follow the last.
+// The origin of a driver's connections: a listener, repeated attempts to connect, or an inherited socket. For the
+// driver the only difference is whether another connection can follow the last one.
 
 import { native } from '../addon/native.js'
 import { VhostError } from '../errors.js'
@@ -15,7 +15,7 @@ export interface Retry {
   attempt: number
   /** Milliseconds until the next attempt. */
   delay: number
-  /** The errno's name, or `lost`: there was a connection. */
+  /** The errno's name, or `lost` if there was a connection. */
   reason: string
 }
 
@@ -35,9 +35,9 @@ export interface OriginOptions extends ConnectionOptions {
 }
 
 export interface Origin {
-  /** True if no connection can follow the one that is there. */
+  /** True if no connection can follow the current one. */
   readonly last: boolean
-  /** A connection that came from here is over. `served`: something was said on it. */
+  /** A connection from this origin has ended. `served`: at least one message had arrived. */
   over(served: boolean): void
   close(): void
 }
@@ -54,7 +54,7 @@ class Listening implements Origin {
   }
 }
 
-/** Hands out one connection, in a later turn: whoever subscribes in this one misses nothing. */
+/** Passes on one connection in a later turn, so that all who subscribe in this turn see it. */
 class Handed implements Origin {
   readonly last = true
   readonly #connection: Connection
@@ -100,7 +100,7 @@ class Connecting implements Origin {
 
   over(served: boolean): void {
     if (this.#closed) return
-    // A peer that accepts and closes at once gets the same back-off as one that does not accept.
+    // After a peer that accepts and closes at once, the wait grows in the same way as after a refused attempt.
     if (served) this.#backoff.reset()
     this.#later('lost')
   }
@@ -132,8 +132,8 @@ class Connecting implements Origin {
 }
 
 /**
- * Throws when it can't work at all: a path that can't be one, a server's path that can't be bound, an fd of another kind,
- * a single attempt to connect that failed.
+ * Throws if it can't work at all: the path is invalid, the server's path can't be bound, the fd is of another kind, or
+ * the only attempt to connect failed.
  */
 export function openOrigin(path: string, handlers: OriginHandlers, options: OriginOptions = {}): Origin {
   if (options.fd !== undefined) {

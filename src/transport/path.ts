@@ -1,5 +1,5 @@
-// Which paths can be a socket at all: those that fit in sockaddr_un (unix(7)). The abstract namespace is left out:
-// it has neither permissions nor a file.
+// Checks whether a path can be that of a socket: it must fit in sockaddr_un (unix(7)). Abstract sockets are not
+// supported, because they have neither permissions nor a file.
 import { VhostError } from '../errors.js'
 
 /** sun_path has 108 bytes, the last of which is the terminating zero. */

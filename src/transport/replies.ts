@@ -1,8 +1,8 @@
-// The queue of bytes that a socket did not accept at once. Bounded in bytes and in time, since the peer decides how
-// fast it reads.
+// The queue of bytes that a socket did not accept at once. It is limited in bytes and in time, because the peer decides
+// how fast it reads.
 import { native } from '../addon/native.js'
 
-/** Thousands of replies; a front end waits for each of its own, so more than one is odd already. */
+/** Room for thousands of replies. A front end normally waits for each reply, so even two would be unusual. */
 export const MAX_BACKLOG = 64 * 1024
 
 interface Chunk {
@@ -12,7 +12,7 @@ interface Chunk {
 }
 
 const EAGAIN = -11
-/** Reused for small messages: V8 allocates a buffer off the heap for each array that native code sees. */
+/** Reused for small messages, because V8 allocates a buffer outside its heap for each array that native code sees. */
 const sharedRoom = new Uint8Array(64)
 
 export class WriteQueue {
@@ -28,7 +28,9 @@ export class WriteQueue {
     return this.#size
   }
 
-  /** Queues bytes behind those that wait, and writes what the socket accepts. Returns the bytes written, or a negative errno. */
+  /**
+   * Queues bytes, and writes as many as the socket accepts. Returns the number of bytes written, or a negative errno.
+   */
   send(bytes: Uint8Array, fds: readonly number[]): number {
     const chunk = { bytes, offset: 0, fds: fds.length > 0 ? Uint32Array.from(fds) : undefined }
     this.#size += bytes.length
@@ -41,7 +43,7 @@ export class WriteQueue {
     return taken
   }
 
-  /** Writes what the socket takes: the bytes taken, or a negative errno. */
+  /** Writes as many bytes as the socket accepts. Returns their number, or a negative errno. */
   flush(): number {
     let taken = 0
     while (this.#chunks.length > 0) {
@@ -63,7 +65,7 @@ export class WriteQueue {
     const sent = native().socketSend(this.#token, from, offset, bytes.length - offset, fds)
     if (sent === EAGAIN) return 0
     if (sent < 0) return sent
-    // fds went with the first byte.
+    // The fds were sent with the first byte.
     if (sent > 0) chunk.fds = undefined
     chunk.offset += sent
     this.#size -= sent

@@ -1,5 +1,5 @@
-// The network device as a kind of device: what it offers, its rings, when it is ready, and the requests that no other kind
-// has. (virtio 1.2, 5.1; vhost-user, VHOST_USER_SEND_RARP, _NET_SET_MTU.)
+// The network device as a kind of device: its features, its rings, the condition for `ready`, and the requests that only
+// this kind has. (virtio 1.2, 5.1; vhost-user, VHOST_USER_SEND_RARP, _NET_SET_MTU.)
 import { decodeU64 } from '../codec.js'
 import { mac, number } from '../decoders.js'
 import { hasProtocol, protocolMask, virtioMask } from '../features.js'
@@ -11,7 +11,7 @@ import type { DeviceKind } from '../kind.js'
 const macOf = (payload: Uint8Array): string =>
   Array.from(payload.subarray(0, 6), byte => byte.toString(16).padStart(2, '0')).join(':')
 
-/** True for the address of one station: neither a group address nor all zeros. */
+/** Returns true for the address of one station, which is neither a group address nor all zeros. */
 const isStation = (mac: string): boolean => mac !== '00:00:00:00:00:00' && !(Number.parseInt(mac, 16) & 1)
 
 /** The guest was migrated to this host and can't announce itself: the program tells the switch its new port. */
@@ -34,15 +34,15 @@ const netSetMtu: Handler = {
   }),
   finish(draft, { payload }) {
     const mtu = Number(decodeU64(payload))
-    // QEMU sends it at every start.
+    // QEMU sends this request at every start.
     if (mtu !== draft.state.mtu) draft.tell({ type: 'mtu', mtu })
     draft.state.mtu = mtu
   },
 }
 
 export const net: DeviceKind = {
-  // The bits of the control ring (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE) are the front end's work: it only shows them to its
-  // guest when the back end has them too.
+  // The front end implements the control ring (CTRL_VQ, CTRL_RX, GUEST_ANNOUNCE). It offers these bits to its guest
+  // only if the back end offers them, too.
   features: virtioMask(
     ...(['CSUM', 'GUEST_CSUM', 'MTU', 'MRG_RXBUF', 'CTRL_VQ', 'CTRL_RX', 'GUEST_ANNOUNCE', 'MQ'] as const),
     ...(['GUEST_TSO4', 'GUEST_TSO6', 'GUEST_ECN', 'GUEST_UFO'] as const),
@@ -52,16 +52,17 @@ export const net: DeviceKind = {
   protocolFeatures: protocolMask(
     ...(['MQ', 'LOG_SHMFD', 'RARP', 'REPLY_ACK', 'MTU', 'CONFIGURE_MEM_SLOTS', 'STATUS'] as const),
   ),
-  // QEMU 7.1 and 7.2 crash on CONFIG of a network device, so it takes a program that asks for it.
+  // QEMU 7.1 and 7.2 crash if a network device offers CONFIG. So it is offered only if the program asks for it.
   configProtocolFeatures: protocolMask('CONFIG', 'BACKEND_REQ'),
-  // To guest and from guest, of the first pair.
+  // The two rings of the first pair.
   firstRings: 2,
   // Rings beyond the first pair need the protocol feature MQ.
   ringLimit: ({ offered, protocolFeatures }) =>
     hasProtocol(protocolFeatures, 'MQ') ? 2 * offered.queuePairs : 2,
   // QEMU's network devices count pairs.
   queueNum: ({ offered }) => offered.queuePairs,
-  // A guest uses as many of the other pairs as it likes, and a front end sets up all that it was configured with.
+  // The guest chooses how many of the other pairs it uses, although the front end sets up all that it was configured
+  // with.
   isReady: ({ rings }) => rings[0].running && rings[1].running,
   requests: [
     row(19, 'SEND_RARP', WORD, NO_FDS, sendRarp, { request: mac }),
