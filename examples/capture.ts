@@ -1,5 +1,5 @@
-// Two guests talk, and all they say goes into a pcapng file that Wireshark opens: an interface for each guest, both
-// directions. Then, without sockets of real guests, the file is replayed and compared.
+// Records the packets of two guests in a pcapng file, which Wireshark can open. The file has one interface per guest,
+// with both directions. With embedded guests, the file is then replayed to a third guest, which checks it.
 //
 //   node dist/examples/capture.js                            two embedded guests, 20,000 frames, replayed to a third
 //   node dist/examples/capture.js --file vm.pcapng a.sock b.sock        for real front ends, until Ctrl-C
@@ -15,7 +15,7 @@ import { demonstrate, type Embedded, serve, until } from './run.js'
 
 const FRAMES = 20_000
 
-/** a ⇄ b, and all of it into the capture: what a guest sent is inbound, what it gets outbound. */
+/** Forwards between a and b, and captures all packets: those from a guest as inbound, those to a guest as outbound. */
 export function captureBetween(a: VhostDriver, b: VhostDriver, writer: PcapngWriter): Observable<never> {
   const seen = (name: string, direction: 'inbound' | 'outbound') => capture(writer, { name, direction })
   return merge(
@@ -35,7 +35,7 @@ const { values, positionals } = parseArgs({
 })
 
 function serveInto(writer: PcapngWriter): void {
-  // Standard output may be the capture.
+  // Standard output may be the capture, so messages go to standard error.
   writer.events.subscribe(event =>
     console.error(event.type, event.type === 'failed' ? event.error.message : event.path),
   )
@@ -46,7 +46,7 @@ function serveInto(writer: PcapngWriter): void {
   serve(positionals, (a, b) => captureBetween(a, b, writer), { atEnd, log: console.error })
 }
 
-/** Captures what two guests say, then sends the file to a third. */
+/** Captures the packets of two guests, then sends the file to a third guest. */
 async function show({ drivers: [a, b, c], guests: [sender, receiver, third], folder }: Embedded) {
   const file = join(folder, 'demo.pcapng')
   const writer = new PcapngWriter(file, { overflow: 'block' })
@@ -57,7 +57,7 @@ async function show({ drivers: [a, b, c], guests: [sender, receiver, third], fol
   running.unsubscribe()
   await writer.finished()
   console.log(`captured ${writer.stats.packets}, dropped ${JSON.stringify(writer.stats.drops)}`)
-  // Each frame is in the file twice: as it left a, and as it went to b.
+  // The file has each frame twice: once from a, once to b.
   await lastValueFrom(replay(file, { speed: Infinity }).pipe(enqueue(c.toGuest())), {
     defaultValue: undefined,
   })

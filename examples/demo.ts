@@ -1,13 +1,14 @@
-// The demonstration behind `npm start`: two embedded guests exchange numbered frames through the mirror, a third gets
-// the copies, and all three check every byte. Each guest is a front end of its own: a Unix socket, a memfd, two rings.
+// The demonstration of `npm start`: two embedded guests exchange numbered frames through the mirror, a third guest gets
+// the copies, and all three check every byte. Each guest is a complete front end, with a Unix socket, a memfd and two
+// rings.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { GuestPort } from 'rx-vhost/guest'
 import { type Embedded, onEnd, summarize, until } from './run.js'
 
-const MARK = 1_000_000 // resident memory is compared between here and the end
+const MARK = 1_000_000 // resident memory after so many frames is compared with that at the end
 
-/** Sends `frames`, or for `seconds`; returns the exit status. */
+/** Sends a number of `frames`, or for a number of `seconds`. Returns the exit status. */
 export async function talk(
   { drivers, guests }: Embedded,
   frames: number | undefined,
@@ -66,7 +67,7 @@ export async function talk(
   return lost + reordered + corrupted + leases > 0 ? 1 : 0
 }
 
-/** Resident memory after a collection, in MiB. */
+/** Returns the resident memory after a garbage collection, in MiB. */
 function resident(): number {
   setFlagsFromString('--expose-gc')
   runInNewContext('gc')()

@@ -1,5 +1,5 @@
-// A firewall between two guests: the guest inside may open connections, the guest outside only those that rules allow, and
-// answers come back. Its counters are printed at the end.
+// A firewall between two guests. The guest inside may open connections; the guest outside may open only those that a rule
+// allows; replies pass in both directions. The counters are printed at the end.
 //
 //   node dist/examples/firewall.js                        two embedded guests; each packet's fate is checked
 //   node dist/examples/firewall.js inside.sock out.sock   for real front ends, until Ctrl-C
@@ -29,7 +29,7 @@ const wall = new Firewall([
   { name: 'ping', action: 'accept', protocol: 'icmp' },
 ])
 
-/** Both directions pass one firewall, so that it knows which connection an answer belongs to. */
+/** Both directions use the same firewall, so that it finds the connection of a reply. */
 function wallBetween(inside: VhostDriver, outside: VhostDriver): Observable<never> {
   return merge(
     inside.fromGuest().pipe(firewall(wall, { from: 'inside' }), enqueue(outside.toGuest())),
@@ -48,7 +48,7 @@ const question = { from: '10.0.0.1', to: '192.0.2.9', fromPort: 4000, toPort: 53
 const answer = { from: '192.0.2.9', to: '10.0.0.1', fromPort: 53, toPort: 4000 }
 const call = { from: '192.0.2.9', to: '10.0.0.1', fromPort: 5000, toPort: 80 }
 const reply = { from: '10.0.0.1', to: '192.0.2.9', fromPort: 80, toPort: 5000 }
-/** A name, who sends, the frame, and whether it is to arrive. */
+/** A name, the sender, the frame, and whether the frame should arrive. */
 const steps: [name: string, from: 'inside' | 'outside', frame: Uint8Array, passes: boolean][] = [
   ['an answer that nobody asked for', 'outside', udp(answer), false],
   ['a question', 'inside', udp(question), true],

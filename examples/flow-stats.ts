@@ -1,5 +1,5 @@
-// Who talks to whom, and how much: two guests talk, and the flows with most bytes are printed every so often, those that
-// ended as one line of JSON each, as a NetFlow exporter would tell of them.
+// Prints the flows between two guests: at intervals those with most bytes, and each flow that has ended as a line of
+// JSON, like a NetFlow exporter.
 //
 //   node dist/examples/flow-stats.js                      two embedded guests, 1,000 packets in 10 flows
 //   node dist/examples/flow-stats.js a.sock b.sock        for real front ends, until Ctrl-C
@@ -14,14 +14,14 @@ import { demonstrate, type Embedded, serve, until } from './run.js'
 const FLOWS = 10
 const PACKETS = 1000
 
-/** a ⇄ b; what passed of each flow goes to `observer`, for either direction by itself. */
+/** Forwards between a and b, and reports the flows of each direction to `observer`. */
 export function flowsBetween(
   a: VhostDriver,
   b: VhostDriver,
   observer: Pick<Observer<FlowReport>, 'next'>,
   interval: number,
 ): Observable<never> {
-  // Not its end: the other direction may go on.
+  // The end of one direction is not passed on, because the other direction may continue.
   const measured = measureFlows({ next: report => observer.next(report) }, { interval })
   return merge(
     a.fromGuest().pipe(measured, enqueue(b.toGuest())),

@@ -1,12 +1,12 @@
-// The plain calls, without a pipeline: forwards between two guests with dequeueBurst and enqueueBurst, as a DPDK
-// application would with rte_vhost_dequeue_burst and rte_vhost_enqueue_burst, in a loop that yields to the event loop.
+// Forwards between two guests with the plain calls dequeueBurst() and enqueueBurst(), without a pipeline, as a DPDK
+// application does with rte_vhost_dequeue_burst and rte_vhost_enqueue_burst. The loop yields to the event loop.
 //
 //   node dist/examples/forward.js a.sock b.sock
 import { type HeldBurst, VhostDriver, type VhostQueue, type VhostSink } from 'rx-vhost'
 import { Subscription } from 'rxjs'
 import { narrate, onEnd, reportFaults, summarize } from './run.js'
 
-/** One way of the forward: a burst in hand, and how many of its packets the receiver has taken. */
+/** One direction: the current burst, and the number of its packets that the receiver has taken. */
 interface Way {
   from: VhostQueue
   to: VhostSink
@@ -14,10 +14,10 @@ interface Way {
   sent: number
 }
 
-/** Moves one burst; false if there was nothing to move, or no room for it yet. */
+/** Moves one burst. Returns false if there was nothing to move, or no room. */
 function forwardBurst(way: Way): boolean {
   if (way.sent === way.burst.length) {
-    way.from.dequeueBurst(way.burst) // releases what was in it
+    way.from.dequeueBurst(way.burst) // also releases its former packets
     way.sent = 0
   }
   const taken = way.to.enqueueBurst(way.burst, way.sent)

@@ -1,11 +1,11 @@
-// A gateway: a guest reaches the host's network over a TAP interface, with checksums and segmentation left to whoever can do
-// them. The seed of a NAT, a router or a VPN: the host's own routing and firewall do the rest.
+// A gateway: connects a guest to the host's network over a TAP interface. Checksums and segmentation are left to the
+// side that supports them. With the host's own routing and firewall this becomes a NAT, a router or a VPN.
 //
 //   node dist/examples/gateway.js --tap tap0 --address 10.0.0.254/24 vm.sock      as root, or with CAP_NET_ADMIN
-//   node dist/examples/gateway.js --tap tap0 vm.sock                              an interface that someone set up for you
-//   node dist/examples/gateway.js --filter 'not port 25' …                        what the guest may say (pcap-filter(7))
+//   node dist/examples/gateway.js --tap tap0 vm.sock                              an interface that exists already
+//   node dist/examples/gateway.js --filter 'not port 25' …                        the packets that the guest may send (pcap-filter(7))
 //
-// The guest has an address of the same network, and 10.0.0.254 as its default route. For the world behind the host:
+// Give the guest an address in the same network, and 10.0.0.254 as its default route. To reach networks behind the host:
 //   sysctl net.ipv4.ip_forward=1; nft add table nat; nft add chain nat out '{ type nat hook postrouting priority 100; }'
 //   nft add rule nat out ip saddr 10.0.0.0/24 oifname != tap0 masquerade
 import { execFileSync } from 'node:child_process'
@@ -17,9 +17,9 @@ import { TapPort } from 'rx-vhost/tap'
 import { ignoreElements, merge, type Observable, Subscription, switchMap, tap as tell } from 'rxjs'
 import { narrate, onEnd, reportFaults } from './run.js'
 
-/** The guest and the host's network, both ways; `filter` says what the guest may send. */
+/** Connects the guest and the host's network in both directions. `filter`: the packets that the guest may send. */
 export function gateway(vm: VhostDriver, host: TapPort, filter?: string): Observable<never> {
-  // What the guest can take unfinished, the host may leave undone: again with each guest that comes.
+  // The host may leave offloads to a guest that supports them. This is set for each guest that connects.
   const offloads = vm.pipe(
     switchMap(device => device),
     tell(event => {

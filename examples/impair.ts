@@ -1,7 +1,7 @@
-// Two guests talk over a bad path: it delays, loses, doubles, reorders and corrupts what they say, the same for the same
-// seed. For trying out how a protocol takes it.
+// Connects two guests over a bad path, which delays, loses, duplicates, reorders and corrupts packets. The same seed
+// gives the same faults. Use it to test how a protocol behaves.
 //
-//   node dist/examples/impair.js                                       two embedded guests, 20,000 frames, what became of them
+//   node dist/examples/impair.js                                       two embedded guests, 20,000 frames, and their fate
 //   node dist/examples/impair.js --delay 40 --jitter 5 --loss 0.01 --seed 7 a.sock b.sock      real front ends, until Ctrl-C
 import { parseArgs } from 'node:util'
 import type { VhostDriver } from 'rx-vhost'
@@ -11,7 +11,7 @@ import { demonstrate, printLimited, serve, until } from './run.js'
 
 const FRAMES = 20_000
 
-/** a ⇄ b, each direction over a path of its own. */
+/** Forwards between a and b. Each direction has its own path. */
 export function impairBetween(a: VhostDriver, b: VhostDriver, path: ImpairOptions): Observable<never> {
   return merge(
     a.fromGuest().pipe(impair(path), enqueue(b.toGuest())),
@@ -30,7 +30,7 @@ const { values, positionals } = parseArgs({
     loss: { type: 'string', default: '0.02' },
     duplicate: { type: 'string', default: '0.01' },
     corrupt: { type: 'string', default: '0.005' },
-    /** Bits a second; without, as many as there are. */
+    /** Bits per second. Default: no limit. */
     bits: { type: 'string' },
   },
 })

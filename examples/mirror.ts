@@ -1,7 +1,7 @@
-// Two guests talk through a pipeline, and a third port gets a copy of all they say. What `npm start` runs.
+// Forwards between two guests, and mirrors all packets to a third port. `npm start` runs this example.
 //
 //   npm start                                   two embedded guests, numbered frames, every byte checked, 5 s
-//   npm start -- --frames 1000000               until so many frames have arrived
+//   npm start -- --frames 1000000               until that many frames have arrived
 //   npm start -- a.sock b.sock monitor.sock     for real front ends: QEMU, testpmd, Cloud Hypervisor
 import { parseArgs } from 'node:util'
 import type { Overflow, VhostDriver } from 'rx-vhost'
@@ -10,7 +10,7 @@ import { merge } from 'rxjs'
 import { talk } from './demo.js'
 import { demonstrate, type Pipeline, serve } from './run.js'
 
-/** The whole job: a ⇄ b, and both directions to the monitor. */
+/** The pipeline: forwards between a and b, and mirrors both directions to the monitor. */
 const mirrorBetween =
   (overflow: Overflow): Pipeline =>
   (a: VhostDriver, b: VhostDriver, monitor: VhostDriver) => {
@@ -26,7 +26,7 @@ const { values, positionals } = parseArgs({
   options: {
     frames: { type: 'string' },
     seconds: { type: 'string', default: '5' },
-    /** What becomes of copies that the monitor has no room for. */
+    /** What happens to copies for which the monitor has no room. */
     overflow: { type: 'string' },
   },
 })

@@ -1,8 +1,8 @@
-// Two guests talk no faster than they may. What exceeds the rate waits, and the sender is slowed down (`shape`), or it is
+// Limits the rate between two guests. Packets beyond the rate wait, which slows down the sender (`shape`), or they are
 // dropped and counted (`police`).
 //
 //   node dist/examples/rate-limit.js                                 two embedded guests, 20,000 packets a second, 2 s
-//   node dist/examples/rate-limit.js --mode police                   the same, dropping
+//   node dist/examples/rate-limit.js --mode police                   the same, but packets are dropped
 //   node dist/examples/rate-limit.js --bits 100e6 a.sock b.sock      100 Mbit/s for real front ends, until Ctrl-C
 import { parseArgs } from 'node:util'
 import type { VhostDriver } from 'rx-vhost'
@@ -12,7 +12,7 @@ import { demonstrate, printLimited, serve, until } from './run.js'
 
 const SECONDS = 2
 
-/** a ⇄ b, each direction with the rate for itself. */
+/** Forwards between a and b, each direction at this rate. */
 export function limitBetween(a: VhostDriver, b: VhostDriver, limit: RateLimitOptions): Observable<never> {
   return merge(
     a.fromGuest().pipe(rateLimit(limit), enqueue(b.toGuest())),
@@ -23,9 +23,9 @@ export function limitBetween(a: VhostDriver, b: VhostDriver, limit: RateLimitOpt
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    /** Packets a second. */
+    /** Packets per second. */
     packets: { type: 'string' },
-    /** Bits a second, as on Ethernet: with preamble, check sequence and gap. */
+    /** Bits per second on Ethernet, with preamble, check sequence and gap. */
     bits: { type: 'string' },
     mode: { type: 'string', default: 'shape' },
   },

@@ -1,5 +1,5 @@
-// What the examples share: a pipeline between embedded guests, for a demonstration, or between real front ends, until
-// Ctrl-C; what is printed about ports; and an orderly end.
+// Shared by the examples: runs a pipeline between embedded guests as a demonstration, or between real front ends until
+// Ctrl-C; prints the state of the ports; and ends in order.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,17 +10,17 @@ import { type Observable, Subscription } from 'rxjs'
 
 const DEADLINE_MS = 30_000
 
-/** What an example runs: a pipeline between drivers. */
+/** The pipeline of an example, between drivers. */
 export type Pipeline = (...drivers: VhostDriver[]) => Observable<unknown>
 
-/** Embedded guests, the driver of each, and a folder that is removed at the end. */
+/** Embedded guests, their drivers, and a folder that is removed at the end. */
 export interface Embedded {
   drivers: VhostDriver[]
   guests: GuestPort[]
   folder: string
 }
 
-/** Runs `pipeline` between embedded guests of these names, and `show` when all of them are connected. */
+/** Runs `pipeline` between embedded guests with these names, and calls `show` when all are connected. */
 export async function demonstrate<T>(
   names: readonly string[],
   pipeline: Pipeline,
@@ -40,16 +40,16 @@ export async function demonstrate<T>(
   }
 }
 
-/** Waits until `done`; false: it took too long. */
+/** Waits until `done()` is true. Returns false if that took too long. */
 export async function until(done: () => boolean): Promise<boolean> {
   for (const end = Date.now() + DEADLINE_MS; Date.now() < end; await later(1)) if (done()) return true
   return false
 }
 
 export interface ServeOptions {
-  /** Runs when everything has stopped. By default it prints what each port counted. */
+  /** Called when everything has stopped. By default it prints the counters of each port. */
   atEnd?: (drivers: VhostDriver[]) => unknown
-  /** Where lines about the sockets go: standard error, if standard output has another use. */
+  /** Prints the lines about the sockets; to standard error, if standard output has another use. */
   log?: (line: string) => void
 }
 
@@ -62,7 +62,7 @@ export function serve(paths: readonly string[], pipeline: Pipeline, options: Ser
     all.unsubscribe()
     atEnd(drivers)
   }
-  // Before anything listens: whoever reads "listening" may end this process at once.
+  // The handlers are set before anything listens, because a reader of "listening" may end this process at once.
   onEnd(end)
   for (const driver of drivers) narrate(driver, log)
   const running = pipeline(...drivers).subscribe({
@@ -89,7 +89,7 @@ export interface PortSummary {
   stats: DeviceStats
 }
 
-/** Packets out of each guest, into it, and dropped on the way into it, by reason. */
+/** For each guest: the packets from it, to it, and dropped on the way to it, by reason. */
 export function summarize(ports: readonly Port[]): { ports: PortSummary[] } {
   return {
     ports: ports.map(({ driver, sink }) => {
@@ -109,13 +109,13 @@ export function printSummary(drivers: readonly VhostDriver[]): void {
   console.log(JSON.stringify(summarize(drivers.map(driver => ({ driver, sink: driver.toGuest() })))))
 }
 
-/** The same, and what was dropped between a guest and the sink of the other, by reason. */
+/** The same, with the packets that operators dropped between the guests, by reason. */
 export function printLimited(drivers: readonly VhostDriver[]): void {
   const { ports } = summarize(drivers.map(driver => ({ driver, sink: driver.toGuest() })))
   console.log(JSON.stringify({ ports, limited: drivers.map(driver => driver.fromGuest().stats.drops) }))
 }
 
-/** Runs `end` at the first SIGINT or SIGTERM. The process then ends by itself, since nothing keeps it alive. */
+/** Calls `end` at the first SIGINT or SIGTERM. The process then ends, because nothing keeps it alive. */
 export function onEnd(end: () => void): void {
   let ended = false
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
@@ -126,7 +126,7 @@ export function onEnd(end: () => void): void {
     })
 }
 
-/** Says when each port is ready for a front end, and what goes wrong on it. */
+/** Prints when each port listens, and its faults. */
 export function narrate(driver: VhostDriver, log: (line: string) => void = console.log): void {
   driver.events.subscribe(event => {
     if (event.type === 'listening' || event.type === 'connecting') log(`${event.type} ${event.path}`)
@@ -134,7 +134,7 @@ export function narrate(driver: VhostDriver, log: (line: string) => void = conso
   })
 }
 
-/** Prints faults of a driver's devices. It is a subscription of the driver while it runs. */
+/** Prints the faults of a driver's devices. It subscribes to the driver. */
 export function reportFaults(driver: VhostDriver): Subscription {
   return driver.subscribe({
     next: device =>

@@ -1,5 +1,5 @@
-// A learning switch over any number of guests: the vSwitch job. A guest that takes nothing costs its own traffic only:
-// each port keeps a bounded number of packets for it and drops the newest beyond.
+// A learning switch between any number of guests. A guest that posts no buffers loses only its own traffic: each port
+// queues a limited number of packets, and drops the newest ones beyond that.
 //
 //   node dist/examples/switch.js a.sock b.sock c.sock
 //   node dist/examples/switch.js --socket-path=a.sock            QEMU's conventions for back-end programs
@@ -11,12 +11,12 @@ import { ForwardingTable, route } from 'rx-vhost/operators'
 import { defer, merge, retry, Subscription, timer } from 'rxjs'
 import { narrate, onEnd, type Port, reportFaults, summarize } from './run.js'
 
-/** Packets kept for a port whose guest has posted no buffers. */
+/** Packets that are queued for a port whose guest has posted no buffers. */
 const KEPT_PER_PORT = 256
-/** How long to wait before a port that failed is tried again. */
+/** Milliseconds before a port that failed is opened again. */
 const RETRY_MS = 1000
 
-/** Joins the ports; subscribe to run it. One port's failure is told and retried, the others go on. */
+/** Connects the ports; subscribe to run it. A port that fails is reported and opened again, and the others continue. */
 export function learningSwitch(ports: readonly Port[]) {
   const table = new ForwardingTable()
   const told = (path: string) => (error: Error) => {
@@ -55,7 +55,7 @@ function main(): void {
   if (values.fd !== undefined) ports.unshift(makePort(`fd:${values.fd}`, { fd: Number(values.fd) }))
   if (ports.length === 0) fail('usage: switch [--socket-path=PATH | --fd=N] [PATH…]')
   const all = new Subscription()
-  // Before anything listens: whoever reads "listening" may end us at once.
+  // The handlers are set before anything listens, because a reader of "listening" may end this process at once.
   onEnd(() => {
     all.unsubscribe()
     console.log(JSON.stringify(summarize(ports)))

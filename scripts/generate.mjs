@@ -1,5 +1,5 @@
-// Writes what follows from src/data/counters/declared.ts: native/core/virtqueue/stat.h, and the tables of
-// docs/statistics.md. `npm run generate`, after a change there; test/data/declared.test.ts compares.
+// `npm run generate`: writes native/core/virtqueue/stat.h and the tables of docs/statistics.md from
+// src/data/counters/declared.ts. Run it after a change there; test/data/declared.test.ts checks it.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { nativeEnum, withTables } from '../dist/src/data/counters/declared.js'

@@ -1,6 +1,6 @@
-// The archive of libpcap for a processor that the package has a binary for: the compiler's own, or else, for another
-// processor than this machine's, out of Debian's package, which is downloaded to .cache and not installed. For that, apt
-// has lists and a cache of its own, and nothing of the system changes.
+// Finds the archive of libpcap for each processor for which the package has a binary. For this machine's processor it
+// is the installed one. For another processor it comes from Debian's package, which is downloaded to .cache and not
+// installed. apt then uses its own lists and cache, and the system does not change.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -49,7 +49,7 @@ function download(arch) {
   return archive
 }
 
-/** Ends the process if there is none. `tools`: what the tools of this processor begin with. */
+/** Ends the process if there is no archive. `tools`: the prefix of the compiler's tools for this processor. */
 export function archiveFor(arch, tools) {
   const isOurs = arch === process.arch
   const found = findArchive(isOurs ? undefined : { CXX: `${tools}g++` })

@@ -1,6 +1,6 @@
-// `npm run model`: Spin goes through every state of the model of a ring's two notifications (test/model/notification.pml),
-// once as they are, where no wake-up may be lost, and once for each way to break them, where the loss must be found: a
-// model that can't fail shows nothing. A line of TAP each.
+// `npm run model`: Spin explores every state of the model of a ring's two notifications (test/model/notification.pml).
+// In the correct model, no wake-up may be lost. Then each part of the model is broken in turn, and Spin must find a
+// lost wake-up, to show that the model can fail. Each run prints a line of TAP.
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ const model = join(dirname(fileURLToPath(import.meta.url)), '..', 'test', 'model
 const work = mkdtempSync(join(tmpdir(), 'rx-vhost-model-'))
 process.once('exit', () => rmSync(work, { recursive: true, force: true }))
 
-/** Longer than any way through the model without a state twice; a search that gets there is not complete. */
+/** The depth of the search: longer than any path without a repeated state. A search that reaches it is not complete. */
 const DEPTH = 2_000_000
 
 function run(command, args, debianPackage) {
@@ -27,7 +27,7 @@ function run(command, args, debianPackage) {
   return stdout
 }
 
-/** What the search found: `lost`, a state in which both sleep; `complete`, it has seen every state. */
+/** The result of a search. `lost`: it found a state in which both sides sleep. `complete`: it has seen every state. */
 function search(defines) {
   run('spin', ['-a', ...defines.map(define => `-D${define}`), model], 'spin')
   run('gcc', ['-O2', '-w', '-DSAFETY', '-DCOLLAPSE', '-o', 'pan', 'pan.c'], 'build-essential')
@@ -50,7 +50,7 @@ function report(ok, what, { states, said }) {
   console.log(said.replace(/^/gm, '# '))
 }
 
-/** What may be broken, as the model lists it: a name, and where that is in the code. */
+/** The parts that can be broken, as the model lists them: a name, and the place in the code. */
 const breaks = [
   ...readFileSync(model, 'utf8').matchAll(/^#define ((?:DRIVER|DEVICE)_\w+) +\d+ +\/\* (.*) \*\/$/gm),
 ].map(([, name, where]) => ({ name, where }))

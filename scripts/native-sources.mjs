@@ -1,11 +1,11 @@
-// The sources of the addon, and a stamp behind each binary that is published: the hash of the sources that it was made
-// of. So a binary that was copied from elsewhere is known to be of this tree, or not to be.
+// The list of the addon's sources, and the stamp of published binaries: the hash of the sources from which a binary was
+// built. The stamp tells whether a copied binary belongs to this tree.
 import { createHash } from 'node:crypto'
 import { appendFileSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { native } from './programs.mjs'
 
-/** What the addon is built of, below native/. */
+/** The sources of the addon, below native/. */
 export const SOURCES = ['addon', 'binding.gyp', 'core', 'guest', 'libpcap.mjs']
 
 export function sourcesHash() {
@@ -23,7 +23,7 @@ export function sourcesHash() {
 
 const stampOf = hash => `\nrx-vhost sources ${hash}\n`
 
-/** Behind its last section, where a loader does not look. `strip` removes it. */
+/** The stamp is appended to the file, where no loader looks. `strip` removes it. */
 export const stamp = (binary, hash) => appendFileSync(binary, stampOf(hash))
 
 export const isOfSources = (bytes, hash) =>

@@ -1,6 +1,7 @@
-// The binaries of the published package, in prebuilds/: of this machine's processor the addon that was built and tested
-// here, of the other one what Debian's cross compiler makes. Both have libpcap's filters in them, are stripped, and carry
-// the hash of their sources. `npm pack` and `npm publish` run it by `prepack`; a package without one of the two is not made.
+// Makes the binaries of the published package, in prebuilds/. For this machine's processor it is the addon that was
+// built and tested here, and for the other processor one from Debian's cross compiler. Both contain libpcap's filter
+// compiler, are stripped, and have the stamp of their sources. `prepack` runs this script; without both binaries there
+// is no package.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -10,7 +11,7 @@ import { sourcesHash, stamp } from './native-sources.mjs'
 import { root } from './programs.mjs'
 import { hasStaticLibstdcxx, missingTools } from './toolchain.mjs'
 
-/** What the tools of each processor begin with. */
+/** The prefix of the tools for each processor. */
 const TOOLS = { x64: 'x86_64-linux-gnu-', arm64: 'aarch64-linux-gnu-' }
 
 function run(command, args, env = {}) {
@@ -34,7 +35,7 @@ function needCompiler(arch) {
   const compiler = `${TOOLS[arch]}g++`
   if (arch === process.arch) {
     const missing = missingTools()
-    // What `run.mjs` takes then is a binary that was built elsewhere.
+    // run.mjs then uses a binary that was built elsewhere.
     if (missing) fail(`${missing.names} needed for the package: ${missing.remedy}`)
     if (!hasStaticLibstdcxx())
       fail('libstdc++.a is needed for the package: apt-get install g++, dnf install libstdc++-static')
@@ -44,7 +45,7 @@ function needCompiler(arch) {
   }
 }
 
-/** Words of libpcap's that are in each binary which has its compiler. */
+/** A text that every binary with libpcap's compiler contains. */
 const WORDS_OF_LIBPCAP = 'syntax error in filter expression'
 
 function checkHasLibpcap(binary, archive) {
@@ -52,7 +53,7 @@ function checkHasLibpcap(binary, archive) {
   fail(`${archive} can not be linked into a shared object: the package is made with that of Debian 12`)
 }
 
-/** Builds for another processor, in a folder of its own; what has not changed is not built again. */
+/** Builds for another processor in a separate folder. Unchanged files are not built again. */
 function crossBuild(arch, archive) {
   const copy = copySources(`build-${arch}`)
   const gyp = join(root, 'node_modules', '.bin', 'node-gyp')

@@ -1,6 +1,6 @@
-// A binary of the addon that was built elsewhere, for a machine without a compiler: in prebuilds/, or in the package's
-// tarball, in this folder or the one above. One that was made of other sources is never taken, nor one that another user
-// put there: the folder above may be everybody's.
+// Finds a binary of the addon that was built elsewhere, for a machine without a compiler. It looks in prebuilds/, and
+// for the package's tarball in this folder and the one above. It never uses a binary of other sources, or one that
+// belongs to another user, because every user may be able to write to the folder above.
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { gunzipSync } from 'node:zlib'
@@ -9,7 +9,7 @@ import { root } from './programs.mjs'
 
 const BLOCK = 512
 
-/** The bytes of a file in an archive of tar's; undefined if there is none with this name. */
+/** Returns the bytes of a file in a tar archive; undefined if there is no file with this name. */
 function fromTar(archive, wanted) {
   const text = (at, length) => archive.toString('latin1', at, at + length).replace(/\0.*$/s, '')
   for (let at = 0; at + BLOCK <= archive.length && archive[at] !== 0; ) {
@@ -21,7 +21,7 @@ function fromTar(archive, wanted) {
   return undefined
 }
 
-/** The places where one may be, the nearest first: what they are called, and how to get the binary. */
+/** The places to look at, nearest first, each with a name and a function that reads the binary. */
 function places() {
   const binary = `prebuilds/${process.platform}-${process.arch}/rx_vhost.node`
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -37,7 +37,10 @@ function places() {
 
 const isOurs = path => [0, process.getuid()].includes(statSync(path).uid)
 
-/** The binary of the sources with this hash: `{ name, bytes }`; or what was found, and why it is not taken: `{ others, names }`. */
+/**
+ * Returns the binary of the sources with this hash, `{ name, bytes }`, or the binaries that can't be used, `{ others,
+ * names }`.
+ */
 export function findPrebuilt(hash) {
   const others = []
   const all = places()

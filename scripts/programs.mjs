@@ -1,5 +1,5 @@
-// Programs of the native core, without Node: the native tests and the stress of wake-ups. Compiled by g++ into a folder of
-// their own below native/, and only what has changed is compiled again.
+// Builds the programs of the native core that need no Node: the native tests and the stress test of wake-ups. g++
+// compiles them in a separate folder below native/, and only changed files again.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 export const native = join(root, 'native')
 
-/** Runs it with our output; ends this process when it fails. */
+/** Runs a command with the output of this process, and ends this process if it fails. */
 export function run(command, args, env = {}) {
   const { status, signal, error } = spawnSync(command, args, {
     cwd: root,
@@ -43,7 +43,10 @@ const under = (folder, ending) =>
 
 const madeAt = file => statSync(file).mtimeMs
 
-/** The path of native/`build`/`name`, made of all sources in `folders` with `flags` besides the usual ones. */
+/**
+ * Builds native/`build`/`name` from all sources in `folders`, with `flags` in addition to the usual ones. Returns its
+ * path.
+ */
 export function program(build, name, folders, flags) {
   const into = join(native, build)
   mkdirSync(into, { recursive: true })

@@ -1,5 +1,6 @@
-// What `npm start` and `npm test` call. It has no dependency, since it runs on a fresh clone before anything is
-// installed: it installs, compiles and builds what is missing or out of date, says what it does, then runs the task.
+// Runs the tasks of package.json, such as `npm start` and `npm test`. It has no dependencies, because it runs on a
+// fresh clone before anything is installed. It installs, compiles and builds everything that is missing or out of date,
+// prints what it does, and then runs the task.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -48,11 +49,11 @@ function hashOf(files, extra = '') {
   return hash.digest('hex')
 }
 
-/** Runs `work` when `hash` differs from the one noted under `name` at the last success, or what it makes is gone. */
+/** Runs `work` if `hash` differs from the hash that `name` had at the last success, or if `made` does not exist. */
 function whenChanged(name, hash, made, what, work) {
   const stamp = join(stampDir, name)
   const isNoted = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash
-  // Stamps outlive `rm -rf dist`, and come along with a copied node_modules.
+  // A stamp alone is not enough: it stays after `rm -rf dist`, and is copied with node_modules.
   if (isNoted && existsSync(join(root, made))) return false
   say(what)
   work()
@@ -73,7 +74,7 @@ function install() {
   )
 }
 
-/** What goes to gyp: the published binary is portable. A system without a static libstdc++ gets one for itself. */
+/** The flags for gyp. The published binary has a static libstdc++; without one, the build works only on this system. */
 const gypFlags = () => ['--', `-Dportable=${hasStaticLibstdcxx() ? 1 : 0}`]
 
 const BINARY = 'native/build/Release/rx_vhost.node'
@@ -91,7 +92,7 @@ function buildNative() {
   const wanted = `${sources} ${how.digest('hex')}`
   if (noted === wanted) return false
   const missing = missingTools()
-  // Built here with tools that are gone, or taken from elsewhere: it is of these sources.
+  // There is a binary of these sources already, although there are no tools.
   if (missing && noted.startsWith(sources)) return false
   if (missing) takePrebuilt(sources, missing)
   else compileNative()
@@ -112,7 +113,7 @@ function compileNative() {
   fail(`node-gyp ended with ${status}${headers.length === 0 ? fetched : ''}`)
 }
 
-/** Without a compiler: a binary that was built elsewhere, if it was made of these sources. */
+/** Without a compiler, uses a binary that was built elsewhere, if it is of these sources. */
 function takePrebuilt(sources, { names, remedy }) {
   const { name, bytes, others, names: places } = findPrebuilt(sources)
   const wants = `${names} needed to build the addon: ${remedy}`
@@ -123,7 +124,7 @@ function takePrebuilt(sources, { names, remedy }) {
   say(`taking the addon of ${name}, which was built of these sources (to build it here: ${remedy})`)
   const to = join(root, BINARY)
   mkdirSync(dirname(to), { recursive: true })
-  // Not in place: a process may run what is there.
+  // The file is replaced, not overwritten, because a process may be using it.
   rmSync(to, { force: true })
   writeFileSync(to, bytes)
 }
@@ -145,7 +146,10 @@ function compile() {
   )
 }
 
-/** Outputs of sources that were moved or removed: their tests would still run, and their modules be published. */
+/**
+ * Removes the outputs of sources that no longer exist: their tests would still run, and their modules would be
+ * published.
+ */
 function removeStale() {
   const stale = filesUnder('dist').filter(file => {
     const source = file.replace(/^dist\//, '').replace(/(\.d)?\.(c?)[jt]s(\.map)?$/, '.$2ts')
@@ -162,7 +166,7 @@ function build() {
 const cFiles = () => ['native', 'bench/dpdk'].flatMap(f => filesUnder(f)).filter(f => /\.(cc?|h)$/.test(f))
 
 const [task = 'build', ...rest] = process.argv.slice(2)
-/** Tests, and then what they skipped. Gives their status. */
+/** Runs tests, prints what they skipped, and returns their status. */
 const ava = (...args) => withSkips(say, env => run(bin('ava'), [...args, ...rest], { env }))
 const tasks = {
   build,
@@ -186,8 +190,9 @@ const tasks = {
     process.exit(run(process.execPath, ['dist/bench/soak.js', ...rest]))
   },
   /**
-   * Instructions per packet of the native core and of librte_vhost, then what operators cost, then the pace of captures, which
-   * is printed and never judged; `-- --operators`: operators alone; `-- --lines dequeue-64-32` says where the instructions are.
+   * Counts the instructions per packet of the native core and of librte_vhost, then measures the cost of operators,
+   * then the rate of captures, which is only printed. `-- --operators`: only operators; `-- --lines dequeue-64-32`:
+   * instructions by line.
    */
   micro() {
     build()
@@ -198,7 +203,7 @@ const tasks = {
     const captures = isAll && !only ? run(process.execPath, ['dist/bench/capture.js']) : 0
     process.exit(native || operators || captures)
   },
-  /** Pages of the API, from the comments, in docs/api. */
+  /** Makes the pages of the API from the comments, in docs/api. */
   docs() {
     install()
     const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -207,51 +212,51 @@ const tasks = {
       .map(entry => entry.import.default.replace('./dist/', '').replace(/js$/, 'ts'))
     process.exit(run(bin('typedoc'), [...entries, ...rest]))
   },
-  /** The C++ enum and the documents' tables of counters, from their declaration. */
+  /** Writes the C++ enum and the documents' tables of counters from their declaration. */
   generate() {
     install()
     compile()
     mustRun(process.execPath, ['scripts/generate.mjs'])
   },
-  /** Throughput against librte_vhost, or another bench: `-- latency`, `-- flame`. */
+  /** Compares the throughput with librte_vhost, or runs another bench: `-- latency`, `-- flame`. */
   bench() {
     build()
     const [name, ...args] = ['latency', 'flame'].includes(rest[0]) ? rest : ['throughput', ...rest]
     process.exit(run(process.execPath, [`dist/bench/${name}/main.js`, ...args]))
   },
-  /** What a device costs as there are 1 to 1,000 of them; `-- --quick` for a tenth. */
+  /** Measures the cost of a device, with 1 to 1,000 devices; `-- --quick` for a tenth. */
   scale() {
     build()
     process.exit(run(process.execPath, ['dist/bench/scale/scale.js', ...rest]))
   },
-  /** What an attacker leaves to an honest guest; `-- --only TEXT` for some of the attacks. */
+  /** Measures what an attacker leaves to an honest guest; `-- --only TEXT` for some of the attacks. */
   fairness() {
     build()
     process.exit(run(process.execPath, ['dist/bench/fairness/main.js', ...rest]))
   },
-  /** 100 million packets: memory and pauses; `-- --packets N` for another number. */
+  /** Measures memory and pauses over 100 million packets; `-- --packets N` for another number. */
   endurance() {
     build()
     process.exit(run(process.execPath, ['dist/bench/scale/endurance.js', ...rest]))
   },
-  /** Spin's search for a lost wake-up (apt-get install spin). */
+  /** Searches the model for a lost wake-up (apt-get install spin). */
   model() {
     process.exit(run(process.execPath, ['scripts/model.mjs']))
   },
-  /** A hundred million packets between two threads that sleep; `-- --iterations N` for another number. */
+  /** Moves 100 million packets between two threads that sleep; `-- --iterations N` for another number. */
   stress() {
     process.exit(run(process.execPath, ['scripts/stress.mjs', ...rest]))
   },
-  /** What npm runs before it packs: everything that goes into the package is built. */
+  /** Builds everything that goes into the package. npm calls it before it packs. */
   prepack() {
     build()
     mustRun(process.execPath, ['scripts/prebuilds.mjs'])
   },
-  /** The package as it is published: rx-vhost-<version>.tgz. */
+  /** Makes the package that is published: rx-vhost-<version>.tgz. */
   package() {
     mustRun('npm', ['pack', ...rest])
   },
-  /** The package, installed and used by each Node. */
+  /** Installs the package and uses it with each version of Node. */
   'package-test'() {
     tasks.prepack()
     process.exit(ava('--config', 'test/package/ava.config.mjs'))

@@ -1,10 +1,10 @@
-// Tests that were skipped for want of something, as test/support/needs.ts writes them down: told in one line for each
-// remedy, when all tests have ended.
+// Prints the tests that were skipped because something is missing (test/support/needs.ts records them): one line per
+// remedy, after all tests have ended.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** `text`: a line of JSON for each test. */
+/** `text`: one line of JSON per test. */
 export function skipLines(text) {
   const counts = new Map()
   for (const line of text.split('\n').filter(Boolean)) {
@@ -15,7 +15,10 @@ export function skipLines(text) {
   return [...counts].map(([key, count]) => `skipped: ${count} test${count === 1 ? '' : 's'} of ${key}`)
 }
 
-/** Runs tests, given the environment for them, and says what they skipped. Their status: with RX_VHOST_NO_SKIPS, a skip is a failure. */
+/**
+ * Calls `run` with the environment for the tests, prints what they skipped, and returns their status. With
+ * RX_VHOST_NO_SKIPS a skip is a failure.
+ */
 export function withSkips(say, runTests) {
   const folder = mkdtempSync(join(tmpdir(), 'rx-vhost-skips-'))
   const file = join(folder, 'skipped')

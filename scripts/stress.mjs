@@ -1,11 +1,12 @@
-// `npm run stress`: two threads on one ring, driver and device, that put each other to sleep and wake each other
-// (native/stress/wakeups.cc); no wake-up may be lost. Once at full speed, and a hundredth of it under ThreadSanitizer.
+// `npm run stress`: two threads on one ring, a driver and a device, wait for each other and wake each other
+// (native/stress/wakeups.cc). No wake-up may be lost. It runs at full speed, and then a hundredth of it with
+// ThreadSanitizer.
 //   -- --iterations N    packets, half of them with the event index and half with the flags; 100 million by default
 import { parseArgs } from 'node:util'
 import { program, run } from './programs.mjs'
 
 const ITERATIONS = '100000000'
-/** A sanitizer sees a race in one packet that it could see in a hundred. */
+/** ThreadSanitizer needs fewer packets to see a race. */
 const SANITIZED_PART = 100
 
 const { values } = parseArgs({ options: { iterations: { type: 'string', default: ITERATIONS } } })
@@ -15,8 +16,8 @@ if (!Number.isSafeInteger(iterations) || iterations < 1)
 
 const sources = ['core', 'guest', 'stress']
 run(program('build-stress', 'wakeups', sources, ['-O2']), [String(iterations)])
-// ThreadSanitizer knows no fences, which order the wishes; what the indices hand over is its part. With it, g++ warns of
-// bounds in copies that no short length reaches.
+// ThreadSanitizer does not understand fences, which order the requests for notifications, so it checks only the data
+// that the indices hand over. With it, g++ wrongly warns of array bounds in short copies.
 const flags = ['-O1', '-fsanitize=thread', '-Wno-tsan', '-Wno-array-bounds']
 run(program('build-tsan', 'wakeups', sources, flags), [String(Math.ceil(iterations / SANITIZED_PART))], {
   TSAN_OPTIONS: 'halt_on_error=1',

@@ -1,10 +1,10 @@
-// What a build of the addon needs of the machine: a compiler of C++20, make, and a Python that node-gyp runs on.
+// Checks for the tools that a build of the addon needs: a C++20 compiler, make, and a Python for node-gyp.
 import { spawnSync } from 'node:child_process'
 
 const works = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 
 const CXX = process.env.CXX ?? 'g++'
-/** As node-gyp's own gyp has it. */
+/** The Python versions that node-gyp's gyp supports. */
 const PYTHON = '3.9'
 
 const TOOLS = [
@@ -22,7 +22,10 @@ const TOOLS = [
   },
 ]
 
-/** What is not there, in words ("make is", "g++ and make are"), and the packages of Debian that have it; undefined if nothing is missing. */
+/**
+ * Returns the missing tools in words ("make is", "g++ and make are") and their Debian packages; undefined if none is
+ * missing.
+ */
 export function missingTools() {
   const missing = TOOLS.filter(({ isThere }) => !isThere())
   if (missing.length === 0) return undefined
@@ -34,7 +37,10 @@ export function missingTools() {
   }
 }
 
-/** Debian's compiler brings it along; elsewhere it is a package of its own. A compiler that finds none gives the bare name. */
+/**
+ * Debian installs it with the compiler; elsewhere it is a separate package. A compiler that does not find it prints the
+ * bare name.
+ */
 export function hasStaticLibstdcxx() {
   const [program, ...args] = CXX.split(' ')
   const { stdout } = spawnSync(program, [...args, '-print-file-name=libstdc++.a'], { encoding: 'utf8' })

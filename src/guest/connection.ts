@@ -54,12 +54,12 @@ export class Connection {
     refLoop() // like any socket, it keeps the process alive
   }
 
-  /** Sends a request that has no answer. */
+  /** Sends a request that has no reply. */
   tell(request: number, payload: Uint8Array = nothing, fds: number[] = []): void {
     this.#send(message(request, 0, payload), fds)
   }
 
-  /** Sends a request whose answer is a message of its own. */
+  /** Sends a request and returns the payload of its own reply. */
   ask(request: number, payload: Uint8Array = nothing, fds: number[] = []): Promise<Uint8Array> {
     return this.#expect(request, () => this.#send(message(request, 0, payload), fds))
   }
@@ -109,7 +109,7 @@ export class Connection {
   #flush(): void {
     while (this.#outbox.length > 0) {
       const head = this.#outbox[0]
-      // The fds travel with the first byte (vhost-user: "Ancillary data").
+      // The fds are sent with the first byte (vhost-user: "Ancillary data").
       const fds = head.sent === 0 && head.fds.length > 0 ? head.fds : undefined
       const sent = native().socketSend(this.#token, head.bytes, head.sent, head.bytes.length - head.sent, fds)
       if (sent === EAGAIN) {

@@ -10,7 +10,10 @@ import { F_LOG_ALL, PROTOCOL_LOG_SHMFD } from './wire.js'
 /** The most pages that one native call reports. */
 const PAGES_A_CALL = 1024
 
-/** Gives the back end an empty log. After its last answer it marks each page it writes. `handle`: the native guest. */
+/**
+ * Gives the back end an empty log. After the last reply the back end marks each page that it writes. `handle`: the
+ * native guest.
+ */
 export async function startDirtyLog(
   handle: number,
   connection: Connection,
@@ -18,10 +21,14 @@ export async function startDirtyLog(
   shared: SharedMemory,
 ): Promise<void> {
   if (!(agreed.protocolFeatures & PROTOCOL_LOG_SHMFD) || !(agreed.offered & F_LOG_ALL))
-    throw new VhostError('ERR_VHOST_PROTOCOL', 'startLog: the back end offers no dirty log')
+    throw new VhostError('ERR_VHOST_PROTOCOL', 'startLog(): the back end does not offer a dirty log')
   const size = new Float64Array(1)
   const token = native().guestLogOpen(handle, size)
-  if (token < 0) throw new VhostError('ERR_VHOST_PROTOCOL', `no dirty log (${errnoName(token)})`)
+  if (token < 0)
+    throw new VhostError(
+      'ERR_VHOST_PROTOCOL',
+      `the file for the dirty log can't be made (${errnoName(token)})`,
+    )
   try {
     await startLog(connection, agreed, shared, { token, size: BigInt(size[0]) })
   } finally {

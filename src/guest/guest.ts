@@ -1,6 +1,6 @@
-// GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. It shares with a back end
-// what any VM does, a Unix socket and the memory, so it drives any back end. This public class creates and
-// frees the memory and the queue pairs (pair.ts); native/guest works on their rings. life.ts runs the connection.
+// GuestPort: a virtio-net driver and its vhost-user front end in this process, on a memfd. Like a VM, it shares only a
+// Unix socket and its memory with the back end, so it works with any back end. This public class creates and frees the
+// memory and the queue pairs (pair.ts); native/guest works on their rings; life.ts runs the connection.
 import { native } from '../addon/native.js'
 import { takeDirtyPages } from './dirty-log.js'
 import { type ConnectOptions, GuestLife, type State } from './life.js'
@@ -9,7 +9,7 @@ import { GuestPair } from './pair.js'
 import type { Agreement, SharedMemory } from './session.js'
 import { createGuest, shareMemory } from './shared.js'
 
-/** A guest's network port. Its frames are those of its first queue pair; `pair()` has the others. */
+/** A guest's network port. Its own methods use the first queue pair; `pair()` returns the others. */
 export class GuestPort extends GuestPair {
   /** Path of the socket. */
   readonly path: string
@@ -40,7 +40,7 @@ export class GuestPort extends GuestPair {
     return this.#life.state
   }
 
-  /** What was negotiated; undefined before `connect()`. */
+  /** The negotiated features; undefined before `connect()`. */
   get agreed(): Readonly<Agreement> | undefined {
     return this.#life.agreed
   }
@@ -50,7 +50,7 @@ export class GuestPort extends GuestPair {
     return this.#life.bases
   }
 
-  /** Queue pair `n`, of the option `pairs`; 0 is the port itself. Throws a `RangeError` where there is none. */
+  /** Returns queue pair `n`; 0 is the port itself. Throws a `RangeError` if the option `pairs` is too small. */
   pair(n: number): GuestPair {
     const pair = this.#pairs[n]
     if (pair === undefined) throw new RangeError(`the guest has no pair ${n}`)
@@ -58,9 +58,10 @@ export class GuestPort extends GuestPair {
   }
 
   /**
-   * Connects, or waits for a back end, negotiates and starts all rings; frames flow once it resolves. Again after the back
-   * end hung up. `resume`: the rings go on as they are, as a guest does that never noticed; otherwise they are made anew.
-   * An aborted `signal` gives up, and rejects with its reason; the port can connect again.
+   * Connects, or waits for a back end, negotiates, and starts all rings. Frames flow when the promise resolves. It can be
+   * called again after the back end hung up. `resume`: the rings continue as they are, as in a guest that did not
+   * notice the loss; otherwise they are set up again. If `signal` is aborted, the promise rejects with its reason, and
+   * the port can connect again.
    */
   connect(options: ConnectOptions = {}): Promise<void> {
     return this.#life.connect(options)
@@ -71,7 +72,7 @@ export class GuestPort extends GuestPair {
     return this.#life.closed
   }
 
-  /** Ends the connection from this side; `connect()` makes another. */
+  /** Ends the connection from this side. `connect()` makes another. */
   disconnect(): void {
     this.#life.disconnect()
   }
@@ -86,19 +87,21 @@ export class GuestPort extends GuestPair {
     return this.#life.start()
   }
 
-  /** Uses the first `pairs` only, or more again: SET_VRING_ENABLE, as when a driver changes its number of channels. */
+  /** Enables only the first `pairs` pairs (SET_VRING_ENABLE), as when a driver changes its number of channels. */
   useChannels(pairs: number): Promise<void> {
     return this.#life.useChannels(pairs)
   }
 
-  /** Stops and starts. `fresh`: as a driver that was reloaded, with empty rings; what lay in them is lost. */
+  /**
+   * Stops and starts the rings. `fresh`: with empty rings, like a driver that was reloaded; frames in them are lost.
+   */
   restart({ fresh = false } = {}): Promise<void> {
     return this.#life.restart(fresh)
   }
 
   /**
-   * Starts dirty logging, as a live migration does: from then on the back end marks each page of the guest's memory that it writes,
-   * for `dirtyPages()`. Rejects with `ERR_VHOST_PROTOCOL` when the back end can't.
+   * Starts dirty logging, as a live migration does. From then on the back end marks each page of the guest's memory
+   * that it writes, for `dirtyPages()`. Rejects with `ERR_VHOST_PROTOCOL` if the back end does not support it.
    */
   startLog(): Promise<void> {
     return this.#life.startLog()
@@ -110,14 +113,14 @@ export class GuestPort extends GuestPair {
   }
 
   /**
-   * Pages of 4 KiB that were marked since the last call, by their number in the guest's memory; in any state, and none
-   * after `close()`.
+   * Returns the numbers of the 4 KiB pages of the guest's memory that were marked since the last call. It works in any
+   * state, and returns no pages after `close()`.
    */
   dirtyPages(): number[] {
     return takeDirtyPages(this.handle)
   }
 
-  /** Disconnects and frees everything. `frames` completes, a running `generate()` resolves. */
+  /** Disconnects and frees everything. `frames` completes, and a running `generate()` resolves. */
   close(): void {
     if (!this.#life.close()) return
     for (const pair of this.#pairs) pair.end()
@@ -126,7 +129,7 @@ export class GuestPort extends GuestPair {
     for (const { handle } of this.#pairs) native().guestClose(handle)
   }
 
-  /** `close()`: `using`. */
+  /** Calls `close()`, for `using`. */
   [Symbol.dispose](): void {
     this.close()
   }

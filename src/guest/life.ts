@@ -144,7 +144,7 @@ export class GuestLife {
     await stopLog(connection, agreed, this.#shared)
   }
 
-  /** Closes for good; false if already closed. The caller frees the memory of the rings. */
+  /** Closes the guest for ever. Returns false if it was closed before. The caller frees the memory of the rings. */
   close(): boolean {
     if (this.#state === 'closed') return false
     this.#state = 'closed'

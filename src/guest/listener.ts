@@ -25,7 +25,7 @@ export class FrontEndListener {
     this.#token = token
   }
 
-  /** Waits for the next back end; rejects when the listener is closed meanwhile, or the signal aborted. */
+  /** Waits for the next back end. Rejects if the listener is closed meanwhile, or the signal is aborted. */
   async accept(timeout: number, signal?: AbortSignal): Promise<Connection> {
     refLoop() // a wait for a connection keeps the process alive
     this.#watch ??= watch(this.#token, 'read', () => this.#onReady())

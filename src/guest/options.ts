@@ -1,47 +1,56 @@
-// What a GuestPort can be told, its defaults, and the feature bits that follow from it (virtio 1.2 §5.1.3, §6).
+// The options of a GuestPort, their defaults, and the feature bits that follow from them (virtio 1.2 §5.1.3, §6).
 import { F_PROTOCOL_FEATURES } from './wire.js'
 
-/** How frames lie in descriptors; see the option `layout`. */
+/** How frames are split into descriptors; see the option `layout`. */
 export type GuestLayout = 'single' | 'split' | 'indirect'
 
-/** What a `GuestPort` can be told. All have defaults. */
+/** Options of a `GuestPort`. All have defaults. */
 export interface GuestOptions {
-  /** Who makes the socket. `client` (default): this side connects to a back end that listens. `server`: it listens, and
-   *  `connect()` waits for a back end. */
+  /**
+   * Which side listens. `client` (default): this side connects to a back end that listens. `server`: this side listens,
+   * and `connect()` waits for a back end.
+   */
   role?: 'client' | 'server'
-  /** Queue pairs, 1 to 128, all of them used. Default 1; see `pair()`. */
+  /** Number of queue pairs, 1 to 128. All are used; see `pair()`. Default 1. */
   pairs?: number
   /** Size of all rings, a power of two. Default 256. */
   queueSize?: number
-  /** How frames lie in descriptors: header and data in one, a header descriptor and a chain of data descriptors, or
-   *  that in an indirect table. Default 'single'. */
+  /**
+   * How frames are split into descriptors. `single` (default): header and data in one. `split`: one for the header, then
+   * a chain for the data. `indirect`: the same in an indirect table.
+   */
   layout?: GuestLayout
   /** Data descriptors of a frame in the layouts 'split' and 'indirect', 1 to 16. Default 2. */
   segments?: number
-  /** Mergeable receive buffers: a frame may span several. Default true. */
+  /** Ask for mergeable receive buffers: a frame may use several. Default true. */
   mergeable?: boolean
   /** Ask for indirect descriptors. Default true. */
   indirect?: boolean
   /** Ask for the event index. Default true. */
   eventIndex?: boolean
-  /** VERSION_1. Without it the device is a legacy one: its header is 10 bytes if `mergeable` is off too. Default true. */
+  /**
+   * Ask for VERSION_1. Without it the device is a legacy one, and its header has 10 bytes unless `mergeable` is on.
+   * Default true.
+   */
   modern?: boolean
   /** More feature bits to ask for, for instance checksum and segmentation offloads. Default none. */
   features?: bigint
-  /** Bytes of one receive buffer, its header included. Default 2048. */
+  /** Bytes of one receive buffer, including its header. Default 2048. */
   receiveBuffer?: number
   /** Longest frame that can be sent. Default 2048. */
   transmitBuffer?: number
-  /** Post receive buffers at start, and again once read. Default true; see `postReceive`. */
+  /** Post receive buffers at the start, and again when they were read; see `postReceive()`. Default true. */
   autoPost?: boolean
-  /** Memory regions that the guest's memory is shared as; buffers may lie across two of them. 1 to 8, with `slots` to
-   *  509. Default 1. */
+  /**
+   * Number of regions in which the guest's memory is shared, 1 to 8, or to 509 with `slots`. A buffer may lie in two.
+   * Default 1.
+   */
   regions?: number
-  /** Share the regions one by one (ADD_MEM_REG) and not as one table. Default false. */
+  /** Share the regions one by one (ADD_MEM_REG) instead of as one table. Default false. */
   slots?: boolean
   /** The port's Ethernet address. Default 02:00:00:00:00:01. */
   mac?: string
-  /** Milliseconds to wait for each answer of the back end. Default 10000. */
+  /** Milliseconds to wait for each reply of the back end. Default 10000. */
   timeout?: number
 }
 
@@ -58,7 +67,7 @@ export const FEATURE = {
   MQ: 1n << 22n,
 } as const
 
-/** Regions that one SET_MEM_TABLE has room for, and that a back end has slots for. */
+/** The largest number of regions in one SET_MEM_TABLE, and with slots. */
 const MAX_TABLE = 8
 const MAX_SLOTS = 509
 
@@ -84,7 +93,7 @@ export function resolveOptions(options: GuestOptions): ResolvedOptions {
     ...options,
   }
   if (!LAYOUTS.includes(resolved.layout))
-    throw new TypeError(`layout ${resolved.layout} is none of ${LAYOUTS}`)
+    throw new TypeError(`layout must be one of ${LAYOUTS}, not ${resolved.layout}`)
   if (resolved.layout === 'indirect' && !resolved.indirect)
     throw new TypeError(`layout 'indirect' needs the option 'indirect'`)
   const most = resolved.slots ? MAX_SLOTS : MAX_TABLE
@@ -92,13 +101,12 @@ export function resolveOptions(options: GuestOptions): ResolvedOptions {
     throw new RangeError(`regions must be 1 to ${most}`)
   if (!Number.isInteger(resolved.pairs) || resolved.pairs < 1 || resolved.pairs > 128)
     throw new RangeError('pairs must be 1 to 128')
-  // A cut through a later pair's ring would leave it in two regions.
-  if (resolved.pairs > 1 && resolved.regions > 1)
-    throw new RangeError('several regions are for one pair only')
+  // The regions are cut without regard to the rings of later pairs, and a ring must lie in one region.
+  if (resolved.pairs > 1 && resolved.regions > 1) throw new RangeError('several regions need pairs: 1')
   return resolved
 }
 
-/** The features to ask a back end for. */
+/** Returns the features to ask a back end for. */
 export function wantedFeatures(options: ResolvedOptions): bigint {
   const when = (on: boolean, bit: bigint) => (on ? bit : 0n)
   return (
@@ -114,7 +122,7 @@ export function wantedFeatures(options: ResolvedOptions): bigint {
   )
 }
 
-/** The six bytes of an address written as `02:00:00:00:00:01`. */
+/** Returns the six bytes of an address that is written as `02:00:00:00:00:01`. */
 export function macBytes(text: string): Uint8Array {
   if (!/^([0-9a-f]{2}:){5}[0-9a-f]{2}$/i.test(text)) throw new TypeError(`not an Ethernet address: ${text}`)
   return Uint8Array.from(text.split(':'), part => Number.parseInt(part, 16))

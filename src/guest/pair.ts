@@ -1,5 +1,5 @@
-// One queue pair of a guest: frames into its ring from guest and out of its ring to guest. Joins sender.ts
-// and receiver.ts.
+// One queue pair of a guest. It sends frames through the ring from guest (sender.ts) and receives frames from the ring to
+// guest (receiver.ts).
 import type { Observable } from 'rxjs'
 import { type GuestStatName, STATS } from '../addon/guest.js'
 import { native } from '../addon/native.js'
@@ -15,7 +15,7 @@ export interface WaitOptions {
   signal?: AbortSignal
 }
 
-/** A queue pair of a `GuestPort`: what it sends, what it receives, and how that went. */
+/** A queue pair of a `GuestPort`, which sends and receives frames, and checks numbered ones. */
 export class GuestPair {
   /** Native handle, for tests that write into the guest's memory (`AddonGuest`). */
   readonly handle: number
@@ -35,12 +35,14 @@ export class GuestPair {
     return this.#sender.send(frame, header)
   }
 
-  /** Puts as many frames into the ring as it has room for; their number. */
+  /** Puts as many frames into the ring as it has room for, and returns their number. */
   sendBurst(frames: readonly Uint8Array[], headers?: readonly Uint8Array[]): number {
     return this.#sender.sendBurst(frames, headers)
   }
 
-  /** After a `send` that was refused: resolves when there is room again. An aborted `signal` rejects with its reason. */
+  /**
+   * Resolves when the ring has room again after a `send()` without room. An aborted `signal` rejects with its reason.
+   */
   room({ signal }: WaitOptions = {}): Promise<void> {
     return this.#sender.room(signal)
   }
@@ -55,37 +57,43 @@ export class GuestPair {
     return this.#receiver.received
   }
 
-  /** Sends numbered frames, whose every byte `check()` can verify; resolves with how many went into the ring. */
+  /**
+   * Sends numbered frames, which `check()` can verify byte by byte. Resolves with the number of frames that went into
+   * the ring.
+   */
   generate(options: GenerateOptions = {}): Promise<number> {
     return this.#sender.generate(options)
   }
 
-  /** From now on received frames go to the checker, not to `frames`. `adopt`: numbers may begin anywhere, not at 0. */
+  /**
+   * From now on received frames go to the checker instead of `frames`. `adopt`: numbers may begin with any number
+   * instead of 0.
+   */
   check({ adopt = false } = {}): void {
     this.#receiver.check(adopt)
   }
 
-  /** From now on received frames go to `frames` again. */
+  /** Ends `check()`: received frames go to `frames` again. */
   stopChecking(): void {
     this.#receiver.stopChecking()
   }
 
-  /** What the checker has seen since `check()`. */
+  /** What the checker has counted since `check()`. */
   get report(): Report {
     return this.#receiver.report
   }
 
-  /** Resolves once the checker has received that many intact frames. An aborted `signal` rejects with its reason. */
+  /** Resolves when the checker has received `frames` intact frames. An aborted `signal` rejects with its reason. */
   whenReceived(frames: number, { signal }: WaitOptions = {}): Promise<Report> {
     return this.#receiver.whenReceived(frames, signal)
   }
 
-  /** With `autoPost: false`: gives the back end up to `count` receive buffers; how many there were to give. */
+  /** With `autoPost: false`: posts up to `count` receive buffers, and returns the number of buffers posted. */
   postReceive(count = 0xffffffff): number {
     return native().guestPostReceive(this.handle, count)
   }
 
-  /** Counts of the driver's side, since the rings were made. */
+  /** The counts of the driver since the rings were made. */
   get stats(): Record<GuestStatName, number> {
     const values = new Float64Array(STATS.length)
     native().guestStats(this.handle, values)
@@ -98,9 +106,11 @@ export class GuestPair {
     this.#watches = RINGS.map(ring => watch(calls[ring], 'edge', () => halves[ring].onCall()))
   }
 
-  /** Called when the rings start: pending sends and receives try again. `again`: the rings ran before. @internal */
+  /**
+   * Called when the rings start, so that pending sends and receives try again. `again`: the rings ran before. @internal
+   */
   started(again: boolean): void {
-    // Nobody saw the kicks for buffers that were made available while the rings were stopped.
+    // The back end did not see the kicks for buffers that were posted while the rings were stopped.
     if (again) for (const ring of RINGS) native().guestKickNow(this.handle, ring)
     this.#receiver.onCall()
     this.#sender.onCall()

@@ -1,6 +1,6 @@
-// The receiving half of a guest: frames out of the ring to guest, as private copies for subscribers or into the
-// native checker. With neither, frames stay where they are and the back end runs out of buffers, as with a guest
-// that does not read. Drains a bounded number of frames a turn of the event loop.
+// The receiving half of a guest: takes frames out of the ring to guest, as private copies for subscribers or for the
+// native checker. Without either, frames stay in the ring, and the back end runs out of buffers, as with a guest that
+// does not read. It takes a limited number of frames per turn of the event loop.
 import { map, Observable, type Subscriber } from 'rxjs'
 import { abortable } from '../abort.js'
 import { BURST_BROKEN, BURST_COUNT, BURST_MORE, MAX_SOURCES, REPORT_FIELDS } from '../addon/guest.js'
@@ -20,29 +20,29 @@ export interface ReceivedFrame {
   header: Uint8Array
 }
 
-/** What the checker has seen of one flow of numbered frames. */
+/** What the checker has counted of one flow of numbered frames. */
 export interface SourceReport {
   /** Id of the flow; see `generate()`. */
   source: number
   /** Intact frames. */
   received: number
-  /** Numbers that were left out. */
+  /** Numbers that did not come. */
   lost: number
-  /** Frames with a lower number than one before. */
+  /** Frames with a lower number than an earlier frame. */
   reordered: number
-  /** Numbers that came again. */
+  /** Numbers that came more than once. */
   duplicated: number
-  /** Frames with a byte that is not what was sent. */
+  /** Frames with a byte that differs from the byte that was sent. */
   corrupted: number
-  /** The sequence number expected next. */
+  /** The next sequence number. */
   next: number
 }
 
-/** Sums over all sources; `foreign` counts frames that are not numbered ones. */
+/** Sums over all flows, and each flow. */
 export interface Report extends Omit<SourceReport, 'source' | 'next'> {
-  /** Frames that are not numbered ones. */
+  /** Frames without a number of `generate()`. */
   foreign: number
-  /** One of each flow. */
+  /** The counts of each flow. */
   sources: SourceReport[]
 }
 
@@ -190,7 +190,7 @@ export class Receiver {
   }
 
   #fail(): void {
-    const error = new VhostError('ERR_VHOST_RING', 'the back end broke the ring to guest', { ring: 0 })
+    const error = new VhostError('ERR_VHOST_RING', 'the back end corrupted the ring to guest', { ring: 0 })
     for (const subscriber of this.#subscribers) subscriber.error(error)
     this.#subscribers.clear()
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error)

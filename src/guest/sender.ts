@@ -1,5 +1,6 @@
-// The sending half of a guest: frames into the ring from guest, by hand or generated. When the ring has no room it
-// waits for the back end's call, which native code asked for; a long generation yields to the event loop each turn.
+// The sending half of a guest: puts frames into the ring from guest, either given or generated. If the ring has no
+// room, it waits for the back end's call, for which native code has asked. A long generation yields to the event loop
+// in each turn.
 import { abortable } from '../abort.js'
 import { BURST_BROKEN, BURST_COUNT, BURST_MORE } from '../addon/guest.js'
 import { errnoName, native } from '../addon/native.js'
@@ -12,19 +13,20 @@ const EBADF = -9
 
 /** Which frames `generate()` sends. */
 export interface GenerateOptions {
-  /** How many; without end by default, until `signal` or `close()`. */
+  /** Number of frames. Default: no limit, until `signal` or `close()`. */
   frames?: number
   /** Length of the frames (60 at least): fixed, swept through a range, or the mix 64/594/1518. Default 64. */
   length?: number | readonly [shortest: number, longest: number] | 'imix'
-  /** Id of the flow; each has sequence numbers of its own, which go on over several calls. Default 0. */
+  /** Id of the flow. Each flow has its own sequence numbers, which continue over several calls. Default 0. */
   source?: number
   /** Destination address. Default ff:ff:ff:ff:ff:ff. */
   destination?: string
-  /** Ends it: `generate()` then resolves with what went into the ring. */
+  /** Ends the generation: `generate()` then resolves with the number of frames that went into the ring. */
   signal?: AbortSignal
 }
 
-const broken = () => new VhostError('ERR_VHOST_RING', 'the back end broke the ring from guest', { ring: 1 })
+const broken = () =>
+  new VhostError('ERR_VHOST_RING', 'the back end corrupted the ring from guest', { ring: 1 })
 
 export class Sender {
   readonly #handle: number
@@ -66,7 +68,8 @@ export class Sender {
   }
 
   async generate(options: GenerateOptions): Promise<number> {
-    if (this.#generating) throw new VhostError('ERR_VHOST_QUEUE_IN_USE', 'the guest is generating already')
+    if (this.#generating)
+      throw new VhostError('ERR_VHOST_QUEUE_IN_USE', 'another generate() is still running')
     const { frames = Number.POSITIVE_INFINITY, source = 0, signal } = options
     this.#configure(options, source)
     this.#generating = true
@@ -123,7 +126,8 @@ export class Sender {
       config,
       Buffer.concat([macBytes(destination), this.#mac]),
     )
-    if (error < 0) throw new RangeError('the generator refused these lengths')
+    if (error < 0)
+      throw new RangeError('these lengths are not possible: at least 60, and the first at most the last')
   }
 
   #result(result: number): number {

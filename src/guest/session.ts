@@ -1,6 +1,6 @@
-// The messages by which a front end brings a device up, stops it and starts it again, in the order of DPDK's
-// virtio-user. life.ts calls it; it sends through connection.ts. It holds no state and
-// returns what was negotiated to the caller.
+// The messages with which a front end starts a device, stops it and starts it again, in the order of DPDK's virtio-user.
+// life.ts calls these functions, and they send through connection.ts. They hold no state, and return the negotiated
+// features to the caller.
 import { VhostError } from '../errors.js'
 import type { Connection } from './connection.js'
 import {
@@ -29,11 +29,11 @@ import {
 /** Rings of a pair: to guest, from guest. */
 export const RINGS = [0, 1] as const
 
-/** What guest and back end have negotiated. */
+/** The features that guest and back end have negotiated. */
 export interface Agreement {
   /** Offered by the back end. */
   offered: bigint
-  /** Acknowledged, VHOST_USER_F_PROTOCOL_FEATURES included. */
+  /** Acknowledged by the front end, including VHOST_USER_F_PROTOCOL_FEATURES. */
   features: bigint
   /** Acknowledged bits of VHOST_USER_PROTOCOL_F. */
   protocolFeatures: bigint
@@ -43,7 +43,10 @@ export interface Agreement {
 export interface SharedMemory {
   token: number
   regions: Region[]
-  /** Rings 2k and 2k + 1 are pair k's. `usedAt`: offset of the used ring; `log`: guest address of the used ring, for the dirty log. */
+  /**
+   * Rings 2k and 2k + 1 are pair k's. `usedAt`: offset of the used ring; `log`: guest address of the used ring, for the
+   * dirty log.
+   */
   rings: {
     addresses: RingAddresses
     log: bigint
@@ -61,7 +64,7 @@ export interface DirtyLog {
   size: bigint
 }
 
-/** `pairs`: queue pairs that are needed. */
+/** Negotiates the features. `pairs`: number of queue pairs that are needed. */
 export async function negotiate(connection: Connection, wanted: bigint, pairs: number): Promise<Agreement> {
   connection.tell(REQUEST.SET_OWNER)
   const offered = readU64(await connection.ask(REQUEST.GET_FEATURES))
@@ -84,7 +87,7 @@ export async function negotiate(connection: Connection, wanted: bigint, pairs: n
   return { offered, features, protocolFeatures }
 }
 
-/** Asks for an acknowledgement when that was negotiated, else just sends. */
+/** Asks for an acknowledgement if REPLY_ACK was negotiated; otherwise only sends. */
 async function order(
   connection: Connection,
   agreed: Agreement,
@@ -113,7 +116,10 @@ export async function acceptFeatures(
   await setStatus(connection, agreed, STATUS_FEATURES_OK)
 }
 
-/** Sends the messages that follow when the driver sets DRIVER_OK. `bases`: the available index from which each ring goes on. */
+/**
+ * Sends the messages that follow when the driver sets DRIVER_OK. `bases`: the available index at which each ring
+ * continues.
+ */
 export async function startRings(
   connection: Connection,
   agreed: Agreement,

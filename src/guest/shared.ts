@@ -1,5 +1,5 @@
-// The guest's memory as messages name it: regions, the rings' user addresses, and the fds that travel. Addresses are
-// made up: a guest-physical one and a user one that differ, so that a back end which mixes them up is found out.
+// The guest's memory as the messages describe it: regions, the rings' user addresses, and the fds. The addresses are
+// invented. Guest-physical and user addresses differ, so that a back end that confuses them fails.
 
 import { LAYOUT_FIELDS } from '../addon/guest.js'
 import { errnoName, native } from '../addon/native.js'
@@ -24,11 +24,11 @@ export function createGuest(options: ResolvedOptions): number {
     pairs,
   ]
   const handle = native().guestCreate(Uint32Array.from(config))
-  if (handle < 0) throw new RangeError(`these options make no guest (${errnoName(handle)})`)
+  if (handle < 0) throw new RangeError(`the guest can't be made with these options (${errnoName(handle)})`)
   return handle
 }
 
-/** How far the back end has marked each ring as used. */
+/** Returns the used index of each ring, as the back end wrote it. */
 export function usedIndices(handle: number, shared: SharedMemory): number[] {
   return shared.rings.map(({ usedAt }) => {
     const index = new Uint16Array(1)
@@ -37,7 +37,7 @@ export function usedIndices(handle: number, shared: SharedMemory): number[] {
   })
 }
 
-/** `handles`: of the pairs. Fds are tokens of the caller's, who closes them. */
+/** Describes the memory of the pairs with these handles. The caller owns the fd tokens and closes them. */
 export function shareMemory(
   handles: readonly number[],
   { regions, slots, queueSize }: ResolvedOptions,
@@ -74,7 +74,10 @@ export function shareMemory(
   }
 }
 
-/** The memory in `count` regions, cut within the buffers only: a ring lies in one region (offset and length each). */
+/**
+ * Splits the memory into `count` regions (offset and length). It cuts only within the buffers, because a ring must lie
+ * in one region.
+ */
 function cut(size: number, buffers: number, count: number): [number, number][] {
   const part = Math.floor((size - buffers) / count / PAGE) * PAGE
   const starts = Array.from({ length: count }, (_, n) => (n === 0 ? 0 : buffers + n * part))

@@ -1,6 +1,6 @@
-// The front end's side of the vhost-user messages: encodes requests, decodes replies. Written apart from the back
-// end's codec on purpose: a mistake that both shared would go unseen. Knows no socket and no guest.
-// Spec: vhost-user, "Message specification"; the numbers are the host's, which is little-endian here.
+// The front end's side of the vhost-user messages: encodes requests and decodes replies. It shares no code with the
+// back end's codec, because a mistake in shared code would not be found by tests that use both. Numbers are in host
+// byte order, which is little-endian here. (vhost-user, "Message specification".)
 
 export const REQUEST = {
   GET_FEATURES: 1,
@@ -38,10 +38,10 @@ export const PROTOCOL_LOG_SHMFD = 1n << 1n
 export const PROTOCOL_REPLY_ACK = 1n << 3n
 export const PROTOCOL_MEM_SLOTS = 1n << 15n
 export const PROTOCOL_STATUS = 1n << 16n
-/** VHOST_USER_F_PROTOCOL_FEATURES: between the two ends, never shown to the guest. */
+/** VHOST_USER_F_PROTOCOL_FEATURES is negotiated only between front end and back end; the guest never sees it. */
 export const F_PROTOCOL_FEATURES = 1n << 30n
 
-/** VHOST_F_LOG_ALL: likewise, and only while a migration runs. */
+/** VHOST_F_LOG_ALL: likewise, and set only while a migration runs. */
 export const F_LOG_ALL = 1n << 26n
 
 export const STATUS_RUNNING = 0x0fn // ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK
