@@ -1,6 +1,6 @@
-// What every operator must do, whatever else it does (after the idea of wonka's compliance suite). Each check opens
-// with its intent, builds a pipeline on rings in memory with strict leases, and throws if the operator breaks it. For
-// your own operators: `for (const check of complianceChecks) check.run(row)` in any test runner.
+// Checks the rules that hold for every operator (the idea is from wonka's compliance suite). Each check builds a
+// pipeline on rings in memory with strict leases, and throws if the operator breaks the rule. For your own operators,
+// use `for (const check of complianceChecks) check.run(row)` in any test runner.
 import type { ComplianceCheck } from './compliance/bench.js'
 import { borrowChecks } from './compliance/borrows.js'
 import { interruptionChecks } from './compliance/interruptions.js'

@@ -1,5 +1,5 @@
-// What a marble test may expect: bursts, packets, leases, credit, the room of a ring, and what a guest received. A
-// burst or packet is recorded as a snapshot when it is emitted, since it ends with its `next`.
+// The expectations of marble tests: bursts, packets, leases, credit, the room of a ring, and the frames that a guest
+// received. A burst or packet is recorded as a snapshot when it is emitted, because it ends with its `next`.
 import { map, type Observable } from 'rxjs'
 import { VhostError } from '../errors.js'
 import { Burst, HeldBurst } from '../packet/burst.js'
@@ -9,16 +9,16 @@ import { numberOf } from './frames.js'
 import { type Expectation, Recording } from './recording.js'
 import type { VirtualTime } from './virtual-time.js'
 
-/** What packets are recorded as. */
+/** How packets are recorded. */
 export interface SnapshotOptions {
   /**
-   * What a packet is recorded as; called while it is valid, and may keep nothing of it but numbers and copies. Default:
-   * the number of a frame made by `frame()`.
+   * Returns the recorded form of a packet. It is called while the packet is valid, and may store only numbers and
+   * copies of it. Default: the number of a frame made by `frame()`.
    */
   as?: (packet: Packet | HeldPacket) => unknown
 }
 
-/** Bursts, each as the list of its packets. A digit stands for a burst of the one frame with that number. */
+/** Expects bursts, each as the list of its packets. A digit stands for a burst of one frame with that number. */
 export function expectBursts(
   time: VirtualTime,
   source: Observable<Burst | HeldBurst>,
@@ -30,7 +30,7 @@ export function expectBursts(
   return recording
 }
 
-/** Single packets. A digit stands for the frame with that number. */
+/** Expects single packets. A digit stands for the frame with that number. */
 export function expectPackets(
   time: VirtualTime,
   source: Observable<Packet | HeldPacket>,
@@ -42,7 +42,7 @@ export function expectPackets(
   return recording
 }
 
-/** A number as it is at the end of frame 0, and of each frame in which it has changed. */
+/** Expects the value of a number at the end of frame 0, and of each frame in which it has changed. */
 export function expectLevel(time: VirtualTime, read: () => number): Expectation {
   const recording = new Recording(time)
   let last: number | undefined
@@ -54,7 +54,7 @@ export function expectLevel(time: VirtualTime, read: () => number): Expectation 
   return recording
 }
 
-/** What the guest behind a sink receives, a list of frames for each call of the ring. */
+/** Expects the frames that the guest behind a sink receives, as a list for each call of the ring. */
 export function expectReceived(
   time: VirtualTime,
   { port }: ToGuest,
@@ -65,12 +65,15 @@ export function expectReceived(
   return recording
 }
 
-/** Packets that a queue may still have under lease. */
+/** Returns how many more packets a queue may have under lease. */
 export function creditOf({ queue, credit }: FromGuest): number {
   return credit - queue.stats.held
 }
 
-/** The source for rxjs' own expectObservable. Refuses bursts and packets: rxjs compares them after they have ended. */
+/**
+ * Returns a source for rxjs' own expectObservable. It throws for bursts and packets, which would end before rxjs
+ * compares them.
+ */
 export function refuseLeases<T>(time: VirtualTime, source: Observable<T>): Observable<T> {
   return source.pipe(
     map(value => {

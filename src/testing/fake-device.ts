@@ -82,7 +82,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     return this.to.sink
   }
 
-  /** Nobody reads it here. */
+  /** Has no effect, because there is no front end. */
   changeConfig(_bytes: Uint8Array): void {}
 
   /** The sums of the counters of both queues. */
@@ -123,7 +123,7 @@ export class FakeDevice extends Observable<DeviceEvent> {
     this.emit({ type: 'stopped' })
   }
 
-  /** Nobody is behind it. */
+  /** Always undefined, because there is no front end. */
   readonly peer: undefined
 
   /** As in `VhostDevice`. */

@@ -10,21 +10,21 @@ export class FakeLoop implements Timers {
   time = 0
   /** Function that returns the time. */
   readonly now = (): number => this.time
-  /** Runs something in the next turn. */
+  /** Runs a function in the next turn. */
   readonly defer = (run: () => void): void => {
     this.#deferred.push(run)
   }
   #deferred: (() => void)[] = []
   #timers: { at: number; run: () => void }[] = []
 
-  /** Runs something when `ms` milliseconds have passed; what it returns is for `clear`. */
+  /** Runs a function after `ms` milliseconds; returns a timer for `clear`. */
   set(run: () => void, ms: number): unknown {
     const timer = { at: this.time + ms, run }
     this.#timers.push(timer)
     return timer
   }
 
-  /** Forgets a timer. */
+  /** Cancels a timer. */
   clear(timer: unknown): void {
     this.#timers = this.#timers.filter(other => other !== timer)
   }

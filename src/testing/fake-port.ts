@@ -22,11 +22,13 @@ export class FakePort implements QueuePort {
   armed = false
   /** True: the guest's kicks are lost. */
   muted = false
-  /** What the guest received, if recorded, and how many packets. */
+  /** The frames that the guest received, if `record` is on. */
   readonly received: Buffer[] = []
   /** How many packets the guest received. */
   receivedCount = 0
-  /** Descriptors that the guest's chains made us read beyond plain buffers; raise it to act as a guest with long chains. */
+  /**
+   * Descriptors that the guest's chains made us read beyond plain buffers; raise it to act as a guest with long chains.
+   */
   walked = 0
   /** Called after each call that moved frames to the guest. */
   onReceived: ((frames: Buffer[]) => void) | null = null

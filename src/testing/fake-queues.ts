@@ -12,17 +12,17 @@ import { FakeLoop } from './fake-loop.js'
 import { FakePort, type FakePortOptions } from './fake-port.js'
 import type { VirtualTime } from './virtual-time.js'
 
-/** What fake queues share, with the loop that runs them. */
+/** The plane that fake queues share, with the loop that runs them. */
 export interface FakePlane extends DataPlane {
-  /** The loop that gives time and turns. */
+  /** The loop that provides time and turns. */
   readonly loop: FakeLoop
 }
 
 /** A from-guest queue with its driver and the guest's side of its ring. */
 export interface FromGuest {
-  /** What an application has. */
+  /** The queue as an application sees it. */
   readonly queue: VhostQueue
-  /** What drives it. */
+  /** The queue that does the work. */
   readonly source: SourceQueue
   /** The guest's side. */
   readonly port: FakePort
@@ -32,9 +32,9 @@ export interface FromGuest {
 
 /** A to-guest queue with its driver and the guest's side of its ring. */
 export interface ToGuest {
-  /** What an application has. */
+  /** The sink as an application sees it. */
   readonly sink: VhostSink
-  /** What drives it. */
+  /** The queue that does the work. */
   readonly target: SinkQueue
   /** The guest's side. */
   readonly port: FakePort
@@ -65,7 +65,7 @@ export function virtualPlane(time: VirtualTime): DataPlane {
   }
 }
 
-/** A from-guest queue; its guest sends by `port.send()`. */
+/** Makes a from-guest queue. Its guest sends with `port.send()`. */
 export function fakeFromGuest(plane: DataPlane, options: SourceOptions & FakePortOptions = {}): FromGuest {
   const source = new SourceQueue(plane, options)
   const port = new FakePort(plane.pool, options)
@@ -73,7 +73,7 @@ export function fakeFromGuest(plane: DataPlane, options: SourceOptions & FakePor
   return { queue: new VhostQueue(source), source, port, credit: options.highWaterMark ?? CREDIT_PACKETS }
 }
 
-/** A to-guest queue; its guest makes room by `port.post()` and has what it got in `port.received`. */
+/** Makes a to-guest queue. Its guest makes room with `port.post()`, and `port.received` has the frames that it got. */
 export function fakeToGuest(
   plane: DataPlane,
   options: SinkOptions & FakePortOptions & { room?: number } = {},

@@ -1,6 +1,6 @@
 // Packet builders.
 
-/** A frame of `length` bytes with an EtherType and a number at offset 14 by which it is known again. */
+/** Makes a frame of `length` bytes with an EtherType and its number at offset 14. */
 export function frame(number = 0, { length = 64, etherType = 0x0800 } = {}): Buffer {
   const bytes = Buffer.alloc(length)
   bytes.write('ffffffffffff020000000001', 0, 'hex')

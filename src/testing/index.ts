@@ -1,4 +1,4 @@
-// What `rx-vhost/testing` exports. Nothing here loads the addon.
+// The exports of `rx-vhost/testing`. None of them loads the addon.
 export {
   type ComplianceCheck,
   type ComplianceKit,

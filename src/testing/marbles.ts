@@ -26,28 +26,28 @@ import { type MarbleValues, marbleValues } from './recording.js'
 import { play, Traffic } from './traffic.js'
 import { VirtualTime } from './virtual-time.js'
 
-/** The option that says how a queue is watched is fixed: virtual time stands still while a queue polls. */
+/** `poll` can't be set, because virtual time stands still while a queue polls. */
 export type FakeQueueOptions = Omit<SourceOptions, 'poll'> & FakePortOptions
 
-/** What a marble test is written with. */
+/** The helpers of a marble test. */
 export interface MarbleHelpers extends RunHelpers {
-  /** What all queues of this test share: its pool counts the leases. */
+  /** The plane that all queues of this test share. Its pool counts the leases. */
   readonly plane: DataPlane
   /** The virtual time in which all rings run; `schedule(run, ms)` runs a function of your own in it. */
   readonly clock: VirtualTime
   /**
-   * A from-guest queue. `traffic` says when its guest sends: a digit is so many numbered frames (the first is number
-   * 0), another character what `frames` has for it; `|` ends the queue, once its ring is empty.
+   * Makes a from-guest queue. `traffic` says when its guest sends: a digit stands for that many numbered frames (the
+   * first is number 0), another character for its value in `frames`; `|` ends the queue when its ring is empty.
    */
   fakeQueue(traffic?: string, options?: FakeQueueOptions & { frames?: MarbleValues }): FromGuest
   /**
-   * A to-guest queue whose ring has no room at first. `room` says when its guest posts buffers, and how many: a digit,
-   * or what `posts` has for another character; `|` ends the sink.
+   * Makes a to-guest queue whose ring has no room at first. `room` says when its guest posts buffers, and how many: a
+   * digit, or another character with its value in `posts`; `|` ends the sink.
    */
   fakeSink(room?: string, options?: SinkOptions & FakePortOptions & { posts?: MarbleValues }): ToGuest
   /**
-   * A device with a queue and a sink. `life` says when it starts (`r`), stops (`s`) and leaves (`|`); without, it
-   * runs from the start.
+   * Makes a device with a queue and a sink. `life` says when it starts (`r`), stops (`s`) and leaves (`|`). Without
+   * `life`, it runs from the start.
    */
   fakeDevice(
     marbles?: { traffic?: string; room?: string; life?: string },
@@ -65,29 +65,31 @@ export interface MarbleHelpers extends RunHelpers {
     subscription?: string | null,
     options?: SnapshotOptions,
   ): Expectation
-  /** Packets under lease at the end of each frame in which that changed: of a queue, or of all. */
+  /** Expects the packets under lease, of a queue or of all, at the end of each frame in which the number changed. */
   expectLeases(of?: FromGuest): Expectation
-  /** Packets that a queue may still have under lease. */
+  /** Expects the number of packets that a queue may still have under lease. */
   expectCredit(of: FromGuest): Expectation
-  /** Buffers that a sink's guest has posted and that are not used. */
+  /** Expects the number of unused buffers that a sink's guest has posted. */
   expectRoom(of: ToGuest): Expectation
-  /** Packets that a sink has queued because the ring has no room. */
+  /** Expects the number of packets that a sink has queued because the ring has no room. */
   expectKept(of: ToGuest): Expectation
-  /** What a sink's guest receives, a list of frames for each call of the ring. */
+  /** Expects the frames that a sink's guest receives, as a list for each call of the ring. */
   expectReceived(by: ToGuest, as?: (frame: Buffer) => unknown): Expectation
 }
 
 /** Options of a marble test. */
 export interface MarbleOptions {
-  /** Compares, and throws when the two differ: ava's `t.deepEqual`, chai's `assert.deepEqual`. Default node:assert. */
+  /**
+   * Compares two values and throws if they differ: ava's `t.deepEqual`, chai's `assert.deepEqual`. Default node:assert.
+   */
   equal?: (actual: unknown, expected: unknown) => unknown
-  /** Virtual time ends here, so that a pipeline with an endless timer does too. Default 10,000 (ms). */
+  /** The end of virtual time in ms, so that a pipeline with an endless timer ends, too. Default 10,000. */
   maxFrames?: number
 }
 
 /**
- * Runs `body` in virtual time and checks what it expects, once nothing is left to happen. Synchronous: no promise
- * resolves in it, so use `timer()` for what is asynchronous in your application.
+ * Runs `body` in virtual time, and checks its expectations when nothing is scheduled any more. It is synchronous, so no
+ * promise resolves in it: use `timer()` in place of promises.
  */
 export function marbles(
   body: (helpers: MarbleHelpers) => void,

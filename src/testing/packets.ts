@@ -1,4 +1,4 @@
-// Packet builders: whole Ethernet frames with valid lengths and checksums, no more than a pipeline's test needs.
+// Packet builders for tests: whole Ethernet frames with valid lengths and checksums.
 // RFC 791 (IPv4), 768 (UDP), 9293 (TCP), 1071 (checksum). Numbered frames without a protocol are in frames.ts.
 
 /** Fields of a frame; all have defaults. */
@@ -9,7 +9,7 @@ export interface EthernetOptions {
   destination?: string
   /** Default 0x88b5, for local experiments. */
   etherType?: number
-  /** What it carries. Default nothing. */
+  /** The payload. Default: none. */
   payload?: Uint8Array | string
 }
 
@@ -25,7 +25,7 @@ export interface Ipv4Options extends Omit<EthernetOptions, 'etherType'> {
   timeToLive?: number
 }
 
-/** Fields of a UDP datagram, and of what carries it. */
+/** Fields of a UDP datagram, and of its IPv4 packet and frame. */
 export interface UdpOptions extends Omit<Ipv4Options, 'protocol'> {
   /** Source port. Default 1024. */
   fromPort?: number
@@ -33,7 +33,7 @@ export interface UdpOptions extends Omit<Ipv4Options, 'protocol'> {
   toPort?: number
 }
 
-/** Fields of a TCP segment, and of what carries it. */
+/** Fields of a TCP segment, and of its IPv4 packet and frame. */
 export interface TcpOptions extends UdpOptions {
   /** Sequence number. Default 0. */
   sequence?: number
@@ -87,7 +87,7 @@ export function udp(options: UdpOptions = {}): Buffer {
   header.writeUInt16BE(fromPort, 0)
   header.writeUInt16BE(toPort, 2)
   header.writeUInt16BE(header.length + body.length, 4)
-  // A checksum of zero says that there is none (RFC 768).
+  // In UDP a checksum of zero means that there is none (RFC 768).
   header.writeUInt16BE(transportChecksum(options, UDP, header, body) || 0xffff, 6)
   return ipv4({ ...options, protocol: UDP, payload: Buffer.concat([header, body]) })
 }
@@ -109,7 +109,7 @@ export function tcp(options: TcpOptions = {}): Buffer {
   return ipv4({ ...options, protocol: TCP, payload: Buffer.concat([header, body]) })
 }
 
-/** The Internet checksum of `bytes`: zero for bytes that contain their own valid one. */
+/** Returns the Internet checksum of `bytes`; zero if they contain their own valid checksum. */
 export function checksum(bytes: Uint8Array): number {
   let sum = 0
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i] << 8) | (bytes[i + 1] ?? 0)

@@ -4,14 +4,14 @@ import { type Observable, type ObservableNotification, Subscription } from 'rxjs
 import { TestScheduler } from 'rxjs/testing'
 import type { VirtualTime } from './virtual-time.js'
 
-/** What a diagram's characters stand for. */
+/** The values of a diagram's characters. */
 export type MarbleValues = Readonly<Record<string, unknown>>
 
-/** What a diagram is compared with. */
+/** A recording that can be compared with a diagram. */
 export interface Expectation {
   /**
-   * The diagram that is expected, in the syntax of rxjs. What its characters stand for is in `values`; digits stand
-   * for themselves, unless `values` has them.
+   * Sets the expected diagram, in the syntax of rxjs. `values` has the values of its characters. Digits stand for
+   * themselves, unless `values` has them.
    */
   toBe(marbles: string, values?: MarbleValues, error?: unknown): void
 }
@@ -23,7 +23,7 @@ export class Recording implements Expectation {
   readonly #time: VirtualTime
   readonly #digit: (digit: number) => unknown
 
-  /** `digit`: what a digit of the diagram stands for. */
+  /** `digit`: returns the value of a digit in the diagram. */
   constructor(time: VirtualTime, digit: (digit: number) => unknown = number => number) {
     this.#time = time
     this.#digit = digit
@@ -37,7 +37,7 @@ export class Recording implements Expectation {
     this.note({ kind: 'N', value, error: undefined } as ObservableNotification<unknown>)
   }
 
-  /** Subscribes in the frame that `subscription` says (`^`), until it says otherwise (`!`), and notes snapshots. */
+  /** Subscribes from the frame with `^` in `subscription` to the frame with `!`, and records snapshots. */
   follow<T>(source: Observable<T>, subscription: string | null, snapshot: (value: T) => unknown): void {
     const time = this.#time
     const { subscribedFrame, unsubscribedFrame } = TestScheduler.parseMarblesAsSubscriptions(
@@ -74,7 +74,7 @@ export class Recording implements Expectation {
   }
 }
 
-/** `values`, with digits for themselves; a character without a value throws, rather than stand for undefined. */
+/** Returns `values` with digits for themselves. A character without a value throws instead of giving undefined. */
 export function marbleValues(
   values: MarbleValues,
   digit: (digit: number) => unknown = number => number,

@@ -5,7 +5,7 @@ import { frames } from './frames.js'
 import type { MarbleValues } from './recording.js'
 import type { VirtualTime } from './virtual-time.js'
 
-/** Calls `what` in the frames of the diagram. */
+/** Calls `what` in each frame that has a character in the diagram. */
 export function play(
   time: VirtualTime,
   marbles: string,
@@ -22,7 +22,7 @@ export function play(
   }
 }
 
-/** What a guest sends: numbered frames for digits, and `values` for other characters. */
+/** Returns the frames that a guest sends: numbered frames for a digit, and `values` for other characters. */
 export class Traffic {
   #next = 0
 
@@ -30,7 +30,7 @@ export class Traffic {
 
   play(time: VirtualTime, marbles: string, port: FakePort, complete: () => void): void {
     const table = new Proxy({}, { get: (_, key) => this.#counts(String(key)) })
-    // The guest leaves when its ring is empty, however long that takes.
+    // The guest leaves when its ring is empty.
     const leave = (): void => {
       if (port.waiting === 0) complete()
       else port.onDrained = () => time.defer(complete)

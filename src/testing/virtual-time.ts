@@ -5,7 +5,7 @@ import { TestScheduler } from 'rxjs/testing'
 import { Scheduler } from '../data/turn/scheduler.js'
 import type { Timers } from '../data/turn/timers.js'
 
-/** A pipeline that is still busy after so many turns in one frame never gets idle. */
+/** A pipeline that is still busy after this many turns in one frame is taken to be endless. */
 const MOST_TURNS = 100_000
 
 /** A check that runs when the virtual time is over; it throws if it fails. */
@@ -40,19 +40,19 @@ export class VirtualTime extends TestScheduler implements Timers {
     this.assertDeepEqual(actual, expected)
   }
 
-  /** Runs something in a later turn of this frame. */
+  /** Runs a function in a later turn of this frame. */
   readonly defer = (run: () => void): void => {
     if (++this.#turns > MOST_TURNS)
       throw new Error(`the pipeline is still busy after ${MOST_TURNS} turns in frame ${this.frame}`)
     this.schedule(run, 0)
   }
 
-  /** Runs something when `ms` frames have passed; what it returns is for `clear`. */
+  /** Runs a function after `ms` frames; returns a timer for `clear`. */
   set(run: () => void, ms: number): unknown {
     return this.schedule(run, ms)
   }
 
-  /** Forgets a timer. */
+  /** Cancels a timer. */
   clear(timer: unknown): void {
     ;(timer as { unsubscribe(): void }).unsubscribe()
   }
@@ -72,7 +72,7 @@ export class VirtualTime extends TestScheduler implements Timers {
     this.#cleanUp.push(run)
   }
 
-  /** Time passes until nothing is scheduled; then all expectations are checked; throws when one is not met. */
+  /** Advances the time until nothing is scheduled, then checks all expectations, and throws if one is not met. */
   override flush(): void {
     try {
       super.flush()

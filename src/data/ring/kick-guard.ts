@@ -1,5 +1,5 @@
-// Bounds what a guest costs that kicks without work. After a number of such kicks in a row the guard mutes the kick for a
-// while; then the queue looks at its ring once. Queues of both directions have one.
+// Limits the cost of a guest that kicks without work. After a number of such kicks in a row, the guard mutes the kick
+// for some time; then the queue looks at its ring once. Each queue has a guard.
 import { nodeTimers, type Timers } from '../turn/timers.js'
 import type { QueuePort } from './port.js'
 

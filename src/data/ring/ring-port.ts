@@ -1,5 +1,5 @@
-// A queue's port on a ring of a guest: the addon's calls on one handle, and the ring's kicks, which the wake-up reports. The
-// session tells the port whether the ring runs; the port tells the session of faults that a burst found.
+// A queue's port on a ring of a guest: the addon's calls on one handle, and the ring's kicks, which the wake-up
+// reports. The session tells the port whether the ring runs; the port tells the session of faults that a burst found.
 import { type Addon, native } from '../../addon/native.js'
 import { reasonWord } from '../../addon/reasons.js'
 import { freeTag, type Tagged, tagFor } from '../../addon/wakeup.js'
@@ -25,7 +25,7 @@ export interface RingPortOptions {
   running: boolean
   /** The share of the device. */
   share: Share
-  /** The ring was latched, or its memory seems not to be shared. `reason` is the word for that. */
+  /** The ring was latched, or its memory seems not to be shared, for `reason`. */
   onFault: (reason: string) => void
   /** The queue has closed the port. */
   onClose: (port: RingPort) => void
@@ -172,8 +172,8 @@ export class RingPort implements QueuePort, Tagged {
     this.#events?.kick()
   }
 
-  // Reports a latched ring once. From here on the ring does not run for the queue. The session is told in a microtask, since it
-  // may be in the middle of a step: a subscriber of a device event can call dequeueBurst().
+  // Reports a latched ring once. From here on the ring does not run for the queue. The session is told in a microtask,
+  // since it may be in the middle of a step: a subscriber of a device event can call dequeueBurst().
   #fault(): void {
     if (!this.#running) return
     this.#running = false

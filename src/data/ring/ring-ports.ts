@@ -1,12 +1,12 @@
-// Hands on the events of one device's rings, between the session (device/session.ts) and the queues. It keeps the
-// device's open ports, one for each queue on a ring. No other code reports ring events: first to all ports of the ring, then to the
-// device's listener.
+// Passes the events of one device's rings from the session (device/session.ts) to the queues. It has the list of the
+// device's open ports, one for each queue on a ring. Each event goes first to all ports of the ring, then to the device's
+// listener. No other code reports ring events.
 import { Share } from '../turn/task.js'
 import { RingPort } from './ring-port.js'
 
-/** Hears ring events for the device's queues, which need to know which rings run. */
+/** Gets ring events for the device's queues, which need to know which rings run. */
 export interface RingListener {
-  /** A ring has started or stopped. Each port on it has been told already. */
+  /** A ring has started or stopped. All ports on the ring have got the event before. */
   ringState(ring: number, running: boolean): void
 }
 
@@ -19,7 +19,7 @@ export class RingPorts {
     this.#ports = this.#ports.filter(other => other !== port)
   }
 
-  /** `weight`: of the device's share of time. */
+  /** `weight`: the weight of the device's share of time. */
   constructor(listener: RingListener, weight?: number) {
     this.#listener = listener
     this.#share = new Share(weight)
@@ -30,7 +30,7 @@ export class RingPorts {
     return this.#ports.length
   }
 
-  /** A port on a ring, for one queue; it is told of ring events until the queue closes it. */
+  /** Makes a port on a ring, for one queue. It gets ring events until the queue closes it. */
   open(device: number, ring: number, running: boolean, onFault: (reason: string) => void): RingPort {
     const port = new RingPort({
       device,

@@ -1,9 +1,10 @@
-// A to-guest queue: the way into a ring for bursts, single packets and plain calls. It fills the ring; packets that the ring
-// has no room for go into its backlog (backlog.ts), as far as the overflow policy allows, and follow when the guest posts
-// buffers. The backlog belongs to the sink and survives an unsubscription. The sink follows rings, which come and go with
-// their devices.
+// A to-guest queue: the way into a ring for bursts, single packets and plain calls. It fills the ring; packets that the
+// ring has no room for go into its backlog (backlog.ts), as far as the overflow policy allows, and follow when the
+// guest posts buffers. The backlog belongs to the sink and survives an unsubscription. The sink follows rings, which
+// come and go with their devices.
 //
-// Waiting. The sink waits for a *running* ring without room. One that is stopped, disabled or gone drops packets, unless the
+// Waiting. The sink waits for a *running* ring without room. One that is stopped, disabled or gone drops packets,
+// unless the
 //   sink was made with whileAbsent: 'block'.
 
 import { VhostError } from '../../errors.js'
@@ -26,17 +27,18 @@ export const BACKLOG_PACKETS = 256
 /** Packets that moveBacklog() hands on in one call. */
 const MOVED_AT_ONCE = 256
 /**
- * A guest may have posted buffers, but fewer than the next packet needs, and then it owes us no kick for those. The sink tries
- * again at once, up to RETRIES times in a row, and then every RETRY_MS milliseconds.
+ * A guest may have posted buffers, but fewer than the next packet needs, and then it owes us no kick for those. The
+ * sink tries again at once, up to RETRIES times in a row, and then every RETRY_MS milliseconds.
  */
 const RETRIES = 8
 const RETRY_MS = 1
 /**
- * Descriptors per packet that cost nothing extra: more than a frame of 64 KiB needs in pages. A guest whose receive buffers
- * have more pays for the time that these take, so that a pipeline into it does not slow down other guests.
+ * Descriptors per packet that cost nothing extra: more than a frame of 64 KiB needs if each page has one. A guest whose
+ * receive buffers have more descriptors pays for the extra time, so that a pipeline into it does not slow down other
+ * guests.
  */
 const FREE_DESCRIPTORS = 64
-/** Milliseconds that each further descriptor takes: to read it, and to write a byte to where it points. */
+/** Milliseconds for each further descriptor: the time to read it, and to write a byte to its buffer. */
 const DESCRIPTOR_MS = 1e-5
 
 export interface SinkOptions {
@@ -77,7 +79,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   #waiting = false
   /** Flushes in a row that moved nothing although the guest had posted buffers. */
   #fruitless = 0
-  /** In a visit, whose time the device pays for anyway. */
+  /** True during a visit, for whose time the device pays anyway. */
   #serving = false
 
   constructor(plane: DataPlane, options: SinkOptions = {}) {
@@ -202,7 +204,10 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return this.put(ids, from, length, at)
   }
 
-  /** Plain call: returns how many of the slots from index `from` on, before `to`, the ring took. `at`: as in a burst's core. */
+  /**
+   * Plain call: returns how many of the slots from index `from` on, before `to`, the ring took. `at`: as in a burst's
+   * core.
+   */
   put(ids: Uint32Array, from: number, to: number, at = PRIVATE): number {
     if (this.#closed) throw new VhostError('ERR_VHOST_DEVICE_GONE', 'the device of this queue is gone')
     if (this.#port === null || this.#backlog.length > 0) return 0
@@ -340,13 +345,13 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     return result
   }
 
-  /** In a visit of another device, `packets` packets were written to chains of so many descriptors. */
+  /** In a visit of another device, `packets` packets were written to chains with `descriptors` descriptors in all. */
   #walked(descriptors: number, packets: number): void {
     const extra = (descriptors >>> 0) - packets * FREE_DESCRIPTORS
     if (extra > 0) this.#plane.scheduler.workedFor(this.share, extra * DESCRIPTOR_MS)
   }
 
-  /** The device must pay before its ring gets more packets: the sink then asks for a visit. */
+  /** Returns true if the device must pay before its ring gets more packets, and then asks for a visit. */
   #mustPay(): boolean {
     if (!this.share.mustPay) return false
     this.#plane.scheduler.ready(this)

@@ -1,14 +1,17 @@
 // What the scheduler (scheduler.ts) serves: tasks, which are queues with something to do, and the shares to which they
-// belong. A share is the part of the thread's time that one device gets. The scheduler serves shares in turn, and each of
-// them pays for the time of its own tasks. A device with 128 pairs, or one whose packets cost a lot, therefore takes no time
-// from other devices.
+// belong. A share is the part of the thread's time that one device gets. The scheduler serves shares in turn, and each
+// of them pays for the time of its own tasks. A device with 128 pairs, or one whose packets cost a lot, therefore takes
+// no time from other devices.
 import { Fifo } from './fifo.js'
 
-/** Milliseconds that a share of weight 1 earns per round: time for some hundred packets, and short for those who wait. */
+/**
+ * Milliseconds that a share of weight 1 earns per round: time for some hundred packets, and short for the waiting
+ * shares.
+ */
 export const QUANTUM_MS = 0.05
 /**
- * The largest debt, in milliseconds. Only a subscriber that blocks the thread runs into a larger one. Without this limit, the
- * queues of its device would wait for as long as it blocked.
+ * The largest debt, in milliseconds. Only a subscriber that blocks the thread runs into a larger one. Without this
+ * limit, the queues of its device would wait for as long as it blocked.
  */
 const MOST_DEBT_MS = 10
 
@@ -23,7 +26,7 @@ export const SPIN = 3
 export type Visit = typeof LEAVE | typeof LATER | typeof MORE_NOW | typeof SPIN
 
 export interface Task {
-  /** Whose time it uses. */
+  /** The share of the device whose time the task uses. */
   readonly share: Share
   /** The task is in one of the scheduler's lists. Only the scheduler writes it. */
   queued: boolean
@@ -36,9 +39,11 @@ export interface Task {
 export class Share {
   /** Milliseconds per round, in proportion to those of other shares. */
   readonly quantum: number
-  /** Milliseconds that the share may still use in this round. Negative: its queues used more than that, and they wait. */
+  /**
+   * Milliseconds that the share may still use in this round. Negative: its queues used more than that, and they wait.
+   */
   credit: number
-  /** Milliseconds of work for the device's rings in visits of others, for which it has not paid yet. */
+  /** Milliseconds of work for the device's rings in visits of other shares, for which the share has not paid yet. */
   owed = 0
   /** Tasks to visit in this turn. */
   visiting = new Fifo<Task>()
@@ -48,7 +53,7 @@ export class Share {
   inTurn = false
   inNext = false
 
-  /** `weight`: how much time the share gets when others want theirs too, relative to their weights. */
+  /** `weight`: the proportion of time that the share gets while other shares have work, too. */
   constructor(weight = 1) {
     this.quantum = QUANTUM_MS * weight
     this.credit = this.quantum
@@ -59,7 +64,7 @@ export class Share {
     this.credit = Math.max(this.credit - ms, -MOST_DEBT_MS)
   }
 
-  /** It owes so much that its rings must wait for a visit of their own, in which it pays. */
+  /** True if the share owes so much that its rings must wait for a visit of their own, in which it pays. */
   get mustPay(): boolean {
     return this.owed > this.quantum
   }
@@ -69,7 +74,7 @@ export class Share {
     this.owed = 0
   }
 
-  /** A new round: a debt is paid off, and unused time is lost. */
+  /** Begins a round: the share earns its quantum, which first pays off a debt. Unused time is lost. */
   earn(): void {
     this.credit = Math.min(this.credit + this.quantum, this.quantum)
   }

@@ -1,5 +1,5 @@
-// One operator between a guest that sends and someone who notes what comes out, on rings in memory with strict leases.
-// What each check of the suite starts from.
+// The bench of each check: one operator between a guest that sends and a subscriber that records the results, on rings in
+// memory with strict leases.
 import assert from 'node:assert/strict'
 import type { Observable, OperatorFunction } from 'rxjs'
 import { type Burst, HeldBurst } from '../../packet/burst.js'
@@ -9,41 +9,41 @@ import { frames, numberOf } from '../frames.js'
 
 export type Item = Burst | Packet
 
-/** What a check hands to the row that it tests. */
+/** The tools that a check passes to the operator that it tests. */
 export interface ComplianceKit {
   /** For an operator that takes a function: call it with each packet. It may throw or unsubscribe. */
   each: (packet: Packet) => void
-  /** For an operator that takes a sink. Its guest has room for all. */
+  /** For an operator that takes a sink. Its guest has room for all packets. */
   sink: ReturnType<typeof fakeToGuest>['sink']
 }
 
-/** An operator, and what the checks must know of it. */
+/** An operator, and its properties that the checks need. */
 export interface ComplianceRow {
-  /** As tests are to call it. */
+  /** The operator's name in the names of tests. */
   name: string
   /** The operator, set up so that every packet passes it. */
   make(kit: ComplianceKit): OperatorFunction<Item, unknown>
-  /** Does it call `kit.each`? */
+  /** True if it calls `kit.each`. */
   calls?: boolean
-  /** Does it group packets into bursts of its own size? */
+  /** True if it groups packets into bursts of its own size. */
   regroups?: boolean
-  /** Does it emit copies, or bursts of them, that are the subscriber's own and never end? */
+  /** True if it emits copies, or bursts of copies, which belong to the subscriber and never end. */
   copies?: boolean
-  /** Where its packets come out: as its result (default), or in `kit.sink`. */
+  /** Where its packets go: to its subscriber (default), or to `kit.sink`. */
   into?: 'result' | 'sink'
 }
 
-/** One thing that every operator must do. */
+/** A rule for every operator. */
 export interface ComplianceCheck {
-  /** What must hold, as the name of a test. */
+  /** The rule, as the name of a test. */
   name: string
-  /** Throws if the operator does not do it. */
+  /** Throws if the operator breaks the rule. */
   run(row: ComplianceRow): void
 }
 
 type Form = 'bursts' | 'packets'
 
-// One operator between a guest that sends and someone who notes the numbers of the packets that come out.
+// One operator between a guest that sends and a subscriber that records the numbers of the packets.
 export class Bench {
   readonly plane = fakePlane()
   readonly from = fakeFromGuest(this.plane, { burst: 8 })
@@ -67,7 +67,7 @@ export class Bench {
     return this.source.pipe(this.operator)
   }
 
-  /** Notes a result, and releases it if it is a lease. */
+  /** Records a result, and releases it if it is a lease. */
   readonly note = (value: unknown): void => {
     if (Symbol.iterator in (value as object))
       for (const packet of value as Iterable<Packet>) this.#results.push(numberOf(packet))
