@@ -22,8 +22,11 @@ import { IpProtocol } from './numbers.js'
 
 /** Means that the header has no checksum field. */
 const NO_FIELD = -1
-/** Sent instead of a computed UDP checksum of zero, because zero means that there is no checksum (RFC 768). */
-const UDP_ZERO = 0xffff
+/**
+ * The other zero of ones' complement. UDP has it instead of a checksum of 0, because 0 means that there is no checksum
+ * (RFC 768). ICMP has it if all other bytes are zero. The difference alone does not tell which zero is right (RFC 1624).
+ */
+const OTHER_ZERO = 0xffff
 
 export class WritableLayout extends Layout {
   declare packet: WritablePacket
@@ -145,9 +148,18 @@ export class WritableLayout extends Layout {
     const isUdp = field === this.udp + 6
     if (isUdp && before === 0) return 0
     const value = ~fold((~before & 0xffff) + change) & 0xffff
-    const after = isUdp && value === 0 ? UDP_ZERO : value
+    view.setUint16(place, value)
+    const after = value === 0 && (isUdp || this.#coversZeros(field)) ? OTHER_ZERO : value
     view.setUint16(place, after)
     return changeOf(before, after)
+  }
+
+  /**
+   * Whether all bytes that the checksum at `field`, which is 0, covers are zero. A pseudo-header or a header of GRE or
+   * IPv4 never is, so only ICMP can be.
+   */
+  #coversZeros(field: number): boolean {
+    return field === this.icmp + 2 && sumOf(this.packet, this.icmp, this.end) === 0
   }
 
   /** Returns the offset of the transport header or of GRE. */
@@ -187,7 +199,7 @@ export class WritableLayout extends Layout {
     if (this.#partial > at && this.#partial < this.end) return
     packet.setUint16(field, 0)
     const value = ~fold(sumOf(packet, at, this.end) + pseudo) & 0xffff
-    packet.setUint16(field, this.udp >= 0 && value === 0 ? UDP_ZERO : value)
+    packet.setUint16(field, this.udp >= 0 && value === 0 ? OTHER_ZERO : value)
   }
 
   /**

@@ -286,6 +286,31 @@ test('lengths: zeros behind, and the checksums stay good', t => {
     )
 })
 
+test('RFC 1624: a checksum by difference is that of the whole, also where words sum to zero', t => {
+  const zeroOr = (max: number): fc.Arbitrary<number> => fc.oneof(fc.constantFrom(0, max), fc.nat({ max }))
+  const original = corpus.icmp
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.constantFrom(...Object.keys(settable.icmp)), zeroOr(0xffff)), { minLength: 1 }),
+      fc.boolean(),
+      (writes, empty) => {
+        const frame = Uint8Array.from(original)
+        // Nothing but zeros behind the ICMP header, so that it can be all zeros.
+        if (empty) frame.fill(0, 14 + 20 + 8)
+        const made = rewritten(filled(frame), packet => {
+          const { icmp } = writer.of(packet)
+          for (const [field, value] of writes) (icmp as unknown as Record<string, number>)[field] = value
+        })
+        t.deepEqual(filled(made), made)
+        withPacket(made, packet => t.is(reader.of(packet).icmp?.checksumStatus, 'good'))
+      },
+    ),
+    {
+      examples: [[['type', 'code', 'identifier', 'sequenceNumber'].map(field => [field, 0]), true]] as never,
+    },
+  )
+})
+
 test('fillChecksums after the payload was written, inside a tunnel and around', t => {
   const { length } = corpus['vxlan, checksum']
   const made = rewritten(corpus['vxlan, checksum'], packet => {
