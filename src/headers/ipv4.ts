@@ -1,5 +1,6 @@
 // The view of IPv4 (RFC 791). RFC 2474 and RFC 3168 define the field that RFC 791 calls Type of Service.
 import { type ChecksumStatus, findOption, sumOf } from './checksum.js'
+import { isSegmented } from './layout.js'
 import { HeaderView } from './view.js'
 
 /** An IPv4 header with its options. Addresses are 32-bit numbers: `ipv4Address('192.0.2.1')`. */
@@ -12,7 +13,8 @@ export class Ipv4Header extends HeaderView {
   }
   /** Length of the payload in bytes, without the frame's padding. */
   get payloadLength(): number {
-    return this.totalLength - this.length
+    const { layout, offset, length } = this
+    return (isSegmented(layout.packet) ? layout.end - offset : this.totalLength) - length
   }
   /** The length of the header in 32-bit words, 5 to 15. */
   get internetHeaderLength(): number {

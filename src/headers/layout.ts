@@ -8,7 +8,8 @@
 // A header is present only if the packet contains all its bytes, and if its length fields do not exceed the enclosing
 // payload. So code that reads a present header need not check the length fields again. Any other header is treated as
 // absent, because a receiver would not accept it either.
-import { type PacketView, slotsOf, startOf } from '../packet/view.js'
+import { SLOT_HEADER, SLOT_SHIFT } from '../packet/slots.js'
+import { type PacketView, slotOf, slotsOf, startOf } from '../packet/view.js'
 import { extensionLength, MAX_EXTENSIONS } from './extensions.js'
 import { EtherType, IpProtocol, VXLAN_PORT } from './numbers.js'
 
@@ -167,7 +168,8 @@ export class Layout {
     const from = this.start + at
     const first = view.getUint8(from)
     const header = (first & 0xf) << 2
-    const total = view.getUint16(from + 2)
+    let total = view.getUint16(from + 2)
+    if (total !== end - at && isSegmented(this.packet)) total = end - at
     if (first >>> 4 !== 4 || header < 20 || total < header || total > end - at) return
     this.ip4 = at
     this.at = at + header
@@ -181,7 +183,8 @@ export class Layout {
     const { view, at, end } = this
     if (end - at < 40) return
     const from = this.start + at
-    const payload = view.getUint16(from + 4)
+    let payload = view.getUint16(from + 4)
+    if (payload !== end - at - 40 && isSegmented(this.packet)) payload = end - at - 40
     if (view.getUint8(from) >>> 4 !== 6 || payload > end - at - 40) return
     this.ip6 = at
     this.at = at + 40
@@ -204,6 +207,17 @@ export class Layout {
     if (this.protocol !== NOTHING) walkUpperLayer(this)
   }
 }
+
+/**
+ * Whether the packet is still to be cut into segments (virtio 1.2 §5.1.6.2). Its length fields may then be 0, or those
+ * of the first segment: the lengths are those of the frame.
+ */
+export function isSegmented(packet: PacketView): boolean {
+  const { meta } = slotsOf(packet)
+  return (meta[(slotOf(packet) << SLOT_SHIFT) + SLOT_HEADER] & GSO_TYPE) !== 0
+}
+/** The bits of gso_type in the first word of the virtio-net header. */
+const GSO_TYPE = 0xff00
 
 const isTag = (type: number): boolean =>
   type === EtherType.VLAN || type === EtherType.SERVICE_VLAN || type === EtherType.OLD_SERVICE_VLAN
@@ -242,7 +256,8 @@ function walkUpperLayer(layout: Layout): void {
 function walkUdp(layout: Layout, room: number): void {
   const { view, at } = layout
   const from = layout.start + at
-  const length = view.getUint16(from + 4)
+  let length = view.getUint16(from + 4)
+  if (length !== room && isSegmented(layout.packet)) length = room
   // In a first fragment the field is the length of the whole datagram.
   if (length < 8 || (length > room && !layout.fragmented)) return
   layout.udp = at

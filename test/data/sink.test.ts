@@ -213,6 +213,18 @@ test('enqueueBurst enqueues what there is room for and queues nothing', t => {
   t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
 })
 
+const NOT_IN_A_BURST_OF_FIVE = [-1, 0.5, 6, Number.NaN, Number.POSITIVE_INFINITY]
+
+test('enqueueBurst refuses to begin at a packet that the burst does not have', t => {
+  const { from, to } = bench({ room: 9 })
+  from.port.send(...frames(5))
+  const burst = from.queue.dequeueBurst()
+  for (const at of NOT_IN_A_BURST_OF_FIVE)
+    t.throws(() => to.sink.enqueueBurst(burst, at), { instanceOf: RangeError, message: /from 0 to 5/ })
+  t.is(to.sink.enqueueBurst(burst, 5), 0)
+  burst.release()
+})
+
 // TypeScript's types forbid it, but a JavaScript program has none.
 const asBurst = (item: unknown): Burst => item as Burst
 const asPacket = (item: unknown): Packet => item as Packet

@@ -311,3 +311,24 @@ test('addresses as text', t => {
   t.is(formatMac(macAddress('fe:dc:ba:98:76:54')), 'fe:dc:ba:98:76:54')
   t.throws(() => macAddress('02:00:00:00:00'), { instanceOf: TypeError })
 })
+
+// A guest that leaves segmentation to its device may write 0 into the length fields, or the length of a segment.
+for (const [name, at, header] of [
+  ['tcp', 14 + 2, 'tcp'],
+  ['tcp6', 14 + 4, 'tcp'],
+  ['udp', 14 + 20 + 4, 'udp'],
+] as const)
+  for (const length of [0, 44])
+    test(`${name} with segmentation offload and a length of ${length}: the lengths are those of the frame`, t => {
+      const frame = corpus[name]
+      const bytes = Uint8Array.from(frame)
+      new DataView(bytes.buffer).setUint16(at, length)
+      rewritten(bytes, packet => {
+        if (length === 0) t.is(reader.of(packet)[header], undefined, 'without segmentation, 0 is no length')
+        packet.header.gsoType = { tcp: 1, tcp6: 4, udp: 3 }[name]
+        const { ipv4, tcp, udp } = reader.of(packet)
+        t.truthy(header === 'tcp' ? tcp : udp)
+        if (ipv4) t.is(ipv4.payloadLength, frame.length - 14 - 20)
+        if (tcp) t.is(tcp.payloadLength, frame.length - tcp.offset - tcp.length)
+      })
+    })

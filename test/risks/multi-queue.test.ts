@@ -236,6 +236,8 @@ test.serial('plain calls take from every pair in turn, and put each packet on it
   while (taken < 3) {
     const burst = from.dequeueBurst(32)
     taken += burst.length
+    for (const at of [-1, 0.5, burst.length + 1, Number.NaN])
+      t.throws(() => to.enqueueBurst(burst, at), { instanceOf: RangeError })
     t.is(to.enqueueBurst(burst), burst.length)
     burst.release()
   }

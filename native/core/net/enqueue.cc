@@ -260,14 +260,12 @@ class Enqueuer {
     // The frame is split around its checksum, so that the packet itself, which others may hold, is not
     // changed.
     Segment segments[4] = {{reinterpret_cast<const uint8_t*>(&header), header_length_}, {data, meta.length}};
-    uint32_t count = 2;
     if (checksum) {
       segments[1].size = checksum_at_;
       segments[2] = {checksum, 2};
       segments[3] = {data + checksum_at_ + 2, meta.length - checksum_at_ - 2};
-      count = 4;
     }
-    scatter(segments, count, header_length_ + meta.length);
+    scatter(segments, header_length_ + meta.length);
   }
 
   // During a migration: returns true if the first `left` bytes of the packet's buffers can be marked. It is
@@ -288,7 +286,7 @@ class Enqueuer {
     }
   }
 
-  void scatter(Segment* segment, uint32_t, uint32_t left) {
+  void scatter(Segment* segment, uint32_t left) {
     for (uint32_t b = 0; b < buffers_count_; b++) {
       const Buffer& buffer = buffers_[b];
       SpanWriter writer;

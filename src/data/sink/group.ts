@@ -11,7 +11,7 @@ import { sumTotals, type Totals } from '../counters/totals.js'
 import type { DataPlane } from '../plane.js'
 import { ownCore, ownSlot } from '../pool/own-pool.js'
 import type { PairPorts } from '../ring/pair-ports.js'
-import { type SinkOptions, SinkQueue } from './sink.js'
+import { checkFrom, type SinkOptions, SinkQueue } from './sink.js'
 
 /** Packets of the burst in hand that go to one pair. */
 interface Part {
@@ -30,7 +30,7 @@ export class SinkGroup implements PacketSink {
   #running = NO_PAIRS
   /** The first pair that runs; if none does, pair 0, which drops or queues packets as its options say. */
   #only: SinkQueue
-  /** By pair; made when several pairs run. */
+  /** By pair; made when several pairs run. undefined while a burst is spread. */
   #parts: Part[] | undefined
   #device: PairPorts | null = null
   #closed = false
@@ -108,6 +108,7 @@ export class SinkGroup implements PacketSink {
   enqueue(burst: Burst | HeldBurst, from: number): number {
     if (this.#running.length <= 1) return this.#only.enqueue(burst, from)
     const { ids, length } = ownCore(this.#plane.pool, burst)
+    checkFrom(from, length)
     let at = from
     while (at < length) {
       const pair = this.#pairOf(ids[at])
@@ -156,8 +157,9 @@ export class SinkGroup implements PacketSink {
   }
 
   #spread(ids: Uint32Array, length: number, overflow: Overflow): boolean {
-    this.#parts ??= []
-    const parts = this.#parts
+    // Out of the field while it is in use: a pipeline that completes meanwhile can send packets of its own.
+    const parts = this.#parts ?? []
+    this.#parts = undefined
     for (const pair of this.#running) emptyPart(parts, pair, length)
     for (let i = 0; i < length; i++) {
       const part = parts[this.#pairOf(ids[i])]
@@ -168,6 +170,7 @@ export class SinkGroup implements PacketSink {
       const part = parts[pair]
       if (part.length > 0) all = this.member(pair).acceptSlots(part.ids, part.length, overflow) && all
     }
+    this.#parts = parts
     return all
   }
 }

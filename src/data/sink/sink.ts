@@ -54,6 +54,12 @@ export interface SinkOptions {
   onStop?: () => void
 }
 
+/** Throws a RangeError unless packet number `from` exists, or is the end of the burst. */
+export function checkFrom(from: number, length: number): void {
+  if (!(Number.isInteger(from) && from >= 0 && from <= length))
+    throw new RangeError(`from must be a whole number from 0 to ${length}, not ${from}`)
+}
+
 export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   // Task: the scheduler's.
   queued = false
@@ -200,7 +206,7 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   /** Plain call: returns how many packets of the burst, from number `from` on, the ring took. Queues none. */
   enqueue(burst: Burst | HeldBurst, from: number): number {
     const { ids, length, at } = ownCore(this.#plane.pool, burst)
-    if (!(from >= 0 && from <= length)) throw new RangeError(`from must be 0 to ${length}`)
+    checkFrom(from, length)
     return this.put(ids, from, length, at)
   }
 
