@@ -1,5 +1,6 @@
 // roundRobin and hashTo: who gets what, when a sink is full, or has no ring, or throws.
 import test from 'ava'
+import fc from 'fast-check'
 import type { Observable } from 'rxjs'
 import { retry } from 'rxjs/operators'
 import { hashTo, roundRobin } from '../../src/operators/index.js'
@@ -133,6 +134,44 @@ for (const form of forms) {
     )
   })
 }
+
+test('hashTo: however the list of sinks changes, only flows of sinks that went or came move', t => {
+  const PORTS = Array.from({ length: 200 }, (_, port) => udp({ fromPort: port }))
+  const { source, sinks, send, to } = scene('bursts', 5)
+  /** For each flow, the number of the sink that gets it when the sinks are these, by name or by object. */
+  const placed = (list: readonly number[], named: boolean): number[] => {
+    for (const { port } of to) port.received.length = 0
+    const running = source
+      .pipe(
+        hashTo(
+          list.map(n => (named ? { sink: sinks[n], name: `ids${n}` } : sinks[n])),
+          { seed: [1, 2] },
+        ),
+      )
+      .subscribe()
+    send(...PORTS)
+    running.unsubscribe()
+    const found: number[] = []
+    for (const [n, { port }] of to.entries()) {
+      for (const frame of port.received) found[frame.readUInt16BE(34)] = n
+      port.post(1000)
+    }
+    return found
+  }
+  const lists = fc.shuffledSubarray([0, 1, 2, 3, 4], { minLength: 1 })
+  fc.assert(
+    fc.property(lists, lists, fc.boolean(), (before, after, named) => {
+      const [first, second] = [placed(before, named), placed(after, named)]
+      t.is(first.length, PORTS.length)
+      for (const [flow, sink] of first.entries()) {
+        if (second[flow] === sink) continue
+        t.true(!after.includes(sink) || !before.includes(second[flow]), `flow ${flow} moved`)
+      }
+      for (const n of after) t.true(second.filter(sink => sink === n).length > 100 / after.length)
+    }),
+    { numRuns: 50 },
+  )
+})
 
 test('in virtual time: the packets of a burst in turn', t => {
   marbles(

@@ -7,8 +7,8 @@ import type { Overflow, PacketSink } from '../../packet/sink.js'
 import { OperatorSubscriber, operator } from './operator.js'
 import { NO_PART, type PartGiver, Parts, type PartTarget } from './parts.js'
 
-/** A sink, or one with an overflow policy of its own. */
-export type SpreadSink = PacketSink | { sink: PacketSink; overflow?: Overflow }
+/** A sink, or a sink with its own overflow policy, and with a name by which `hashTo` knows it. */
+export type SpreadSink = PacketSink | { sink: PacketSink; overflow?: Overflow; name?: string }
 
 /** Options of `roundRobin` and `hashTo`. */
 export interface SpreadOptions {
