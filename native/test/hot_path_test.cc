@@ -57,7 +57,7 @@ void count_loads(const void*, size_t size) { loaded += size; }
 // In these chains only the last descriptor has bytes. Each chain is a good packet, so it resets the count of
 // malformed chains.
 void long_good_chains(bool to_guest) {
-  constexpr uint32_t kLong = 32768;
+  constexpr uint32_t kLong = kMaxSpans;
   HandRing ring(256);
   const uint64_t at = HandRing::kBuffers;
   const uint16_t flags = to_guest ? VRING_DESC_F_WRITE : 0;
@@ -75,9 +75,8 @@ void long_good_chains(bool to_guest) {
       slot = static_cast<uint32_t>(ring.pool.take(100, 1));
       ring.pool.meta(slot).header = {};
     }
-  // The limit of a burst: the descriptors of 256 chains of 256, and the rest of the chain that reaches this
-  // number.
-  constexpr uint64_t kMost = 16 * (uint64_t{kMaxBurst} * kLongChain + kLong + 2 * kMaxBurst);
+  // The limit of a burst, and the rest of the chain that reaches it.
+  constexpr uint64_t kMost = 16 * uint64_t{kWalkBudget + kLong + 2 * kMaxBurst};
   uint32_t moved = 0, bursts = 0;
   while (moved < kMaxBurst && bursts++ < kMaxBurst) {
     loaded = 0;
@@ -94,6 +93,27 @@ void long_good_chains(bool to_guest) {
     check(!ring.queue.arm_kick() || !to_guest, "arm_kick() reports the remaining buffers only once");
   }
   check(moved == kMaxBurst, "all packets are moved");
+}
+
+// A table that is longer than a packet's chain may be is not read to its end, and the packet is dropped.
+void too_long_table() {
+  constexpr uint32_t kTable = 32768;
+  HandRing ring(256);
+  const uint64_t at = HandRing::kBuffers;
+  for (uint32_t i = 0; i < kTable; i++)
+    ring.table(at)[i] = {0, 0, VRING_DESC_F_NEXT, static_cast<uint16_t>(i + 1)};
+  ring.table(at)[0] = {kGuest + HandRing::kBuffers + (1 << 20), 200, VRING_DESC_F_NEXT, 1};
+  ring.table(at)[kTable - 1].flags = 0;
+  ring.table()[0] = {kGuest + at, 16 * kTable, VRING_DESC_F_INDIRECT, 0};
+  ring.offer(0);
+  uint32_t slots[kMaxBurst];
+  loaded = 0;
+  probe_guest_load = count_loads;
+  const uint32_t result = ring.dequeue(slots);
+  probe_guest_load = nullptr;
+  check((result & kBurstCount) == 0 && !(result & kBurstFault), "the packet is dropped, without a fault");
+  check(ring.queue.stats()[drop_fragments] == 1, "and counted");
+  check(loaded < 16 * uint64_t{kMaxSpans + 16}, "the table is not read to its end");
 }
 
 // Many chains that are each a little too short to count as long. Chains without a byte are returned as
@@ -118,9 +138,8 @@ void many_medium_chains(bool with_bytes) {
     slot = static_cast<uint32_t>(ring.pool.take(with_bytes ? 65000 : 100, 1));
     ring.pool.meta(slot).header = {};
   }
-  // The limit of a burst: the descriptors of 256 chains of 256, and those of the packet that reaches this
-  // number.
-  constexpr uint64_t kMost = 16 * uint64_t{kMaxBurst + kMaxSpans + 1} * kLongChain;
+  // The limit of a burst, and that of the packet that reaches it.
+  constexpr uint64_t kMost = 16 * uint64_t{2 * kWalkBudget + 2 * kLongChain + 2 * kMaxBurst};
   uint32_t moved = 0, bursts = 0;
   while (moved < kPackets && bursts++ < kPackets * kMaxBurst) {
     loaded = 0;
@@ -185,6 +204,7 @@ const Register f31("hostile F31: a packet that needs too many buffers is dropped
 const Register f13("hostile F13: long valid chains are moved, and the work of a burst is limited", [] {
   for (bool to_guest : {false, true}) long_good_chains(to_guest);
 });
+const Register f13_table("hostile F13: a table that is too long is not read to its end", too_long_table);
 const Register f13_medium("hostile F13: the work of a burst is limited if many chains are almost long", [] {
   for (bool with_bytes : {false, true}) many_medium_chains(with_bytes);
 });

@@ -210,6 +210,7 @@ class Enqueuer {
     buffers_count_ = 0;
     span_count_ = 0;
     uint64_t have = 0;
+    const uint32_t before = walked_;
     while (have < need) {
       const Outcome got = next_buffer();
       if (got == Outcome::no_room) {
@@ -220,7 +221,7 @@ class Enqueuer {
       }
       if (got != Outcome::delivered) return got;
       have += chain_.total;
-      if (span_count_ + chain_.count > kMaxSpans) {
+      if (span_count_ + chain_.count > kMaxSpans || walked_ - before > kWalkBudget) {
         undo(true);
         return drop(drop_fragments);
       }
