@@ -75,7 +75,7 @@ class Dequeuer {
 
  private:
   using Entry = typename Lookahead<R, Access::read>::Entry;
-  static constexpr int32_t kDropped = -1, kNoSlot = -2;
+  static constexpr int32_t kDropped = -1, kNoSlot = -2, kSegmented = -3;
   enum class Stop : uint32_t {
     none = 0,
     credit = kBurstCredit,
@@ -97,10 +97,11 @@ class Dequeuer {
     const uint32_t length = entry.room - header_length_;  // wraps if the chain is not a plain buffer
     int32_t slot;
     if (__builtin_expect(length - kMinPacket <= kMaxPacket - kMinPacket, 1))
-      slot = receive_plain(entry, length, stop);
+      slot = receive_plain(entry.plain, length);
     else
       slot = receive_chain(entry, stop);
     if (__builtin_expect(slot < 0, 0)) {
+      if (slot == kSegmented) slot = receive_chain(entry, stop);
       if (slot == kNoSlot) {
         ring_.undo(entry.head);
         return *stop = Stop::no_slot, kDropped;
@@ -126,13 +127,12 @@ class Dequeuer {
   }
 
   // Most drivers send one buffer, with the header and the packet.
-  int32_t receive_plain(const Entry& entry, uint32_t length, Stop* stop) {
-    const uint8_t* const buffer = entry.plain;
+  int32_t receive_plain(const uint8_t* buffer, uint32_t length) {
     alignas(uint32_t) NetHeader header{};
     auto words = reinterpret_cast<uint32_t*>(&header);
     words[0] = guest_load_unaligned<uint32_t>(buffer);
-    if (header.gso_type) return receive_chain(entry, stop);
-    if (header.flags) {
+    if (__builtin_expect((words[0] & 0xffff) != 0, 0)) {  // flags and gso_type, in one test
+      if (words[0] & 0xff00) return kSegmented;
       words[1] = guest_load_unaligned<uint32_t>(buffer + 4);
       words[2] = guest_load_unaligned<uint16_t>(buffer + 8);
       if (const HeaderDrop why = accept_header(&header, length, features_); why != HeaderDrop::none)
