@@ -1,5 +1,6 @@
-// How fast packets go into a capture, and out of one: the last part of `npm run bench:micro`, or alone `node
-// dist/bench/capture.js [folder]`. On rings in memory, no guest and no addon; printed, judged by nobody. "copy" is what the path pays; "to a file" waits until all is written (`block`).
+// Measures how fast packets are captured and replayed, on rings in memory without guest and addon. This bench is the
+// last part of `npm run bench:micro`, and can run alone: `node dist/bench/capture.js [folder]`. There are no limits.
+// "copy" is the cost in the packet path; "to a file" includes waiting until all packets are written (`block`).
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,14 +23,14 @@ const pool = new Pool(plainPoolArrays(16 << 20), { strict: false })
 const plane = { pool, scheduler: new Scheduler(), turn: new Turn() }
 
 function print(name: string, count: number, ms: number, bytes: number): void {
-  const rate = `${(count / ms / 1000).toFixed(2).padStart(6)} M frames a second`
+  const rate = `${(count / ms / 1000).toFixed(2).padStart(6)} M frames per second`
   console.log(
-    `${name.padEnd(34)} ${rate} ${((ms * 1e6) / count).toFixed(0).padStart(5)} ns a frame ${(bytes / ms / 1e3).toFixed(0).padStart(6)} MB/s`,
+    `${name.padEnd(34)} ${rate} ${((ms * 1e6) / count).toFixed(0).padStart(5)} ns per frame ${(bytes / ms / 1e3).toFixed(0).padStart(6)} MB/s`,
   )
 }
 
 async function write(name: string, length: number, count: number, to: string, options: PcapngWriterOptions) {
-  rmSync(path, { force: true }) // to cut an old file takes its time
+  rmSync(path, { force: true }) // truncating an old file would take time
   const writer = new PcapngWriter(to, options)
   const source = new SourceQueue(plane)
   const port = new FakePort(pool)
@@ -43,7 +44,7 @@ async function write(name: string, length: number, count: number, to: string, op
   source.close()
   const { packets, drops } = writer.stats
   print(name, count, performance.now() - began, packets * (length + 44))
-  if (packets < count) console.log(`  of which in the file: ${packets} (dropped ${JSON.stringify(drops)})`)
+  if (packets < count) console.log(`  packets in the file: ${packets} (dropped ${JSON.stringify(drops)})`)
 }
 
 async function read(name: string, from: () => Observable<unknown>, count: number): Promise<void> {

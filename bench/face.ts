@@ -1,4 +1,5 @@
-// The cost of the JavaScript half per packet, on rings in memory: no guest, and no addon but for the rows of bpf. `node dist/bench/face.js`
+// Measures the cost of the JavaScript code per packet, on rings in memory without a guest. Only the rows with bpf need
+// the addon. Run it with `node dist/bench/face.js`.
 import { merge, mergeMap, type Observable } from 'rxjs'
 import { bpf } from '../src/bpf/index.js'
 import { plainPoolArrays } from '../src/data/pool/arrays.js'
@@ -48,7 +49,7 @@ interface Bench {
   monitor: VhostSink
 }
 
-/** All headers that the rows look at are there. */
+/** The frame of all rows; it has all headers that the rows read. */
 const same = tcp({ payload: 'abcdefghij' })
 
 async function measure(name: string, pipeline: (bench: Bench) => Observable<unknown>): Promise<number> {
@@ -80,7 +81,7 @@ async function measure(name: string, pipeline: (bench: Bench) => Observable<unkn
     })
   await run(PACKETS / 4)
   const ns = Math.min(await run(PACKETS), await run(PACKETS), await run(PACKETS))
-  console.log(`${name.padEnd(44)} ${ns.toFixed(1).padStart(7)} ns a packet   leases left ${pool.leases}`)
+  console.log(`${name.padEnd(44)} ${ns.toFixed(1).padStart(7)} ns per packet   leases left ${pool.leases}`)
   return ns
 }
 

@@ -1,7 +1,8 @@
-// A slow asynchronous consumer under full-rate traffic: two embedded guests send to each other as fast as the rings let
-// them. One way goes through retain(), concatMap() and release() with promises that take a millisecond, the other
-// through processPackets(); `--ways` names others, out of RxJS and back. Nothing may be lost, reordered or altered, and memory after a collection must not grow.
-// `npm run soak` is ten minutes of it, test/risks/slow-consumer.test.ts less.
+// Tests a slow asynchronous consumer with full-rate traffic: two embedded guests send to each other as fast as the
+// rings allow. One direction passes retain(), concatMap() with promises that take a millisecond, and release(). The
+// other passes processPackets(). `--ways` selects other ways, for example Node streams. No packet may be lost,
+// reordered or altered, and memory after a garbage collection must not grow. `npm run soak` takes ten minutes;
+// test/risks/slow-consumer.test.ts is shorter.
 //
 //   node dist/bench/soak.js [--seconds 600] [--ways 'for await;pipeline()']
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -33,16 +34,16 @@ const { values } = parseArgs({
   },
 })
 const SECONDS = Number(values.seconds)
-/** Memory is compared between this part of the time and the end. */
+/** After this part of the time, the memory is measured, to compare it with the memory at the end. */
 const WARM = 0.4
 const MARKS = 20
-const LIMIT = { heap: 4, resident: 24 } // MiB: a collector's own noise, and far less than a leak of the traffic
+const LIMIT = { heap: 4, resident: 24 } // MiB; more than the noise of the collector, far less than leaked packets
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
 const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** A burst at a time, each a millisecond later. */
+/** Delays each burst by a millisecond, one burst at a time. */
 const slowly = (): OperatorFunction<Burst, Burst> => source =>
   source.pipe(
     retain(),
@@ -74,7 +75,7 @@ const way = (name: string, from: number, run: Way['run']): Way => ({
   run,
 })
 
-/** A way that is no Observable: it ends with its signal. */
+/** Makes an Observable of a way that is not an Observable and ends when its signal is aborted. */
 const bridge =
   (run: (source: VhostDriver, sink: VhostSink, signal: AbortSignal) => Promise<void>): Way['run'] =>
   (source, sink) =>
@@ -135,7 +136,7 @@ function memory(): Memory {
 }
 
 async function soak(): Promise<boolean> {
-  // The drivers too: a bridge subscribes at its first step.
+  // Subscribe to the drivers too, because a bridge subscribes only when it reads for the first time.
   const running = merge<unknown[]>(
     ...drivers,
     ...ways.map(({ run, driver, sink }) => run(driver, sink)),
@@ -157,7 +158,7 @@ async function soak(): Promise<boolean> {
   }
 }
 
-/** Looks at memory as the time passes; the least when it was warm, and at the end. */
+/** Measures memory at regular times. Returns the minimum after the warm-up and the minimum at the end. */
 async function watch(): Promise<[Memory, Memory]> {
   const marks: Memory[] = []
   for (let n = 0; n < MARKS; n++) {

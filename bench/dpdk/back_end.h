@@ -1,5 +1,5 @@
-// What the parts of the reference back end share: its ports, its memory, the burst in hand and what was
-// counted.
+// State that all parts of the reference back end share: its ports, its memory, the current burst and the
+// counters.
 #pragma once
 
 #include <stdatomic.h>
@@ -21,18 +21,19 @@
 
 struct counters {
   uint64_t dequeued, enqueued, dequeues, idle_dequeues, enqueues, idle_enqueues;
-  uint64_t spin_waited;  // cycles spent waiting, behind polls that found nothing
+  uint64_t spin_waited;  // cycles of waiting after polls that found nothing
 };
 
 struct back_end {
   int ports;
   char path[MAX_PORTS][200];
-  atomic_int vid[MAX_PORTS];  // -1: nobody is connected
-  const uint16_t* made;  // what the guest of port 0 has made available to us, and how much of that we took:
-  uint16_t taken;        // indexes of its ring
+  atomic_int vid[MAX_PORTS];  // -1: no front end is connected
+  const uint16_t* made;       // available index of the ring from guest of port 0
+  uint16_t taken;             // index up to which this ring has been dequeued
   struct rte_mempool* pool;
   struct counters now;
-  // A burst in hand: what leads on, and how far each way out has taken it.
+  // The current burst, its length (`held`), and how many of its packets were enqueued (`copied`: to the
+  // monitor).
   struct rte_mbuf* burst[BURST];
   uint16_t held, sent, copied;
   struct rte_mbuf* seed[MAX_SEED];
@@ -45,23 +46,23 @@ struct back_end {
 
 extern struct back_end be;
 
-/// Binds the sockets 0.sock, 1.sock … of a folder.
+/// Listens on the sockets 0.sock, 1.sock and so on in a folder.
 bool listen_at(const char* folder);
 
-/// Answers once a guest is connected to each port.
+/// Waits until a guest is connected to each port, then prints the answer.
 void wait_for_guests(void);
 
-/// Holds the next `count` packets of the guest, for a source to send.
+/// Dequeues `count` packets from the guest and stores them. The job `source` sends them.
 void seed(uint32_t count);
 
-/// Does a job; answers when the measured time is over, and once more when it has ended.
+/// Runs a job. Prints one answer when the measured time is over, and a second answer when the job has ended.
 void run_job(int job, uint64_t warm_ms, uint64_t measured_ms);
 
-/// Echoes what a sleep on the guest's kick wakes it up for, until a command comes.
+/// Echoes packets until a command arrives. Sleeps until the guest kicks.
 void run_event_driven_echo(void);
 
-/// The step of the job `echo`: false when there was nothing to do.
+/// Step of the job `echo`. Returns false if there was nothing to do.
 bool echo(void);
 
-/// Prints what was counted since `from`, as the inside of an answer.
+/// Prints the counters since `from`, as the members of a JSON object.
 void print_counters(const struct counters* from);

@@ -1,5 +1,5 @@
-// How the C programs of the benches are driven: a command is a line on stdin, each answer is a line of JSON
-// on stdout.
+// Control of the C programs of the benches: each command is a line on stdin, each answer is a line of JSON on
+// stdout.
 #pragma once
 
 #include <poll.h>
@@ -19,7 +19,8 @@ struct command {
   char* word[MAX_WORDS];
 };
 
-// Starts EAL and the conversation; the program's own arguments, or the end of it if they are not `count`.
+// Initializes EAL, stdin and stdout. Returns the program's own arguments; ends the program unless there are
+// `count` of them.
 static inline char** control_begin(int argc, char** argv, int count, const char* usage) {
   const int used = rte_eal_init(argc, argv);
   if (used < 0) exit(1);
@@ -27,13 +28,13 @@ static inline char** control_begin(int argc, char** argv, int count, const char*
     fprintf(stderr, "usage: %s\n", usage);
     exit(2);
   }
-  // Unbuffered, so that poll() tells the truth about what is left to be read.
+  // Unbuffered, because poll() does not see input that is in a buffer.
   setvbuf(stdin, NULL, _IONBF, 0);
   setvbuf(stdout, NULL, _IOLBF, 0);
   return argv + used + 1;
 }
 
-// Waits for a command; false at the end of the input.
+// Waits for a command. Returns false at the end of the input.
 static inline bool control_read(struct command* command) {
   if (fgets(command->line, sizeof(command->line), stdin) == NULL) return false;
   command->words = 0;
@@ -44,7 +45,8 @@ static inline bool control_read(struct command* command) {
   return true;
 }
 
-// Is there a command, or the end of the input? One system call, for now and then.
+// Returns true at a command or the end of the input. Makes a system call, so do not call this function per
+// packet.
 static inline bool control_waiting(void) {
   struct pollfd fd = {.fd = STDIN_FILENO, .events = POLLIN};
   return poll(&fd, 1, 0) > 0;

@@ -11,7 +11,7 @@
 #define ROUNDS 2000
 #define BATCHES 15
 
-// Each on a line of its own, as a ring's two indexes are.
+// Each index is on its own cache line, as the two indexes of a ring are.
 static struct {
   _Alignas(128) atomic_uint there;
   _Alignas(128) atomic_uint back;
@@ -34,7 +34,7 @@ static int by_value(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-// The median of batches: a thread that was interrupted spoils one of them.
+// Returns the median of several batches, so that an interrupt during one batch does not change the result.
 double crossing_ns(int core) {
   double batch[BATCHES];
   pthread_t other;

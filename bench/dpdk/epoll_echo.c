@@ -1,6 +1,5 @@
-// The event-driven program that rx-vhost's event-driven echo is compared with: the least that one in C can
-// do. It sleeps in epoll on the guest's kick and on its own stdin; a kick is an edge, so the eventfd is never
-// read.
+// A minimal event-driven echo in C, for comparison with rx-vhost's event-driven echo. Sleeps in epoll
+// until the guest kicks or a command arrives. The kick is edge-triggered, so the eventfd is never read.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -21,12 +20,12 @@ void run_event_driven_echo(void) {
   be.now = (struct counters){0};
   if (rte_vhost_get_vhost_vring(vid, GUEST_TRANSMITS, &ring) != 0 ||
       watch(poll, ring.kickfd, EPOLLIN | EPOLLET) != 0 || watch(poll, STDIN_FILENO, EPOLLIN) != 0) {
-    printf("{\"error\":\"the ring has no kick\"}\n");
+    printf("{\"error\":\"the ring has no usable kick fd\"}\n");
     return;
   }
   printf("{\"ns\":0}\n");
   rte_vhost_enable_guest_notification(vid, GUEST_TRANSMITS, 1);
-  // What came before the guest was asked to kick.
+  // Echo packets that arrived before kicks were enabled.
   while (echo()) continue;
   for (bool stopped = false; !stopped;) {
     struct epoll_event event[2];

@@ -1,5 +1,5 @@
-// The frames of the benches: Ethernet, IPv4 and UDP, a number, and a pattern that fills the rest. Used by the
-// generator and by the reference back end; bench/throughput/frames.ts knows the same layout.
+// The frames of the benches: Ethernet, IPv4 and UDP headers, a number, and a pattern that fills the rest. The
+// generator and the reference back end use this file; bench/throughput/frames.ts has the same layout.
 #pragma once
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 #define FRAME_MAX 1600
 #define FRAME_MIN 60
-// Offsets.
+// Offsets in a frame.
 #define FRAME_PROTOCOL 23
 #define FRAME_SOURCE 26
 #define FRAME_DESTINATION 30
@@ -16,7 +16,7 @@
 #define FRAME_DESTINATION_PORT 36
 #define FRAME_NUMBER 44
 #define FRAME_PATTERN 48
-// What the filter of filter-forward lets through; the other half of the frames has another source port.
+// Flow that passes the filter of filter-forward. The other half of the frames has another source port.
 #define FLOW_SOURCE 0x0a000001u
 #define FLOW_DESTINATION 0x0a000002u
 #define FLOW_SOURCE_PORT 1000
@@ -24,7 +24,7 @@
 #define OTHER_SOURCE_PORT 1001
 #define PROTOCOL_UDP 17
 
-// One frame of CHECK_EVERY is checked in a timed slice.
+// In a timed slice, one of CHECK_EVERY frames is checked.
 #define CHECK_EVERY 64
 
 static inline uint16_t load16(const uint8_t* at) { return (uint16_t)(at[0] << 8 | at[1]); }
@@ -45,10 +45,10 @@ static inline void store32(uint8_t* at, uint32_t value) {
   memcpy(at, &value, 4);
 }
 
-// Half of the numbers, in an order that no branch predictor learns.
+// Returns true for half of the numbers, in an order that a branch predictor can't learn.
 static inline bool frame_passes(uint32_t number) { return number * 0x9e3779b1u >> 31; }
 
-// Both stores are into the same cache line.
+// Writes the number of a frame and the matching source port, which are in the same cache line.
 static inline void frame_number(uint8_t* frame, uint32_t number) {
   store16(frame + FRAME_SOURCE_PORT, frame_passes(number) ? FLOW_SOURCE_PORT : OTHER_SOURCE_PORT);
   store32(frame + FRAME_NUMBER, number);

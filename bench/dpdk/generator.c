@@ -1,8 +1,8 @@
-// The front end of the benches: DPDK's virtio-user ports, two sets of them in one process on one core, so
-// that the same driver serves both back ends in turn. This file makes the ports and obeys commands; traffic.c
-// moves packets.
+// The front end of the benches, with two sets of DPDK virtio-user ports, one set per back end, in one
+// process on one core, so that both back ends have the same driver. This file creates the ports and handles
+// commands; traffic.c moves packets.
 //
-//   generator [EAL options with one --vdev a port] -- PORTS_PER_SET RING_SIZE OTHER_CORE
+//   generator [EAL options with one --vdev per port] -- PORTS_PER_SET RING_SIZE OTHER_CORE
 //
 // Commands: run SET JOB SIZE all|some SEEDS (then: stop; end PACKETS) · seed SET COUNT SIZE · crossing ·
 // latency SET ROUNDS GAP_US SIZE.
@@ -37,7 +37,8 @@ static bool open_port(uint16_t port) {
          rte_eth_tx_queue_setup(port, 0, size, 0, NULL) == 0 && rte_eth_dev_start(port) == 0;
 }
 
-// Frames have the place that they would have in the driver's own packets: the header just before the data.
+// Takes over the rings of a port and allocates its send buffers. As in packets of DPDK's driver, the
+// virtio-net header is directly before the frame.
 static bool take_over(int set, int port) {
   struct rings* rings = &gen.rings[set][port];
   if (!ring_take_over(&rings->to_guest, port_id(set, port), 0) ||
@@ -80,7 +81,8 @@ static void obey(const struct command* command, int other_core) {
   } else if (command_is(command, "crossing", 0)) {
     printf("{\"ns\":%.1f}\n", crossing_ns(other_core));
   } else {
-    printf("{\"error\":\"what is %s?\"}\n", command->words > 0 ? command->word[0] : "an empty line");
+    printf("{\"error\":\"unknown command or wrong arguments: %s\"}\n",
+           command->words > 0 ? command->word[0] : "(empty line)");
   }
 }
 
@@ -90,7 +92,7 @@ int main(int argc, char** argv) {
   gen.ports = atoi(arguments[0]);
   gen.ring_size = atoi(arguments[1]);
   if (!open_ports()) {
-    printf("{\"error\":\"the ports could not be made: %s\"}\n", rte_strerror(rte_errno));
+    printf("{\"error\":\"the ports could not be created: %s\"}\n", rte_strerror(rte_errno));
     return 1;
   }
   printf("{\"tscMHz\":%lu,\"features\":[", rte_get_tsc_hz() / 1000000);
@@ -99,6 +101,6 @@ int main(int argc, char** argv) {
   printf("]}\n");
   struct command command;
   while (control_read(&command)) obey(&command, atoi(arguments[2]));
-  // The ports are left as they are: a back end that is at rest could not answer to being told goodbye.
+  // Exit without closing the ports: closing sends messages, to which a paused back end could not reply.
   _exit(0);
 }

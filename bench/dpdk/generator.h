@@ -1,4 +1,4 @@
-// What the parts of the traffic generator share: its ports, its memory, and the run in hand.
+// State that all parts of the traffic generator share: its ports and its memory.
 #pragma once
 
 #include <stdbool.h>
@@ -13,16 +13,16 @@
 #include "jobs.h"
 #include "rings.h"
 
-#define SETS 2   // one for each back end
-#define PORTS 3  // of a set
+#define SETS 2   // one set per back end
+#define PORTS 3  // maximum number of ports per set
 #define BURST 64
-#define HEADER 12  // virtio-net, as VERSION_1 has it
+#define HEADER 12  // size of the virtio-net header with VERSION_1
 
-// What arrives at one port.
+// Counters of frames that arrive at one port.
 struct receiver {
   uint64_t received, lost, reordered, corrupted;
-  uint32_t next;  // the number that the next frame should have
-  uint32_t sum;   // of all numbers
+  uint32_t next;  // expected number of the next frame
+  uint32_t sum;   // sum of all frame numbers
 };
 
 struct rings {
@@ -30,7 +30,7 @@ struct rings {
 };
 
 struct generator {
-  int ports;  // of each set
+  int ports;  // number of ports in each set
   struct rings rings[SETS][PORTS];
   int ring_size;
   bool mergeable;
@@ -42,18 +42,18 @@ struct generator {
 
 extern struct generator gen;
 
-/// The port of a set as DPDK knows it.
+/// Returns DPDK's port number of a port in a set.
 static inline uint16_t port_id(int set, int port) { return (uint16_t)(set * gen.ports + port); }
 
-/// Gives every frame that will be sent this size. Nothing may be under way.
+/// Sets the size of all frames to send. No frame may be in a ring.
 void set_frame_size(uint32_t size);
 
-/// Sends and receives until a command comes; answers; then receives what is left until the next command, and
-/// answers.
+/// Sends and receives until a command arrives, and prints an answer. Then only receives, until the next
+/// command arrives and the expected frames have been received, and prints the totals.
 void run_job(int set, int job, uint32_t size, bool check_all, uint32_t seeds);
 
-/// Sends `count` numbered frames at once.
+/// Sends `count` numbered frames.
 void send_seed(int set, uint32_t count);
 
-/// Round trips of single frames, `gap_us` apart; answers with their times in microseconds.
+/// Measures round trips of single frames, with `gap_us` between them. Prints their times in microseconds.
 void run_latency(int set, uint32_t rounds, uint32_t gap_us);

@@ -1,5 +1,5 @@
-// The jobs over librte_vhost's burst calls, and the loop that does one of them while the clock runs. What a
-// full ring had no room for is kept, since the other side keeps it too.
+// The jobs with librte_vhost's burst calls, and the loop that runs a job for a given time. Packets for which
+// a ring has no room stay in the current burst, because rx-vhost does not drop them either.
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -7,12 +7,12 @@
 
 #include "back_end.h"
 
-#define STEPS 16  // between two looks at the clock
-// Who found nothing waits, at most so long, for the guest to show something: as the other side does, so that
-// both sides' empty polls mean the same, and the ring's cache lines are left to a front end which an
-// interrupt has held up as often as not.
-#define LINGER_NS 2000
-#define PATIENCE_MS 1000  // without a packet, for those that `stop` says are still to come
+#define STEPS 16  // steps between two reads of the clock
+// A poll that found nothing is followed by a wait for the guest's next entry, at most this long. rx-vhost
+// waits in the same way, so that empty polls are comparable. During the wait, the back end does not take the
+// ring's cache lines from the front end, which was often delayed by an interrupt.
+#define SPIN_WAIT_NS 2000
+#define TIMEOUT_MS 1000  // after `stop`: maximum time without a packet while packets are still expected
 
 static uint64_t now_ns(void) {
   struct timespec time;
@@ -46,7 +46,7 @@ static bool intact(const struct rte_mbuf* packet, uint32_t number, bool bytes) {
   return memcmp(frame, be.expected, be.size) == 0;
 }
 
-// Packets from the guest are numbered from 0 on; `first` is the number that the first of these must have.
+// Checks packets from the guest, which are numbered from 0. `first`: expected number of the first packet.
 static void check(struct rte_mbuf** burst, uint16_t count, uint64_t first) {
   if (be.check_all) {
     for (uint16_t i = 0; i < count; i++) be.bad += !intact(burst[i], (uint32_t)(first + i), true);
@@ -56,7 +56,7 @@ static void check(struct rte_mbuf** burst, uint16_t count, uint64_t first) {
   if (ahead < count) be.bad += !intact(burst[ahead], (uint32_t)(first + ahead), false);
 }
 
-// Each job's step: false when there was nothing to do, or no room.
+// Steps of the jobs. A step returns false if there was no packet or no room.
 static bool sink(void) {
   struct rte_mbuf* burst[BURST];
   const uint64_t first = be.now.dequeued;
@@ -81,7 +81,7 @@ static bool refill(void) {
   return be.held > 0;
 }
 
-static void let_go(void) {
+static void free_burst(void) {
   rte_pktmbuf_free_bulk(be.burst, be.held);
   be.held = be.sent = 0;
 }
@@ -89,7 +89,7 @@ static void let_go(void) {
 static bool send_on(int port) {
   const uint16_t taken = enqueue(port, be.burst + be.sent, be.held - be.sent);
   be.sent += taken;
-  if (be.sent == be.held) let_go();
+  if (be.sent == be.held) free_burst();
   return taken > 0;
 }
 
@@ -133,15 +133,15 @@ static bool mirror(void) {
   if (be.copied < be.held) be.copied += enqueue(2, be.burst + be.copied, be.held - be.copied);
   if (be.sent < be.held) be.sent += enqueue(1, be.burst + be.sent, be.held - be.sent);
   const bool moved = be.sent + be.copied > before;
-  if (be.sent == be.held && be.copied == be.held) let_go();
+  if (be.sent == be.held && be.copied == be.held) free_burst();
   return moved;
 }
 
-// When a run begins to be measured, when that ends, and what was counted at the beginning.
+// One run of a job: begin and end of the measured time, and the counters at its begin (`from`).
 struct run {
   int job;
   uint64_t begin, end, next_look;
-  uint64_t expected, seen, moved_at;  // after `stop`: packets to come; packets so far, and when they moved
+  uint64_t expected, seen, moved_at;  // after `stop`: packets expected, packets seen, time of the last packet
   enum { WARMING, MEASURING, MEASURED, STOPPING } phase;
   struct counters from;
   uint64_t from_ns;
@@ -157,7 +157,8 @@ void print_counters(const struct counters* from) {
       (double)(be.now.spin_waited - from->spin_waited) * 1e9 / (double)rte_get_tsc_hz());
 }
 
-// Between two rounds of work, a millisecond apart or when a phase ends. False: the run is over.
+// Advances the phase of a run and handles commands. Called between two rounds of work, every millisecond or
+// when a phase ends. Returns false if the run is over.
 static bool look_around(struct run* run, uint64_t tsc) {
   const uint64_t ms = rte_get_tsc_hz() / 1000;
   run->next_look = tsc + ms;
@@ -180,17 +181,17 @@ static bool look_around(struct run* run, uint64_t tsc) {
     run->moved_at = tsc;
   }
   if (run->phase != STOPPING) return true;
-  // A source has always something to send: it is over when it is told so.
+  // A source always has packets to send, so `stop` ends it immediately.
   if (run->job == JOB_SOURCE || (be.now.dequeued >= run->expected && be.held == 0)) return false;
   if (run->seen != be.now.dequeued + be.now.enqueued) run->moved_at = tsc;
   run->seen = be.now.dequeued + be.now.enqueued;
-  return tsc - run->moved_at < PATIENCE_MS * ms;
+  return tsc - run->moved_at < TIMEOUT_MS * ms;
 }
 
 static void spin_wait(void) {
-  const uint64_t began = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * LINGER_NS / 1000000;
+  const uint64_t began = rte_rdtsc(), most = rte_get_tsc_hz() / 1000 * SPIN_WAIT_NS / 1000000;
   uint64_t waited = 0;
-  // Who waits for room in a ring has nothing to see at the guest's other one.
+  // While a burst waits for room in a ring to guest, new entries in the ring from guest do not end the wait.
   while (waited < most && (be.held > 0 || __atomic_load_n(be.made, __ATOMIC_RELAXED) == be.taken)) {
     rte_pause();
     waited = rte_rdtsc() - began;
@@ -198,7 +199,7 @@ static void spin_wait(void) {
   be.now.spin_waited += waited;
 }
 
-// `step` is a constant in each use, so that the compiler makes a loop of each.
+// `step` is a constant in each call, so that the compiler makes a separate loop for each job.
 static inline __attribute__((always_inline)) void serve(struct run* run, bool (*step)(void)) {
   for (;;) {
     for (int i = 0; i < STEPS; i++)

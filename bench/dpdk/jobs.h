@@ -1,11 +1,11 @@
-// The jobs that both back ends do, by the names that the controller uses.
+// The jobs of both back ends, with the names that the controller uses.
 #pragma once
 
 #include <string.h>
 
 enum job { JOB_SINK, JOB_SOURCE, JOB_ECHO, JOB_FORWARD, JOB_FILTER, JOB_MIRROR, JOB_COUNT };
 
-// -1: there is none of that name.
+// Returns the job of this name, or -1 if there is none.
 static inline int job_named(const char* name) {
   static const char* const names[JOB_COUNT] = {"sink",    "source",         "echo",
                                                "forward", "filter-forward", "mirror"};

@@ -11,7 +11,7 @@
 
 enum { SET_FEATURES = 2, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_KICK = 12 };
 
-// The front of a message; the sizes are the protocol's.
+// Begin of a vhost-user message, with the field sizes of the protocol.
 struct message {
   uint32_t request, flags, size;
   union {
@@ -61,10 +61,11 @@ static void note(int socket, const struct message* message, const struct msghdr*
   ring->avail = message->body.address.avail;
 }
 
-// Takes the place of libc's in this program, DPDK's drivers included.
+// Replaces libc's sendmsg() in this program, also for DPDK's drivers.
 ssize_t sendmsg(int socket, const struct msghdr* header, int flags) {
   struct message message = {0};
-  // Only what looks like vhost-user: DPDK's processes talk among themselves over sockets too.
+  // Look only at messages that look like vhost-user, because DPDK processes send other messages to each
+  // other.
   if (header->msg_name == NULL && header->msg_iovlen == 1 && header->msg_iov[0].iov_len >= 12 &&
       header->msg_iov[0].iov_len <= 4096) {
     const size_t size = header->msg_iov[0].iov_len;

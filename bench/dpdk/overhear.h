@@ -1,5 +1,5 @@
-// What a virtio-user port tells its back end: where its rings are, and how to kick. The port itself keeps
-// that to itself, so the messages that it sends are looked at on their way out (vhost-user, "Communication").
+// Ring addresses and kick fds of a virtio-user port. DPDK has no function that returns them, so they are read
+// from the messages that the port sends to its back end (vhost-user, "Communication").
 #pragma once
 
 #include <stdint.h>
@@ -18,5 +18,5 @@ struct overheard_port {
   struct overheard_ring ring[OVERHEARD_RINGS];
 };
 
-/// The port that connected as number `n`; NULL if there is none.
+/// Returns the port that connected as number `n`, or NULL if there is none.
 const struct overheard_port* overheard(unsigned n);

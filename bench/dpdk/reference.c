@@ -1,12 +1,12 @@
-// The back end that rx-vhost is compared with: librte_vhost in one polling thread, as its own examples use
-// it: bursts of 32, statistics on, kicks off. This file obeys; jobs.c does the work, on ports 0, 1 and 2 of a
-// folder of sockets.
+// The back end with which rx-vhost is compared: librte_vhost in one polling thread, used as in DPDK's
+// examples (bursts of 32, statistics on, kicks off). This file handles commands; jobs.c runs the jobs on
+// ports 0, 1 and 2, whose sockets are in one folder.
 //
 //   reference [EAL options] -- FOLDER PORTS
 //
 // Commands: wait · seed COUNT · run JOB SIZE WARM_MS MS all|some · sleep · stop PACKETS. `run` answers when
-// the measured time is over, and serves until `stop`, which answers with totals once it has had so many
-// packets of the guest. `sleep` is an event-driven echo.
+// the measured time is over, but the job continues until `stop`. `stop` answers with totals when PACKETS
+// packets have arrived from the guest. `sleep` runs an event-driven echo.
 #include <errno.h>
 
 #include "back_end.h"
@@ -26,7 +26,8 @@ static void obey(const struct command* command) {
   } else if (command_is(command, "sleep", 0)) {
     run_event_driven_echo();
   } else {
-    printf("{\"error\":\"what is %s?\"}\n", command->words > 0 ? command->word[0] : "an empty line");
+    printf("{\"error\":\"unknown command or wrong arguments: %s\"}\n",
+           command->words > 0 ? command->word[0] : "(empty line)");
   }
 }
 
@@ -35,7 +36,7 @@ int main(int argc, char** argv) {
   be.ports = atoi(arguments[1]);
   be.pool = rte_pktmbuf_pool_create("packets", 8191, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
   if (be.pool == NULL || be.ports < 1 || be.ports > MAX_PORTS || !listen_at(arguments[0])) {
-    printf("{\"error\":\"no memory, or no socket: %s\"}\n", strerror(errno));
+    printf("{\"error\":\"could not allocate memory or create a socket: %s\"}\n", strerror(errno));
     return 1;
   }
   printf("{\"listening\":%d}\n", be.ports);

@@ -17,7 +17,7 @@ bool ring_take_over(struct ring* ring, unsigned port, unsigned index) {
   ring->kick = told->kick;
   ring->made = ring->avail->idx;
   ring->seen = ring->used->idx;
-  // What the driver has posted stays with its slots.
+  // Each slot keeps the buffer that the driver posted in it.
   for (uint16_t slot = 0; slot < ring->size; slot++) {
     ring->buffer[slot] = (uint8_t*)(uintptr_t)ring->desc[slot].addr;
     ring->length[slot] = ring->desc[slot].len;
@@ -27,9 +27,10 @@ bool ring_take_over(struct ring* ring, unsigned port, unsigned index) {
 
 void ring_publish(struct ring* ring) {
   __atomic_store_n(&ring->avail->idx, ring->made, __ATOMIC_RELEASE);
-  // The index must be seen before the flag is looked at, or both sides may wait (virtio 1.2, 2.7.13.4.1).
+  // Make the index visible before reading the flag. Otherwise both sides may wait (virtio 1.2, 2.7.13.4.1).
   atomic_thread_fence(memory_order_seq_cst);
   if (*(volatile uint16_t*)&ring->used->flags & VRING_USED_F_NO_NOTIFY) return;
   const uint64_t one = 1;
-  if (write(ring->kick, &one, sizeof(one)) < 0) return;  // it would only be full
+  if (write(ring->kick, &one, sizeof(one)) < 0)
+    return;  // fails only if the eventfd already has a pending kick
 }

@@ -1,12 +1,12 @@
-// Round trips of single frames: one goes out, and the ring is polled until it is back. The time between two
-// rounds is long enough for an event-driven back end to fall asleep, if the controller asks for that.
+// Round trips of single frames: sends a frame and polls the ring until the frame comes back. The controller
+// sets the time between two rounds; it can be long enough for an event-driven back end to fall asleep.
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
 #include "generator.h"
 
 #define MAX_ROUNDS 200000
-#define PATIENCE_MS 2000  // a frame that is not back by then is lost
+#define TIMEOUT_MS 2000  // a frame that has not come back after this time is lost
 
 static uint64_t times[MAX_ROUNDS];
 
@@ -15,10 +15,10 @@ static int by_value(const void* a, const void* b) {
   return (x > y) - (x < y);
 }
 
-// The time that it took; 0: it did not come back.
+// Returns the duration of a round trip, or 0 if the frame did not come back.
 static uint64_t one_round(struct ring* out, struct ring* in) {
   const uint64_t began = rte_rdtsc();
-  const uint64_t end = began + rte_get_tsc_hz() / 1000 * PATIENCE_MS;
+  const uint64_t end = began + rte_get_tsc_hz() / 1000 * TIMEOUT_MS;
   ring_make(out, HEADER + gen.size, 0);
   ring_publish(out);
   while (ring_done(in) == 0) {
@@ -28,7 +28,7 @@ static uint64_t one_round(struct ring* out, struct ring* in) {
   return rte_rdtsc() - began;
 }
 
-// Is the frame that came back the one that was sent? Its buffer goes back to the guest's ring.
+// Returns true if the received frame is the frame that was sent. Posts its buffer again.
 static bool take_back(struct ring* in, uint32_t number) {
   const uint16_t slot = ring_slot(in, in->seen++);
   frame_number(gen.swapped, number);
@@ -58,7 +58,7 @@ void run_latency(int set, uint32_t rounds, uint32_t gap_us) {
   for (uint32_t round = 0; round < rounds; round++) {
     frame_number(out->buffer[ring_slot(out, out->made)] + HEADER, round);
     const uint64_t took = one_round(out, in);
-    if (took == 0) break;  // one that comes late would be taken for the next
+    if (took == 0) break;  // a late frame would be mistaken for the next frame
     if (take_back(in, round)) times[count++] = took;
     const uint64_t next = rte_rdtsc() + rte_get_tsc_hz() / 1000000 * gap_us;
     while (rte_rdtsc() < next) rte_pause();

@@ -1,14 +1,14 @@
-// The generator's traffic: numbered frames out, and what comes back checked. Per packet it does what a driver
-// must do, and nothing else: a back end is to be what takes the time.
+// The generator's traffic: sends numbered frames and checks received frames. Per packet it does only the work
+// that a driver must do, so that the back end is the bottleneck.
 #include <rte_cycles.h>
 #include <rte_pause.h>
 
 #include "generator.h"
 
-#define PATIENCE_MS 1000  // without a packet, for those that `end` says are still to come
-#define ROUNDS 64         // between two looks at the clock
-#define PAUSES 4  // when the rings had nothing to do: their cache lines are left to the back end meanwhile
-#define LEAST 32  // slots that are filled or emptied at once, unless no more will come
+#define TIMEOUT_MS 1000  // after `end`: maximum time without a packet while packets are still expected
+#define ROUNDS 64        // rounds between two reads of the clock
+#define PAUSES 4         // pause instructions after an idle round, to leave the cache lines to the back end
+#define LEAST 32         // minimum number of slots to fill or empty at once, unless no more packets will come
 
 struct run {
   int set, job;
@@ -38,7 +38,7 @@ static inline uint32_t send_some(struct run* run, uint32_t most) {
   return count;
 }
 
-// The number that comes behind another.
+// Returns the expected number of the frame after frame `number`.
 static uint32_t after(const struct run* run, uint32_t number) {
   number++;
   if (run->job == JOB_SOURCE) return number % run->seeds;
@@ -67,7 +67,8 @@ static void check_frame(struct run* run, struct receiver* receiver, const uint8_
   receiver->next = after(run, number);
 }
 
-// One frame of CHECK_EVERY: its place tells its number, except behind a filter, where numbers only rise.
+// Checks one of CHECK_EVERY frames. Its place gives the expected number. After a filter the numbers only
+// increase.
 static void check_one(struct run* run, struct receiver* receiver, const uint8_t* buffer, uint64_t place) {
   const uint32_t number = load32(buffer + HEADER + FRAME_NUMBER);
   receiver->corrupted += !intact(run, buffer, number);
@@ -97,7 +98,7 @@ static inline uint32_t receive_some(struct run* run, int port, uint32_t least) {
       check_frame(run, receiver, buffer);
     else if (i == ahead)
       check_one(run, receiver, buffer, receiver->received + i);
-    // A driver looks at each packet: otherwise the line would never leave the back end's cache.
+    // Read each packet, as a driver does. Otherwise its cache line would stay in the back end's cache.
     receiver->sum += load32(buffer + HEADER + FRAME_NUMBER);
     ring_make(ring, ring->length[slot], VRING_DESC_F_WRITE);
   }
@@ -106,7 +107,7 @@ static inline uint32_t receive_some(struct run* run, int port, uint32_t least) {
   return count;
 }
 
-// `job` is a constant in each use.
+// `job` is a constant in each call, so that the compiler removes the other branches.
 static inline __attribute__((always_inline)) bool exchange(struct run* run, int job, bool sending) {
   uint32_t moved = sending && job != JOB_SOURCE ? send_some(run, BURST) : 0;
   const uint32_t least = sending ? LEAST : 1;
@@ -116,7 +117,7 @@ static inline __attribute__((always_inline)) bool exchange(struct run* run, int 
   return moved > 0;
 }
 
-// Until a command comes.
+// Exchanges packets until a command arrives.
 static inline __attribute__((always_inline)) void keep_on(struct run* run, int job, bool sending) {
   uint64_t next_look = 0;
   for (;;) {
@@ -151,10 +152,10 @@ static void drive(struct run* run, bool sending) {
   }
 }
 
-// What is still to come, as long as it comes.
+// Receives until `expected` packets have arrived, or until none arrives for TIMEOUT_MS.
 static void receive_rest(struct run* run, uint64_t expected) {
-  const uint64_t patience = rte_get_tsc_hz() / 1000 * PATIENCE_MS;
-  for (uint64_t moved_at = rte_rdtsc(); rte_rdtsc() - moved_at < patience;) {
+  const uint64_t timeout = rte_get_tsc_hz() / 1000 * TIMEOUT_MS;
+  for (uint64_t moved_at = rte_rdtsc(); rte_rdtsc() - moved_at < timeout;) {
     uint64_t received = 0;
     uint32_t moved = 0;
     for (int port = 0; port < gen.ports; port++) {

@@ -1,5 +1,5 @@
-// The reference's sockets and devices: registration with librte_vhost, and who is connected. Kicks are off:
-// it polls.
+// The reference's sockets and devices: registers them with librte_vhost and records which are connected.
+// Kicks are off, because the reference polls.
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

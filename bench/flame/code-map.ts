@@ -1,5 +1,5 @@
-// The names of functions that V8 compiled, by the map that --perf-basic-prof writes. V8 uses addresses again, so the last
-// entry that covers one is right; perf itself takes any.
+// Looks up names of functions that V8 compiled, in the map file of --perf-basic-prof. V8 reuses addresses, so the last
+// entry that contains an address is the right entry; perf itself may use an older entry.
 import { readFileSync, rmSync } from 'node:fs'
 
 export class CodeMap {
@@ -11,7 +11,7 @@ export class CodeMap {
     this.#path = `/tmp/perf-${pid}.map`
   }
 
-  /** `address` in hexadecimal. */
+  /** Returns the name of the function at `address`, which is in hexadecimal. */
   nameAt(address: string): string {
     let name = this.#known.get(address)
     if (name === undefined) {

@@ -1,6 +1,6 @@
-// A flame graph as SVG, out of stacks and how often each was seen. It knows no profiler.
+// Draws a flame graph as SVG from stacks and their numbers of samples. Does not depend on a profiler.
 
-/** One stack, outermost frame first, and its samples. */
+/** One stack, outermost frame first, and its number of samples. */
 export interface Stack {
   frames: readonly string[]
   samples: number
@@ -16,7 +16,7 @@ const WIDTH = 1200
 const ROW = 17
 const TOP = 28
 const CHARACTER = 6.6
-/** Narrower boxes are left out: nobody could read or hit them. */
+/** Minimum width of a box. Narrower boxes are not drawn: they would be too small to read or to point at. */
 const NARROWEST = 0.6
 
 const escaped = (text: string): string =>
@@ -42,7 +42,7 @@ function treeOf(stacks: readonly Stack[]): Node {
 
 const depthOf = (node: Node): number => 1 + Math.max(0, ...[...node.children.values()].map(depthOf))
 
-/** `color`: by the frame's name. `unit`: what all samples together are, for the tool tips. */
+/** Returns the SVG. `color`: color for a frame's name. `unit`: tool-tip text for a share of all samples. */
 export function flameGraph(
   stacks: readonly Stack[],
   { title, color, unit }: { title: string; color: (name: string) => string; unit: (share: number) => string },

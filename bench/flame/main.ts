@@ -1,5 +1,5 @@
-// `npm run bench:flame`: where the nanoseconds of a packet go. Runs one job of the throughput bench under perf and writes a
-// flame graph (SVG) and a table by function under bench/results/.
+// `npm run bench:flame`: shows which functions take the time per packet. Runs one job of the throughput bench under
+// perf and writes a flame graph (SVG) and a table by function to bench/results/.
 //
 //   npm run bench:flame [-- --job=forward --form=bursts --size=64 --ms=4000 --name=flame]
 import { spawn, spawnSync } from 'node:child_process'
@@ -30,7 +30,7 @@ const { values } = parseArgs({
 const FREQUENCY = 4999
 const WARM_MS = 1000
 
-/** Who a function belongs to, by the object file that perf names, or by its own name. */
+/** Owners of functions. The owner follows from the function's object file (as perf prints it) or from its name. */
 const owners = [
   { owner: 'our addon', color: '#7fb3e6', is: /\[rx_vhost\.node\]$|^rxvhost::/ },
   { owner: 'our JavaScript', color: '#8fd18f', is: /^JS:.*(dist\/(src|bench)|rxjs)/ },
@@ -40,7 +40,7 @@ const owners = [
 ] as const
 const ownerOf = (name: string) => owners.find(({ is }) => is.test(name)) ?? owners[owners.length - 1]
 
-/** `perf script`: a line a sample, its frames below, innermost first, and an empty line. */
+/** Parses the output of `perf script`: per sample a line, its frames (innermost first), and an empty line. */
 function stacksOf(script: string, code: CodeMap): Stack[] {
   const seen = new Map<string, number>()
   for (const sample of script.split('\n\n')) {
@@ -58,7 +58,7 @@ function stacksOf(script: string, code: CodeMap): Stack[] {
 
 const isJit = (object: string): boolean => /perf-\d+\.map$/.test(object)
 
-/** A function without its offset, place and address, with the object that it is in. */
+/** Returns a function's name without offset, position and address, and with its object file. */
 function nameOf(name: string, object: string): string {
   const bare = name.replace(/\+0x[0-9a-f]+$/, '')
   const js = /^JS:[*^~]?(.*) (?:file:\/\/)?(\S+?)(?::\d+)*$/.exec(bare)
@@ -72,7 +72,7 @@ interface Line {
   samples: number
 }
 
-/** Samples by the innermost function, or by its owner. */
+/** Sums samples by innermost function or by owner. */
 function sums(stacks: readonly Stack[], key: (leaf: string) => string): Line[] {
   const lines = new Map<string, number>()
   for (const { frames, samples } of stacks) {
@@ -98,7 +98,7 @@ async function profile(): Promise<{ stacks: Stack[]; nsPerPacket: number }> {
     }
     const slice = runSlice(rig, 'ours', work, { ms: ms + WARM_MS, warmMs: WARM_MS, checkAll: false })
     await new Promise(resolve => setTimeout(resolve, 2 * WARM_MS))
-    // As urgent as those that have both cores, or it would begin when they have ended.
+    // Give perf the same priority as the programs that occupy both cores. Otherwise it would start only after them.
     const record = ['record', '-e', 'cpu-clock', '-F', String(FREQUENCY), '-g', '-o', data]
     const target = ['-p', String(rig.back.ours.pid), '--', 'sleep', String((ms - WARM_MS) / 1000)]
     const perf = spawn('nice', ['-n', '-20', 'perf', ...record, ...target], { stdio: 'ignore' })
@@ -122,17 +122,17 @@ runMain(async () => {
     throw new MissingError('perf is missing: apt-get install linux-perf')
   const { stacks, nsPerPacket } = await profile()
   const total = stacks.reduce((sum, { samples }) => sum + samples, 0)
-  if (total === 0) throw new Error('perf saw nothing')
+  if (total === 0) throw new Error('perf recorded no samples')
   const ns = (share: number): string =>
     `${(share * nsPerPacket).toFixed(1)} ns, ${(share * 100).toFixed(1)} %`
   const columns: Column<Line>[] = [
     { title: 'where', value: ({ name }) => name },
-    { title: 'ns a packet', value: ({ samples }) => ((samples / total) * nsPerPacket).toFixed(1) },
+    { title: 'ns per packet', value: ({ samples }) => ((samples / total) * nsPerPacket).toFixed(1) },
     { title: '%', value: ({ samples }) => ((samples / total) * 100).toFixed(1) },
   ]
   const byOwner = sums(stacks, name => ownerOf(name).owner)
   const byFunction = sums(stacks, name => name).slice(0, 20)
-  const title = `${values.job}, ${values.form}, ${values.size} bytes: ${nsPerPacket.toFixed(1)} ns a packet`
+  const title = `${values.job}, ${values.form}, ${values.size} bytes: ${nsPerPacket.toFixed(1)} ns per packet`
   console.log(`${title}\n\n${textTable(columns, byOwner)}\n\n${textTable(columns, byFunction)}`)
   const markdown = `${title}\n\n${markdownTable(columns, byOwner)}\n\n${markdownTable(columns, byFunction)}`
   const saved = saveResult(values.name, { title, nsPerPacket, byOwner, byFunction }, markdown)

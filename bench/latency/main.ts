@@ -1,5 +1,5 @@
-// `npm run bench -- latency`: the round trip of one frame through rx-vhost in each way of polling, beside librte_vhost in
-// a polling loop and a C program that sleeps on the same kick; and what each costs while nothing comes.
+// `npm run bench -- latency`: measures the round trip of one frame through rx-vhost in each polling mode. Compares it
+// with librte_vhost in a polling loop and with a C program that sleeps until the kick. Also measures idle CPU time.
 //
 //   npm run bench -- latency [--quick] [--poll=busy,adaptive,interrupt] [--gaps=10,400] [--repeats=7] [--name=latency]
 import { parseArgs } from 'node:util'
@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const repeats = Number(values.repeats ?? (values.quick ? 5 : 9))
 const IDLE_SECONDS = values.quick ? 1 : 4
 
-/** The time between two round trips: too short to fall asleep for one that polls on, or long enough for all. */
+/** Times between two round trips: one is too short for an adaptive back end to fall asleep, one is long enough. */
 const gaps = values.gaps.split(',').map(us => ({ us: Number(us), rounds: Number(us) < 100 ? 10_000 : 1000 }))
 
 interface Row {
@@ -32,7 +32,7 @@ interface Row {
   gapUs: number
   times: Times[]
   crossings: number[]
-  /** Ours over theirs, repeat by repeat, where the cores stayed equally far apart. */
+  /** Our time divided by theirs, only from repetitions in which both had the same class of core distance. */
   overPolling?: Summary
   overSleeping?: Summary
   idleCpuMs: number
@@ -50,7 +50,7 @@ const over = (mine: readonly Measured[], others: readonly Measured[]): Summary |
   return ratios.length > 0 ? summarize(ratios) : undefined
 }
 
-/** All contenders in turn, again and again. */
+/** Measures all contenders in turn, several times. */
 async function measureGap(
   rig: Rig,
   contenders: readonly Contender[],
@@ -84,7 +84,8 @@ async function measure(poll: string): Promise<Row[]> {
   try {
     const { reference, ours: mask } = rig.masks
     console.log(`${poll}: ${memoryKind()}, negotiated: reference ${reference}, rx-vhost ${mask}`)
-    if (reference !== mask) throw new Error('the masks differ: nothing can be compared')
+    if (reference !== mask)
+      throw new Error('the back ends negotiated different features, so they cannot be compared')
     const contenders = [polling, sleeping, ours(poll)]
     const idle = new Map<Contender, number>()
     for (const contender of contenders) {

@@ -1,18 +1,17 @@
-// Round trips through one back end at a time: how a contender is started, its round trips, and what it costs when there
-// is nothing to do.
+// Runs one back end (contender) at a time: starts it, measures its round trips, and measures its idle CPU time.
 import type { Rig, Side } from '../support/rig.js'
 
 /** A way to wait for the guest's frames. */
 export interface Contender {
   name: string
   side: Side
-  /** Starts an echo; it is ended by `stop`. */
+  /** Command that starts an echo; `stop` ends the echo. */
   command: string
 }
 
 export const SIZE = 64
 
-/** librte_vhost in a loop, and asleep on the kick. */
+/** The contenders in C: librte_vhost in a polling loop, and a program that sleeps until the kick. */
 export const polling: Contender = {
   name: 'librte_vhost, polling',
   side: 'reference',
@@ -25,7 +24,7 @@ export const ours = (poll: string): Contender => ({
   command: `run echo ${SIZE} 0 1 some bursts 32`,
 })
 
-/** In microseconds. */
+/** Times of round trips, in microseconds. */
 export interface Times {
   rounds: number
   lost: number
@@ -57,7 +56,7 @@ export const roundTrips = (rig: Rig, contender: Contender, rounds: number, gapUs
     ),
   )
 
-/** Milliseconds of CPU that a second without traffic costs, after `settle` seconds without any. */
+/** Measures the CPU time in ms per second without traffic. Waits `settle` seconds before the measurement. */
 export const idleCpu = (rig: Rig, contender: Contender, settle: number, seconds: number): Promise<number> =>
   whileEchoing(rig, contender, async () => {
     const back = rig.back[contender.side]

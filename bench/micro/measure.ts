@@ -1,26 +1,27 @@
-// Runs the program twice: as it is, for times, and under callgrind, for instructions. No judgement and no printing here.
+// Runs the program twice: directly, to measure times, and under callgrind, to count instructions. Does not compare or
+// print the results.
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** A job as the program names it: what is done, bytes of a frame, packets of a burst, who does it. */
+/** A measured job of the program: operation, frame size in bytes, packets per burst, and side. */
 export interface Figure {
   /** `dequeue`, `enqueue`, `dequeue-free` or `dequeue-empty`. */
   job: string
   size: number
   burst: number
   side: 'ours' | 'theirs'
-  /** Per packet; per call of `dequeue-empty`. */
+  /** Per packet; for `dequeue-empty`, per call. */
   instructions: number
   nanoseconds: number
-  /** How many packets or calls were counted. */
+  /** Number of packets or calls that were measured. */
   units: number
-  /** What callgrind wrote. */
+  /** Path of callgrind's output file. */
   profile: string
 }
 
-/** The functions of native/bench that callgrind counts in. */
+/** Functions of native/bench in which callgrind counts instructions. */
 const MEASURED = ['ours_dequeue', 'ours_enqueue', 'theirs_dequeue', 'theirs_dequeue_free', 'theirs_enqueue']
 
 interface Line {
@@ -35,7 +36,7 @@ function run(command: string[], packets: number): Line[] {
     const [name, ...args] = [...command, folder, String(packets)]
     const { status, signal, stdout, stderr } = spawnSync(name, args, {
       encoding: 'utf8',
-      // The EAL keeps its files there.
+      // Folder for the files of EAL.
       env: { ...process.env, XDG_RUNTIME_DIR: folder },
       timeout: 170_000,
       maxBuffer: 1 << 24,
@@ -51,7 +52,7 @@ function run(command: string[], packets: number): Line[] {
   }
 }
 
-/** Instructions of each dump in the folder, by the title of its job. */
+/** Returns the instructions of each dump in the folder, by job title. */
 function dumps(folder: string): Map<string, { instructions: number; profile: string }> {
   const found = new Map<string, { instructions: number; profile: string }>()
   for (const name of readdirSync(folder)) {
@@ -64,7 +65,7 @@ function dumps(folder: string): Map<string, { instructions: number; profile: str
   return found
 }
 
-/** `folder` is emptied, and keeps what callgrind writes. */
+/** Runs the measurement. `folder`: folder for callgrind's output; existing files are removed. */
 export function measure(program: string, packets: number, folder: string): Figure[] {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
@@ -83,7 +84,7 @@ export function measure(program: string, packets: number, folder: string): Figur
     const [, job, size, burst, side] = title.match(/^(.+)-(\d+)-(\d+)-(ours|theirs)$/)!
     const dump = counted.get(title)
     const time = times.get(title)
-    if (!dump || !time) throw new Error(`nothing was counted for ${title}`)
+    if (!dump || !time) throw new Error(`the run has no result for ${title}`)
     return {
       job,
       size: Number(size),

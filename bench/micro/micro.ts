@@ -1,11 +1,11 @@
-// `npm run bench:micro`: instructions per packet of our native core and of librte_vhost, in one run under callgrind, and
-// what must hold of them (verdict.ts). Instructions do not vary with the machine's mood as times do, so CI can tell a
-// change by them; times are printed beside them and judged by nobody.
+// `npm run bench:micro`: counts instructions per packet of our native core and of librte_vhost, in one run under
+// callgrind, and checks their limits (verdict.ts). Unlike times, instruction counts do not depend on the load of the
+// machine, so CI can use them to detect a change. Times are printed too, without a limit.
 //
-//   npm run bench:micro                            table, then an `ok` or `not ok` for each check
+//   npm run bench:micro                            prints a table, then `ok` or `not ok` for each check
 //   npm run bench:micro -- --record                writes lower figures into bench/micro/record.json
-//   npm run bench:micro -- --lines dequeue-64-32   where a packet's instructions are, by function and by line;
-//                                                  dequeue-64-32-theirs: librte_vhost's, by function
+//   npm run bench:micro -- --lines dequeue-64-32   prints instructions per packet by function and by line;
+//                                                  dequeue-64-32-theirs: of librte_vhost, by function
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -17,7 +17,7 @@ import { report } from './profile.js'
 import { buildMicro, type Toolchain, toolchain } from './program.js'
 import { keyOf, lowered, type MicroRecord, oursOf, theirsOf, verdict } from './verdict.js'
 
-/** Of each job: whole rounds of the ring, and seconds of callgrind altogether. */
+/** Packets per job: complete rounds of the ring, and few enough that callgrind takes only seconds for all jobs. */
 const PACKETS = 8192
 const recordFile = join(root, 'bench', 'micro', 'record.json')
 const profiles = join(root, 'native', 'build-micro', 'callgrind')
@@ -27,7 +27,7 @@ const { values } = parseArgs({ options: { record: { type: 'boolean' }, lines: { 
 interface Row {
   ours: Figure
   theirs?: Figure
-  /** Theirs with its packets freed, which ours leaves to JavaScript. */
+  /** Their figure including the freeing of packets; in rx-vhost, JavaScript frees packets. */
   freed?: Figure
 }
 
@@ -55,8 +55,8 @@ const columns: Column<Row>[] = [
   { title: 'theirs ns', value: ({ theirs }) => number(theirs?.nanoseconds, 1) },
 ]
 
-const NOTE = `Instructions per packet (per call for dequeue-empty), under callgrind; theirs is librte_vhost.
-ns: median, without callgrind, driver and back end in turn on one core, so never judged.`
+const NOTE = `Instructions per packet (for dequeue-empty: per call), counted by callgrind. "theirs" is librte_vhost.
+ns: median without callgrind. Driver and back end run in turn on one core, so times have no limit.`
 
 function readRecord(): MicroRecord | undefined {
   return existsSync(recordFile) ? JSON.parse(readFileSync(recordFile, 'utf8')) : undefined
@@ -69,7 +69,8 @@ function saveRecord(figures: Figure[], found: Toolchain): void {
 
 function showLines(figures: Figure[], wanted: string): void {
   const figure = figures.find(one => [keyOf(one), `${keyOf(one)}-${one.side}`].includes(wanted))
-  if (!figure) throw new Error(`no job ${wanted}; one of ${[...new Set(figures.map(keyOf))].join(', ')}`)
+  if (!figure)
+    throw new Error(`unknown job ${wanted}; use one of ${[...new Set(figures.map(keyOf))].join(', ')}`)
   console.log(report(figure.profile, figure.units))
 }
 

@@ -1,5 +1,6 @@
-// Run by operators.ts, a process for each row, since what one operator does to V8's decisions is not another's cost: a
-// pipeline of one operator on rings in memory, without addon or guest. Prints what a packet costs in both forms.
+// Measures a pipeline of one operator on rings in memory, without addon or guest, and prints the cost per packet in
+// both forms. operators.ts runs a separate process per row, because code that V8 optimized for one operator would
+// change the cost of the next.
 //
 //   operator-cost.js <index of the row, -1 = no operator>
 import { identity, type Observable, type Subscription } from 'rxjs'
@@ -18,7 +19,7 @@ import { allocatedBy } from '../../test/support/allocated.js'
 import { benchRows } from './rows.js'
 
 export interface FormCost {
-  /** Nanoseconds per packet, the least of some runs. */
+  /** Nanoseconds per packet, minimum of several runs. */
   nanoseconds: number
   /** Bytes of JavaScript's heap per packet. */
   bytes: number
@@ -48,7 +49,7 @@ function sink(): VhostSink {
   return new VhostSink(queue)
 }
 
-/** What an application does that has nothing to do: leases and copies are its own. */
+/** Handles a result as a minimal application must: releases it if it is a lease. */
 function done(item: unknown): void {
   if (item instanceof HeldBurst || item instanceof HeldPacket) item.release()
 }
@@ -65,7 +66,7 @@ async function send(count: number): Promise<number> {
     port.onDrained = resolve
     port.sendSame(same, count)
   })
-  // What is worked on asynchronously is on its way still.
+  // Wait for packets that are still processed asynchronously.
   while (pool.leases > 0) await new Promise(resolve => setImmediate(resolve))
   return Number(process.hrtime.bigint() - began) / count
 }

@@ -1,8 +1,8 @@
-// The second half of `npm run bench:micro`: what each operator that the compliance suite knows costs for a packet, in
-// bursts and as single packets, beside a pipeline without one. Times are printed and judged by nobody. What is allocated
-// is: in bursts no operator makes anything for a packet, or rows.ts says what, why, and how much.
+// The second half of `npm run bench:micro`: measures the cost per packet of each operator in the compliance suite and
+// of a pipeline without operators, in bursts and as single packets. Times have no limit. In bursts, an operator may not
+// allocate anything per packet, unless rows.ts gives a reason and a limit.
 //
-//   npm run bench:micro -- --operators     only these
+//   npm run bench:micro -- --operators     runs only this half
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -47,8 +47,8 @@ const columns: Column<Row>[] = [
   { title: 'at most', value: ({ name }) => (name === NONE ? '' : boundOf(name).most) },
 ]
 
-const NOTE = `Per packet, of a pipeline on rings in memory with this operator alone. ns: the least of some runs, never judged.
-bytes: of JavaScript's heap, exactly. The bytes of copies and of buffers are outside of it.`
+const NOTE = `Per packet, in a pipeline with only this operator, on rings in memory. ns: minimum of several runs.
+bytes: exact size of objects on the JavaScript heap, without the contents of copies and buffers.`
 
 const all: Row[] = [{ name: NONE, cost: none }, ...rows]
 console.log(`${textTable(columns, all)}\n${NOTE}\n`)
@@ -66,6 +66,6 @@ rows.forEach(({ name, cost }, n) => {
 })
 for (const name of staleBounds()) {
   failed++
-  console.log(`not ok - there is a bound for ${name}, and no such row`)
+  console.log(`not ok - rows.ts has a limit for ${name}, but there is no such row`)
 }
 if (failed > 0) process.exitCode = 1

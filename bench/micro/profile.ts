@@ -1,6 +1,6 @@
-// Where the instructions of a job are: by function, and by line of our source. Reads what callgrind wrote with
-// uncompressed names and positions (Valgrind manual, "Callgrind Format Specification"): own cost only, a caller does not
-// count what it calls.
+// Reports the instructions of a job by function and by line of our source. Reads callgrind's output with uncompressed
+// names and positions (Valgrind manual, "Callgrind Format Specification"). Counts self cost only: the cost of a
+// called function is not added to the caller.
 import { existsSync, readFileSync } from 'node:fs'
 import { isAbsolute, normalize, relative } from 'node:path'
 import { root } from '../support/program.js'
@@ -19,13 +19,13 @@ export function parseProfile(text: string): LineCost[] {
   let called = false
   for (const row of text.split('\n')) {
     const [, key, value] = row.match(/^(fl|fi|fe|fn|calls|ob)=(.*)$/) ?? []
-    // `fi` and `fe` are code inlined from another file into the function at hand.
+    // `fi` and `fe` name the file of code that is inlined into the current function.
     if (key === 'fl' || key === 'fi' || key === 'fe') file = value
     else if (key === 'fn') name = value
     if (key === 'calls') called = true
     const [, line, cost] = row.match(/^(\d+) (\d+)$/) ?? []
     if (line === undefined) continue
-    // The row after `calls` is what the callee cost altogether.
+    // The row after `calls` has the inclusive cost of the called function, so ignore it.
     if (!called) {
       const at = `${file}:${line}:${name}`
       const known = costs.get(at)
@@ -37,13 +37,13 @@ export function parseProfile(text: string): LineCost[] {
   return [...costs.values()]
 }
 
-/** The repository's own files by their path in it; others as they are. */
+/** Returns paths in the repository relative to its root, and other paths unchanged. */
 function place(file: string): string {
   const path = isAbsolute(file) ? relative(root, normalize(file)) : file
   return path.startsWith('..') ? file : path
 }
 
-/** Without the parameters. */
+/** Returns a function name without parameters and anonymous namespaces. */
 const readable = (name: string): string => name.replaceAll('(anonymous namespace)::', '').replace(/\(.*$/, '')
 
 const sum = (lines: LineCost[]): number => lines.reduce((total, line) => total + line.instructions, 0)
@@ -54,7 +54,7 @@ function grouped(lines: LineCost[], key: (line: LineCost) => string): [string, L
   return [...groups].sort(([, a], [, b]) => sum(b) - sum(a))
 }
 
-/** A report of what one packet costs where, leaving out what costs less than `least` instructions of it. */
+/** Returns a report of instructions per packet, without entries below `least` instructions. */
 export function report(profile: string, units: number, least = 0.25): string {
   const lines = parseProfile(readFileSync(profile, 'utf8'))
   const cost = (some: LineCost[]): string => (sum(some) / units).toFixed(2).padStart(8)

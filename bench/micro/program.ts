@@ -1,5 +1,5 @@
-// Builds the program that bench/micro measures, from native/bench/ and from the very objects that the addon was linked
-// of, so that its figures are those of the code that ships. What is missing is named with its Debian package.
+// Builds the program that bench/micro measures, from native/bench/ and from the object files of the addon, so that the
+// figures apply to the published code. An error names a missing tool with its Debian package.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ const native = join(root, 'native')
 const addon = join(native, 'build', 'Release', 'obj.target', 'rx_vhost')
 const output = join(native, 'build-micro')
 
-/** As node-gyp compiles the addon: binding.gyp and Node's own common.gypi. They matter to inlined headers alone. */
+/** The addon's flags, from binding.gyp and Node's common.gypi; here they affect only code inlined from headers. */
 const FLAGS = [
   ...['-std=c++20', '-O3', '-g', '-fPIC', '-pthread', '-fno-omit-frame-pointer', '-fno-strict-aliasing'],
   ...['-fno-exceptions', '-fno-rtti', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'],
@@ -21,7 +21,7 @@ export interface Toolchain {
   compiler: string
   libc: string
   valgrind: string
-  /** `avx2` or `sse2`: which of its copies libc takes. Valgrind shows every machine that has AVX2 as the same one. */
+  /** `avx2` or `sse2`: version of memcpy that libc selects. Valgrind shows the same CPU on all machines with AVX2. */
   vectors: string
   dpdk: string
 }
@@ -32,7 +32,7 @@ function ask(command: string, args: string[], packages: string): string {
   return stdout.trim()
 }
 
-/** What the figures depend on besides the code. Throws MissingError if something of it is not installed. */
+/** Returns the tools on which the figures depend. Throws MissingError if a tool is not installed. */
 export function toolchain(): Toolchain {
   const first = (text: string): string => text.split('\n')[0]
   return {
@@ -46,7 +46,7 @@ export function toolchain(): Toolchain {
 
 const words = (text: string): string[] => text.split(/\s+/).filter(Boolean)
 
-/** The files below a folder with this ending. */
+/** Returns the files below `folder` whose names end in `ending`. */
 const under = (folder: string, ending: string): string[] =>
   readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter(file => file.endsWith(ending))
@@ -59,13 +59,13 @@ function compiler(args: string[]): void {
     throw new Error('g++ could not build bench/micro')
 }
 
-/** Builds what is older than its sources; the path of the program. */
+/** Builds the program if it is older than its sources; returns its path. */
 export function buildMicro(): string {
   if (!existsSync(addon)) throw new Error('the addon is not built: npm run build')
   const dpdk = (option: string): string[] =>
     words(ask('pkg-config', [option, 'libdpdk'], 'libdpdk-dev pkg-config'))
   const program = join(output, 'micro')
-  // Not the filters, which would need libpcap here too.
+  // All parts of the core except the filters, which would need libpcap.
   const parts = ['core/base', 'core/memory', 'core/virtqueue', 'core/vhost', 'core/net', 'guest']
   const core = parts.flatMap(folder => under(join(addon, folder), '.o'))
   const sources = under(join(native, 'bench'), '.cc')
@@ -75,14 +75,14 @@ export function buildMicro(): string {
   console.error('building native/build-micro/micro')
   const objects = sources.map(source => {
     const object = join(output, `${source.slice(native.length + 1).replaceAll('/', '-')}.o`)
-    // System headers: theirs do not pass our warnings.
+    // Include DPDK's headers as system headers, because they do not compile without warnings.
     const theirs = source.endsWith('/theirs.cc')
       ? [...dpdk('--cflags').map(flag => flag.replace(/^-I/, '-isystem')), '-DALLOW_EXPERIMENTAL_API']
       : []
     compiler([...FLAGS, ...theirs, '-c', source, '-o', object])
     return object
   })
-  // Bound at start: what resolves a symbol at its first call is nobody's cost per packet.
+  // -z now: symbols are resolved at start, so that the first call of a function is not more expensive.
   compiler(['-pthread', '-Wl,-z,now', ...objects, ...core, ...dpdk('--libs'), '-o', program])
   return program
 }

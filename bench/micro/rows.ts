@@ -1,5 +1,5 @@
-// Which pipelines are measured, and how much of JavaScript's heap each may take in bursts: what is shared by the packets of a
-// burst, and what this file gives a reason for.
+// The measured pipelines, and their limits of JavaScript heap per packet in bursts. The packets of a burst may share
+// objects; this file gives a reason for each further allocation.
 
 import { processPackets } from '../../src/operators/index.js'
 import type { Burst } from '../../src/packet/burst.js'
@@ -9,34 +9,34 @@ import { allRows } from '../../test/operators/rows.js'
 
 const settled = Promise.resolve(true)
 
-/** Those of the compliance suite, and what can't be in it, since it is asynchronous. */
+/** The rows of the compliance suite, and an asynchronous row that can't be in the suite. */
 export const benchRows: readonly ComplianceRow[] = [
   ...allRows,
-  // Of a promise that is there already: all that is allocated is ours, or V8's for us.
+  // The promise is already resolved, so that only allocations of the operator, or of V8 for the operator, are measured.
   { name: 'processPackets, promises', make: () => processPackets<Burst | Packet>(() => settled) },
 ]
 
 export interface Bound {
-  /** Bytes a packet. */
+  /** Maximum bytes per packet. */
   most: number
   why: string
 }
 
-/** Whatever is made a burst is shared by its 64; an object for each packet would be 16 at the least. */
-const NOTHING: Bound = { most: 8, why: 'nothing for a packet' }
+/** Limit for objects per burst, which 64 packets share. One object per packet would be at least 16 bytes. */
+const NOTHING: Bound = { most: 8, why: 'allocates nothing per packet' }
 
 const others: Record<string, Bound> = {
-  // A late use of a burst always throws, so that each has a handle of its own.
-  'rebatch(1)': { most: 40, why: 'for a burst, which is a packet here, its handle of 32' },
-  // Work that lost a race may still read its packet, so that this is never another one's.
-  'processPackets, promises': { most: 192, why: "what V8's then() makes, 96, and a packet of its own, 80" },
-  'processPackets, Observables': { most: 600, why: "the work's of(), and what rxjs makes to subscribe" },
-  'processPackets, the function of a verdict': { most: 600, why: 'an Observable for each, as above' },
-  'processPackets, rewriting': { most: 64, why: 'what the work makes: a Buffer or a function' },
+  // Each burst needs a separate handle, because late use of a burst must throw.
+  'rebatch(1)': { most: 40, why: 'a handle of 32 bytes per burst, and here a burst has one packet' },
+  // Work that lost a race may still read its packet, so the packet object can't be reused.
+  'processPackets, promises': { most: 192, why: "96 bytes for V8's then(), and 80 for a packet object" },
+  'processPackets, Observables': { most: 600, why: "of() in the work, and rxjs' objects per subscription" },
+  'processPackets, the function of a verdict': { most: 600, why: 'an Observable per packet' },
+  'processPackets, rewriting': { most: 64, why: 'a Buffer or a function that the work creates' },
 }
 
 export const boundOf = (name: string): Bound => others[name] ?? NOTHING
 
-/** A bound that is nobody's any more. */
+/** Returns names in `others` for which there is no row. */
 export const staleBounds = (): string[] =>
   Object.keys(others).filter(name => !benchRows.some(row => row.name === name))

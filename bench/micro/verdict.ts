@@ -1,24 +1,24 @@
-// What must hold of the figures: ours against librte_vhost's of the same run, and against the record that is committed
-// beside this file. No process, no file: what is given decides.
+// Checks the figures: compares ours with librte_vhost's of the same run, and with the committed record in record.json.
+// These are pure functions; they start no process and read no file.
 import type { Figure } from './measure.js'
 import type { Toolchain } from './program.js'
 
-/** Ours at most so many times theirs. */
+/** Maximum ratio of our instructions to theirs. */
 export const RATIO_LIMIT = 1.1
 
 /**
- * How far a figure may lie above its record. The counts of one build are the same in each run; what is left is memory
- * that comes to lie differently, by which libc's copy takes an instruction more or less.
+ * Maximum relative difference of a figure above its record. All runs of one build have the same counts. But builds can
+ * differ in memory addresses, and then memcpy takes a few instructions more or less.
  */
 export const RECORD_MARGIN = 0.005
 
-/** What our figures depend on besides our code. */
+/** The tools on which our figures depend. */
 const TOOLS = ['compiler', 'libc', 'valgrind', 'vectors'] as const
 
 export interface MicroRecord {
-  /** A record of another compiler or libc says nothing about a change of ours. */
+  /** The tools of the record. A record of other tools can't show whether our code has changed. */
   toolchain: Pick<Toolchain, (typeof TOOLS)[number]>
-  /** Ours, by job, bytes and burst: `dequeue-64-32`. Instructions per packet. */
+  /** Our instructions per packet, by job, frame size and burst size: `dequeue-64-32`. */
   instructions: Record<string, number>
 }
 
@@ -32,11 +32,11 @@ export const keyOf = ({ job, size, burst }: Figure): string => `${job}-${size}-$
 
 export const oursOf = (figures: Figure[]): Figure[] => figures.filter(({ side }) => side === 'ours')
 
-/** librte_vhost's figure for the same, if there is one. */
+/** Returns librte_vhost's figure for the same job, if there is one. */
 export const theirsOf = (figures: Figure[], ours: Figure): Figure | undefined =>
   figures.find(figure => figure.side === 'theirs' && keyOf(figure) === keyOf(ours))
 
-/** An empty poll moves nothing: what it costs says nothing about a back end that has work. */
+/** Returns false for empty polls. The cost of an empty poll is not compared, because it does not matter under load. */
 const movesPackets = ({ job }: Figure): boolean => job !== 'dequeue-empty'
 
 const two = (value: number): string => value.toFixed(2)
@@ -56,7 +56,7 @@ function againstTheirs(figures: Figure[], ours: Figure): Check[] {
 function againstRecord(ours: Figure, record: MicroRecord | undefined, found: Toolchain): Check {
   const recorded = record?.instructions[keyOf(ours)]
   const text = `${keyOf(ours)} takes ${two(ours.instructions)} instructions`
-  if (!record || recorded === undefined) return { text: `${text}, and none are recorded`, ok: false }
+  if (!record || recorded === undefined) return { text: `${text}, but none are recorded`, ok: false }
   if (!sameTools(record, found))
     return { text, ok: true, skipped: `recorded with ${Object.values(record.toolchain).join(', ')}` }
   return {
@@ -73,7 +73,7 @@ export function verdict(figures: Figure[], record: MicroRecord | undefined, foun
   ]
 }
 
-/** The record with every figure that is lower now; with all of them, if the tools are others than those recorded. */
+/** Returns the record with all figures that are lower now; if the tools have changed, with all current figures. */
 export function lowered(figures: Figure[], record: MicroRecord | undefined, found: Toolchain): MicroRecord {
   const { compiler, libc, valgrind, vectors } = found
   const known = record && sameTools(record, found) ? record.instructions : {}

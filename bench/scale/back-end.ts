@@ -1,6 +1,6 @@
-// The process that is measured. It has, by its role: `echo`, drivers whose pipelines send their guests' packets back;
-// `listen`, drivers whose devices are merely waited for; `net`, plain servers of Node's own. It does what it is told in
-// lines on its standard input and nothing in between.
+// The measured process, with one of three roles: `echo` has drivers whose pipelines send packets back to the guest,
+// `listen` has drivers that only wait for front ends, and `net` has servers of node:net. Each command is a line on
+// standard input; the process does nothing between commands.
 import { createServer } from 'node:net'
 import { PerformanceObserver } from 'node:perf_hooks'
 import { createInterface } from 'node:readline'
@@ -12,21 +12,21 @@ import { enqueue } from '../../src/operators/index.js'
 export type Role = 'echo' | 'listen' | 'net'
 
 export interface Look {
-  /** Milliseconds of CPU. */
+  /** CPU time in milliseconds. */
   cpu: number
-  /** MiB of JavaScript's heap in use. */
+  /** Used JavaScript heap, in MiB. */
   heap: number
-  /** MiB of memory that V8 uses for young objects, dead or alive: it takes twice as much when many survived. */
+  /** V8's memory for young objects, in MiB, including dead objects. V8 doubles it when many objects have survived. */
   young: number
-  /** Collections that it did not ask for: how many, and the longest in milliseconds. */
+  /** Garbage collections that V8 started by itself: their number, and the longest in milliseconds. */
   collections: number
   longest: number
 }
 
 export interface Passed {
-  /** Packets that came out of guests. */
+  /** Number of packets received from guests. */
   packets: number
-  /** Packets that someone still holds. */
+  /** Number of leases that are not released. */
   leases: number
 }
 
@@ -59,7 +59,7 @@ async function listen(path: string): Promise<void> {
 }
 
 function collect(): void {
-  // Twice: what finalizers of the first let go is collected by the second.
+  // Collect twice: the second collection frees objects that finalizers of the first have released.
   for (let n = 0; n < 2; n++) globalThis.gc?.()
   asked = performance.now()
   ;[collections, longest] = [0, 0]
@@ -77,7 +77,7 @@ function look(): Look {
   }
 }
 
-// Apart from look(), which is to leave nothing to collect: statistics are objects, for each of a thousand devices.
+// Separate from look(), which must create little garbage: reading statistics creates objects for each of 1,000 devices.
 const passed = (): Passed => ({
   packets: drivers.reduce((sum, driver) => sum + driver.fromGuest().stats.packets, 0),
   leases: dataPlane().pool.leases,

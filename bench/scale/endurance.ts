@@ -1,6 +1,6 @@
-// `npm run bench:endurance`: 100 million packets out of a guest in another process, through a pipeline of bursts and
-// back into it, every byte checked there. Printed on the way: memory after so many packets, and the longest pause for a
-// collection. Memory must stay flat, no pause be longer than 5 ms.
+// `npm run bench:endurance`: sends 100 million packets from a guest in another process through a pipeline of bursts and
+// back to the guest, which checks every byte. Prints the memory and the longest garbage collection at regular numbers
+// of packets. Memory must not grow, and no collection may take more than 5 ms.
 //
 //   npm run bench:endurance -- --packets 1e9
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -17,15 +17,15 @@ const PACKETS = Number(values.packets)
 const MARKS = 10
 const WARM_UP = 1_000_000
 const LOOK_MS = 100
-/** The least packets a second that it waits for. */
+/** Minimum rate in packets per second; the bench fails if it is lower. */
 const SLOWEST = 200_000
-/** A collection's pause at most. */
+/** Maximum duration of a garbage collection. */
 const PAUSE_MS = 5
-/** Growth from the second mark to the last: a byte leaked for every forty packets would be more. */
+/** Maximum growth from the second mark to the last. A leak of one byte per 40 packets would exceed it. */
 const GROWTH_MIB = 2
 
 interface Mark extends Look, Passed {
-  /** MiB. */
+  /** Maximum of anonymous memory, in MiB. */
   anonymous: number
 }
 
@@ -33,18 +33,19 @@ async function endure(path: string): Promise<Mark[]> {
   return withBoth('echo', async (backEnd, frontEnds) => {
     await backEnd.listen([path])
     await frontEnds.connect([path])
-    // What Node collects of its own start is no pause of a pipeline.
+    // Warm up first, so that collections of objects from Node's start are not counted.
     await frontEnds.echo(WARM_UP)
     await backEnd.collect()
     const marks: Mark[] = []
     for (let n = 0; n < MARKS; n++) {
       let over = false
       const echoed = frontEnds
-        .echo(PACKETS / MARKS, { batch: 64, patience: (PACKETS / MARKS / SLOWEST) * 1000 })
+        .echo(PACKETS / MARKS, { batch: 64, timeout: (PACKETS / MARKS / SLOWEST) * 1000 })
         .finally(() => {
           over = true
         })
-      // While packets pass, so that what is asked for here does not count: a collection at each mark resets the pauses.
+      // While packets pass, read memory from outside the process. The collection at each mark is not counted: it resets
+      // the counts of collections.
       let anonymous = 0
       while (!over) {
         anonymous = Math.max(anonymous, anonymousOf(backEnd.pid) / 1024)
@@ -63,8 +64,8 @@ async function endure(path: string): Promise<Mark[]> {
 const columns: Column<Mark>[] = [
   { title: 'packets', value: ({ packets }) => packets },
   { title: 'heap MiB, collected', value: ({ heap }) => heap.toFixed(2) },
-  { title: 'anonymous MiB, at most', value: ({ anonymous }) => anonymous.toFixed(1) },
-  { title: 'of it for young objects', value: ({ young }) => young.toFixed(1) },
+  { title: 'anonymous MiB, maximum', value: ({ anonymous }) => anonymous.toFixed(1) },
+  { title: 'of which young objects', value: ({ young }) => young.toFixed(1) },
   { title: 'collections', value: ({ collections }) => collections },
   { title: 'longest ms', value: ({ longest }) => longest.toFixed(2) },
   { title: 'leases left', value: ({ leases }) => leases },
@@ -85,8 +86,8 @@ try {
   const checks = [
     { ok: longest <= PAUSE_MS, text: `longest collection: ${longest.toFixed(2)} ms, at most ${PAUSE_MS} ms` },
     flat('heap', ({ heap }) => heap),
-    // Now and then V8 doubles what it has for young objects, up to 32 MiB, by how many survived since it last did.
-    flat('anonymous memory but for young objects', ({ anonymous, young }) => anonymous - young),
+    // Young objects are excluded: from time to time V8 doubles their memory, up to 32 MiB, if many have survived.
+    flat('anonymous memory without young objects', ({ anonymous, young }) => anonymous - young),
   ]
   const lines = checks.map(({ ok, text }, n) => `${ok ? 'ok' : 'not ok'} ${n + 1} - ${text}`)
   console.log(`${textTable(columns, marks)}\n\n${lines.join('\n')}`)

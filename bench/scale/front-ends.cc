@@ -1,15 +1,14 @@
-// Many front ends in one process: each a virtio-net port of native/guest with a socket, a memfd and two rings
-// of its own, brought up with the messages that DPDK's virtio-user sends, in its order. It polls its rings
-// and never sleeps while there is traffic, so that what a bench sees is the back end's cost. Told what to do
-// in lines on its standard input, it answers each with a line of JSON:
+// Many front ends in one process. Each front end is a virtio-net port of native/guest with its own socket,
+// memfd and two rings, and sends the same messages as DPDK's virtio-user, in the same order. The process
+// polls the rings and does not sleep during traffic, so that a bench measures the cost of the back end. Each
+// command is a line on standard input, and each answer is a line of JSON:
 //
 //   connect PATH     connects one more port: {"connected":N}
 //   echo FIRST COUNT LENGTH PACKETS BATCH
-//                    numbered frames out of COUNT ports, in turn, BATCH at a time, and back in, each byte
-//                    checked: {"sent":N,"received":N,"wrong":N,"seconds":N}
+//                    sends numbered frames from COUNT ports in turn, BATCH per turn, receives them and checks
+//                    each byte: {"sent":N,"received":N,"wrong":N,"seconds":N}
 //
-// Anything that goes wrong ends it, with the reason on its standard error. (vhost-user, "Message
-// specification")
+// Any error ends the program, with the reason on standard error. (vhost-user, "Message specification")
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -59,7 +58,7 @@ enum Request : uint32_t {
 constexpr uint32_t kVersion = 1, kReply = 4, kNeedReply = 8;
 constexpr unsigned kProtocolFeatures = 30, kReplyAck = 3, kStatus = 16;
 constexpr uint64_t kFeaturesOk = 0x0b, kDriverOk = 0x0f;
-/// Where the shared memory stands in a front end's own address space, as its messages say.
+/// Address of the shared memory in the front end's address space, as used in its messages.
 constexpr uint64_t kUserAddress = 0x7f00'0000'0000;
 constexpr uint64_t bit(unsigned n) { return uint64_t{1} << n; }
 constexpr uint64_t kWanted = bit(VIRTIO_F_VERSION_1) | bit(VIRTIO_NET_F_MRG_RXBUF) |
@@ -70,7 +69,7 @@ struct Header {
   uint32_t request, flags, size;
 };
 
-/// The front end's end of one socket. Every call waits for what the protocol makes it wait for.
+/// The front end's end of one socket. A call that needs a reply waits for it.
 class Connection {
  public:
   void open(const std::string& path) {
@@ -114,10 +113,10 @@ class Connection {
     return reply(request);
   }
 
-  /// With REPLY_ACK waits until it was done; without, there is nothing to wait for.
+  /// Sends a request, and waits for its acknowledgement if REPLY_ACK was negotiated.
   void order(uint32_t request, const void* body, uint32_t size, int fd = -1) {
     tell(request, body, size, fd, acknowledged ? kNeedReply : 0);
-    if (acknowledged && reply(request) != 0) fail("request %u was refused", request);
+    if (acknowledged && reply(request) != 0) fail("the back end refused request %u", request);
   }
 
   bool acknowledged = false;
@@ -131,7 +130,7 @@ class Connection {
     const ssize_t got = ::recv(socket_.get(), &answer, sizeof answer, MSG_WAITALL);
     if (got != sizeof answer) fail("request %u: no reply", request);
     if (answer.header.request != request || !(answer.header.flags & kReply))
-      fail("request %u: another reply", request);
+      fail("request %u: unexpected reply", request);
     return answer.value;
   }
 
@@ -188,7 +187,7 @@ struct FrontEnd {
     if (status_)
       c.order(SET_STATUS, &kDriverOk, sizeof kDriverOk);
     else
-      c.ask(GET_FEATURES);  // a question is the barrier behind which all of this was served
+      c.ask(GET_FEATURES);  // its reply shows that the back end has handled all earlier messages
   }
 
   bool status_ = false;
@@ -213,15 +212,16 @@ uint64_t wrong_at(const Checker& checker) {
 
 void echo(uint32_t first, uint32_t count, uint32_t length, uint64_t packets, uint32_t batch) {
   using Clock = std::chrono::steady_clock;
-  constexpr auto kPatience = std::chrono::seconds(5);
-  if (count == 0 || first + count > front_ends.size()) fail("echo: no such ports");
+  constexpr auto kTimeout = std::chrono::seconds(5);
+  if (count == 0 || first + count > front_ends.size())
+    fail("echo: FIRST and COUNT name ports that are not connected");
   for (uint32_t n = first; n < first + count; n++) {
     Generator& generator = front_ends[n]->port.generator();
     GeneratorOptions options;
     options.source = n;
     options.first = generator.next_sequence();
     options.minimum = options.maximum = length;
-    if (!generator.configure(options)) fail("echo: a frame of %u bytes", length);
+    if (!generator.configure(options)) fail("echo: invalid frame length: %u bytes", length);
   }
   uint64_t sent = 0, received = 0, received_before = 0;
   const auto began = Clock::now();
@@ -231,7 +231,7 @@ void echo(uint32_t first, uint32_t count, uint32_t length, uint64_t packets, uin
     const auto want = static_cast<uint32_t>(std::min<uint64_t>(batch, packets - sent));
     const BurstResult out = want > 0 ? port.generate(want) : BurstResult{};
     const BurstResult in = port.check(256);
-    if (out.broken || in.broken) fail("port %u: the back end broke a ring", n);
+    if (out.broken || in.broken) fail("port %u: the back end wrote invalid entries into a ring", n);
     sent += out.count;
     received += in.count;
     if (n != first) continue;
@@ -239,7 +239,7 @@ void echo(uint32_t first, uint32_t count, uint32_t length, uint64_t packets, uin
     if (received == sent && sent == packets) break;
     if (received != received_before) moved = now;
     received_before = received;
-    if (now - moved > kPatience) break;
+    if (now - moved > kTimeout) break;
   }
   const double took = std::chrono::duration<double>(Clock::now() - began).count();
   uint64_t wrong = 0;
@@ -266,7 +266,7 @@ int main() {
     else if (std::sscanf(line, "echo %u %u %u %llu %u", &first, &count, &length, &packets, &batch) == 5)
       echo(first, count, length, packets, batch);
     else
-      fail("not a command: %s", line);
+      fail("unknown command or wrong arguments: %s", line);
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// The two processes of a measurement as their parent holds them: the back end (back-end.ts) on one core, and its front
-// ends (front-ends.cc) on the other.
+// Controls the two processes of a measurement: the back end (back-end.ts) on one core, and its front ends
+// (front-ends.cc) on the other core.
 import { existsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,14 +7,14 @@ import { buildC } from '../support/c-program.js'
 import { Program } from '../support/program.js'
 import type { Look, Passed, Role } from './back-end.js'
 
-/** Where sockets are made: in memory, as /run is. What a disk's file system costs is no part of this. */
+/** Folder for sockets, in memory as /run is, so that the cost of a disk's file system is not measured. */
 export const SOCKETS = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
 
 export class BackEnd {
   readonly #program: Program
 
   constructor(role: Role) {
-    // Where no switch at all is allowed, V8 must not look every eight seconds for what it may collect.
+    // In these roles, no thread may wake up while idle. V8's memory reducer would wake up every eight seconds.
     const quiet = role === 'echo' ? [] : ['--no-memory-reducer']
     const args = ['--expose-gc', ...quiet, join(import.meta.dirname, 'back-end.js'), role]
     this.#program = new Program(process.execPath, args, { name: 'the back end', core: 0 })
@@ -24,17 +24,17 @@ export class BackEnd {
     return this.#program.pid
   }
 
-  /** Drivers, or servers, at these paths. */
+  /** Starts drivers or servers at these paths. */
   async listen(paths: string[]): Promise<void> {
     await this.#program.ask(['listen', ...paths].join(' '))
   }
 
-  /** What it has used and done so far. */
+  /** Returns the resources that the process has used so far. */
   look(): Promise<Look> {
     return this.#program.ask('look')
   }
 
-  /** The same, after a collection. */
+  /** Collects garbage first, then returns the same as `look()`. */
   collect(): Promise<Look> {
     return this.#program.ask('collect')
   }
@@ -51,19 +51,19 @@ export class BackEnd {
 export interface Echoed {
   sent: number
   received: number
-  /** Frames that were lost, altered or out of order, since the front ends connected. */
+  /** Number of lost, altered or reordered frames since the front ends connected. */
   wrong: number
   seconds: number
 }
 
 export interface EchoOptions {
-  /** Which of the front ends; all unless told. */
+  /** Number of front ends to use. Default: all. */
   count?: number
   length?: number
-  /** Frames that each sends before the next has its turn. */
+  /** Number of frames that a front end sends per turn. */
   batch?: number
-  /** Milliseconds that it may take. */
-  patience?: number
+  /** Timeout in milliseconds. */
+  timeout?: number
 }
 
 export class FrontEnds {
@@ -83,19 +83,21 @@ export class FrontEnds {
     return this.#count
   }
 
-  /** One front end for each path, each ready when this resolves. */
+  /** Connects one front end per path. All are ready when the promise resolves. */
   async connect(paths: string[]): Promise<void> {
     for (const path of paths) await this.#program.ask(`connect ${path}`)
     this.#count += paths.length
   }
 
-  /** Numbered frames out of `count` of them in turn, and back; every byte is checked. Throws if anything is amiss. */
+  /** Sends numbered frames from `count` front ends in turn, and checks every byte of the echo. Throws on any error. */
   async echo(packets: number, options: EchoOptions = {}): Promise<Echoed> {
-    const { count = this.#count, length = 64, batch = 32, patience = 60_000 } = options
-    const echoed = await this.#program.ask<Echoed>(`echo 0 ${count} ${length} ${packets} ${batch}`, patience)
+    const { count = this.#count, length = 64, batch = 32, timeout = 60_000 } = options
+    const echoed = await this.#program.ask<Echoed>(`echo 0 ${count} ${length} ${packets} ${batch}`, timeout)
     const { sent, received, wrong } = echoed
     if (received !== packets || wrong > 0)
-      throw new Error(`of ${packets} packets ${sent} were sent, ${received} came back, ${wrong} are wrong`)
+      throw new Error(
+        `of ${packets} packets, ${sent} were sent, ${received} were received, ${wrong} are wrong`,
+      )
     return echoed
   }
 
@@ -104,7 +106,7 @@ export class FrontEnds {
   }
 }
 
-/** Runs `work` with a back end and its front ends, which end with it. */
+/** Runs `work` with a back end and its front ends, and ends both processes after it. */
 export async function withBoth<T>(
   role: Role,
   work: (backEnd: BackEnd, frontEnds: FrontEnds) => Promise<T>,

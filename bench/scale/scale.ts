@@ -1,10 +1,10 @@
-// `npm run bench:scale`: what a device costs to start, to keep and to leave alone, and what a packet costs while there
-// are 1 to 1,000 of them; what a driver costs that merely listens, beside a net.Server. The back end is a process of its
-// own, and so are its front ends, which stand for virtual machines.
+// `npm run bench:scale`: measures the CPU time to start a device, its memory, its idle cost, and the cost of a packet,
+// with 1 to 1,000 devices. Also compares the cost of a listening driver with a net.Server. The back end runs in its own
+// process; a second process has all front ends, which represent virtual machines.
 //
-//   npm run bench:scale                          a table, then an `ok` or `not ok` for each figure that must hold
-//   npm run bench:scale -- --quick               a tenth of it, which is not judged: whether it works
-//   npm run bench:scale -- --only traffic        or `devices`, or `drivers`
+//   npm run bench:scale                          prints tables, then `ok` or `not ok` for each limit
+//   npm run bench:scale -- --quick               a tenth of the devices, without limits, to test that the bench works
+//   npm run bench:scale -- --only traffic        one part: `traffic`, `devices` or `drivers`
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -14,18 +14,18 @@ import { median } from '../support/statistics.js'
 import { type Column, machine, markdownTable, saveResult, textTable } from '../support/tables.js'
 import type { Role } from './back-end.js'
 import { type BackEnd, type FrontEnds, SOCKETS, withBoth } from './programs.js'
-import { anonymousOf, idleOf, type Kept, openFilesOf, pause, type Usage } from './usage.js'
+import { anonymousOf, idleOf, openFilesOf, pause, type ScaleCost, type Usage } from './usage.js'
 import { type Check, checkDevices, checkDrivers } from './verdict.js'
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } })
 const SCALE = values.quick ? 0.1 : 1
-/** Slopes are taken from the last but one to the last. */
+/** Numbers of devices and drivers. Slopes are computed from the last two numbers. */
 const DEVICES = [1, 10, 100, 1000].map(count => count * SCALE).filter(count => count >= 1)
 const DRIVERS = [1000, 4000].map(count => count * SCALE)
 const IDLE_SECONDS = values.quick ? 2 : 10
-/** What V8 collects meanwhile has a column of its own. */
+/** Wait before the idle measurement. The cost of V8's collections during this wait has a separate column. */
 const SETTLE_SECONDS = values.quick ? 2 : V8_SETTLES
-/** Before a collection counts as cost of idling. */
+/** Maximum number of repeated idle measurements. After these, a collection counts as idle cost. */
 const MOST_LOOKS = 2
 const PACKETS = 2_000_000 * SCALE
 const REPEATS = 3
@@ -36,19 +36,19 @@ const pathsTo = (role: Role, from: number, to: number): string[] =>
 
 interface Traffic {
   devices: number
-  /** How many of them have traffic. */
+  /** Number of devices that have traffic. */
   busy: number
-  /** Of the back end's CPU, for a packet that comes and goes. */
+  /** CPU time of the back end per packet that is received and sent back. */
   nanoseconds: number
   megapackets: number
-  /** How much of its core the back end used. */
+  /** Share of its core that the back end used. */
   load: number
 }
 
-/** Brings up ever more of them and looks at each step at what they cost. */
-async function keep(role: Role, steps: number[]): Promise<Kept[]> {
+/** Starts devices or drivers in steps, and measures their cost at each step. */
+async function measureCost(role: Role, steps: number[]): Promise<ScaleCost[]> {
   return withBoth(role, async (backEnd, frontEnds) => {
-    const kept: Kept[] = []
+    const costs: ScaleCost[] = []
     let [count, start] = [0, 0]
     for (const step of steps) {
       const paths = pathsTo(role, count, step)
@@ -58,13 +58,13 @@ async function keep(role: Role, steps: number[]): Promise<Kept[]> {
       count = step
       start += (await backEnd.look()).cpu - cpu
       await backEnd.collect()
-      // Slopes are taken from the last two; those before are there to be looked at.
+      // Only the last two steps are used for slopes, so only they need the long wait.
       const settles = role === 'echo' && steps.indexOf(step) >= steps.length - 2
       const idleSeconds = step === steps.at(-1) ? IDLE_SECONDS : 2
       const left = await leaveAlone(backEnd, settles ? SETTLE_SECONDS : 1, idleSeconds)
-      kept.push({ role, count, start, ...left })
+      costs.push({ role, count, start, ...left })
     }
-    return kept
+    return costs
   })
 }
 
@@ -72,7 +72,7 @@ async function leaveAlone(
   backEnd: BackEnd,
   settleSeconds: number,
   idleSeconds: number,
-): Promise<Omit<Kept, 'role' | 'count' | 'start'>> {
+): Promise<Omit<ScaleCost, 'role' | 'count' | 'start'>> {
   const { pid } = backEnd
   const anonymous = anonymousOf(pid)
   const { cpu: before } = await backEnd.look()
@@ -84,20 +84,20 @@ async function leaveAlone(
   return { ...memory, settleCpu, idleSeconds, idleCpu: cpu, idleSwitches: switches }
 }
 
-/** V8 may collect later than that: 30 ms that nothing of ours asked for. Then, once more. */
+/** Measures idle cost. If V8 collects garbage meanwhile (which takes 30 ms), the measurement is repeated. */
 async function idleWithout(backEnd: BackEnd, seconds: number): Promise<Usage> {
   for (let tries = 0; ; tries++) {
     const { collections } = await backEnd.look()
-    await pause(500) // for it to fall asleep again
+    await pause(500) // lets the back end fall asleep again
     const usage = await idleOf(backEnd.pid, seconds)
     if ((await backEnd.look()).collections === collections || tries === MOST_LOOKS) return usage
     console.error(
-      `V8 collected meanwhile (${usage.cpu.toFixed(1)} ms, ${usage.switches} switches): once more`,
+      `V8 collected garbage meanwhile (${usage.cpu.toFixed(1)} ms, ${usage.switches} switches): repeating`,
     )
   }
 }
 
-/** The cost of a packet with one device busy, and with all of them, as there are more and more. */
+/** Measures the cost of a packet at each number of devices, with traffic on one device and with traffic on all. */
 async function traffic(): Promise<Traffic[]> {
   return withBoth('echo', async (backEnd, frontEnds) => {
     const rows: Traffic[] = []
@@ -132,7 +132,7 @@ async function echoes(
       load: cpu / 1000 / seconds,
     })
   }
-  // The first warms up.
+  // The first run is a warm-up.
   const of = (value: (row: Traffic) => number): number => median(slices.slice(1).map(value))
   return {
     devices,
@@ -148,14 +148,14 @@ const names: Record<Role, string> = {
   listen: 'drivers that listen',
   net: 'net.Servers that listen',
 }
-const keptColumns: Column<Kept>[] = [
+const costColumns: Column<ScaleCost>[] = [
   { title: 'what', value: ({ role }) => names[role] },
   { title: 'how many', value: ({ count }) => count },
   { title: 'start, CPU ms each', value: ({ start, count }) => (start / count).toFixed(3) },
   { title: 'anonymous MiB', value: ({ anonymous }) => (anonymous / 1024).toFixed(1) },
-  { title: 'at rest', value: ({ anonymousAtRest }) => (anonymousAtRest / 1024).toFixed(1) },
+  { title: 'MiB at rest', value: ({ anonymousAtRest }) => (anonymousAtRest / 1024).toFixed(1) },
   { title: 'open files', value: ({ files }) => files },
-  { title: 'settling, CPU ms', value: ({ settleCpu }) => settleCpu.toFixed(1) },
+  { title: 'CPU ms before idle', value: ({ settleCpu }) => settleCpu.toFixed(1) },
   { title: 'idle s', value: ({ idleSeconds }) => idleSeconds },
   { title: 'CPU ms', value: ({ idleCpu }) => idleCpu.toFixed(2) },
   { title: 'switches', value: ({ idleSwitches }) => idleSwitches },
@@ -163,24 +163,24 @@ const keptColumns: Column<Kept>[] = [
 const trafficColumns: Column<Traffic>[] = [
   { title: 'devices', value: ({ devices }) => devices },
   { title: 'busy', value: ({ busy }) => busy },
-  { title: 'CPU ns a packet', value: ({ nanoseconds }) => nanoseconds.toFixed(0) },
+  { title: 'CPU ns per packet', value: ({ nanoseconds }) => nanoseconds.toFixed(0) },
   { title: 'Mpps', value: ({ megapackets }) => megapackets.toFixed(2) },
   { title: 'load of its core', value: ({ load }) => `${(load * 100).toFixed(0)} %` },
 ]
-const NOTE = 'A packet of 64 bytes comes out of a guest and goes back into it; it counts once.'
+const NOTE = 'A packet of 64 bytes is sent by a guest and echoed to the guest; it counts once.'
 
 async function main(): Promise<boolean> {
   const wanted = (part: string): boolean => (values.only ?? part) === part
-  const kept: Kept[] = []
+  const costs: ScaleCost[] = []
   const checks: Check[] = []
   if (wanted('devices')) {
-    const devices = await keep('echo', DEVICES)
-    kept.push(...devices)
+    const devices = await measureCost('echo', DEVICES)
+    costs.push(...devices)
     checks.push(...checkDevices(devices))
   }
   if (wanted('drivers')) {
-    const [drivers, servers] = [await keep('listen', DRIVERS), await keep('net', DRIVERS)]
-    kept.push(...drivers, ...servers)
+    const [drivers, servers] = [await measureCost('listen', DRIVERS), await measureCost('net', DRIVERS)]
+    costs.push(...drivers, ...servers)
     checks.push(...checkDrivers(drivers, servers))
   }
   const packets = wanted('traffic') ? await traffic() : []
@@ -188,13 +188,13 @@ async function main(): Promise<boolean> {
   const lines = judged.map(({ ok, text }, n) => `${ok ? 'ok' : 'not ok'} ${n + 1} - ${text}`)
   const tables = (table: <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => string): string =>
     [
-      kept.length > 0 ? table(keptColumns, kept) : '',
+      costs.length > 0 ? table(costColumns, costs) : '',
       packets.length > 0 ? table(trafficColumns, packets) : '',
     ]
       .filter(Boolean)
       .join('\n\n')
   console.log(`${tables(textTable)}\n${NOTE}\n\n${lines.join('\n')}`)
-  const result = { machine: machine(), kept, traffic: packets, checks: judged }
+  const result = { machine: machine(), kept: costs, traffic: packets, checks: judged }
   const markdown = `${tables(markdownTable)}\n\n${NOTE}\n\n${lines.map(line => `- ${line}`).join('\n')}`
   saveResult(['scale', values.quick && 'quick', values.only].filter(Boolean).join('-'), result, markdown)
   return judged.every(({ ok }) => ok)

@@ -1,18 +1,18 @@
-// What a process costs, read from outside it, so that the look disturbs nothing: /proc/<pid> (proc(5)).
+// Reads the resource usage of a process from /proc/<pid> (proc(5)), so that measuring does not disturb the process.
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Role } from './back-end.js'
 
-/** What so many cost, all together. */
-export interface Kept {
+/** Total cost of `count` devices, drivers or servers. */
+export interface ScaleCost {
   role: Role
   count: number
-  /** Milliseconds of the back end's CPU. */
+  /** CPU time of the back end for the start, in milliseconds. */
   start: number
-  /** KiB, after a collection that was asked for. */
+  /** Anonymous memory in KiB after an explicit garbage collection. */
   anonymous: number
-  /** KiB, once V8 has given back by itself what it does not need. */
+  /** Anonymous memory in KiB after V8 has freed unused memory by itself. */
   anonymousAtRest: number
-  /** Milliseconds of CPU until then. */
+  /** CPU time in milliseconds while V8 frees unused memory. */
   settleCpu: number
   files: number
   idleSeconds: number
@@ -21,16 +21,16 @@ export interface Kept {
 }
 
 export interface Usage {
-  /** Milliseconds of CPU since it began, all threads. */
+  /** CPU time of all threads since the process started, in milliseconds. */
   cpu: number
-  /** Times that a thread of it gave up the processor by itself: it slept, and something woke it. */
+  /** Number of voluntary context switches of its threads: a thread went to sleep and was later woken. */
   switches: number
 }
 
 const numberIn = (text: string, name: string): number =>
   Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN)
 
-/** Threads that have ended are not counted: read it twice while none ends. */
+/** Ended threads are not counted, so a difference of two results is valid only if no thread ended between them. */
 export function usageOf(pid: number): Usage {
   let [cpu, switches] = [0, 0]
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
@@ -41,7 +41,7 @@ export function usageOf(pid: number): Usage {
   return { cpu, switches }
 }
 
-/** KiB of memory that belongs to no file: heaps, stacks, the packet pool. Guests' memory is none of it. */
+/** Returns memory without a file, in KiB: heaps, stacks and the packet pool, but not guest memory. */
 export const anonymousOf = (pid: number): number =>
   numberIn(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'), 'Anonymous')
 
@@ -49,7 +49,7 @@ export const openFilesOf = (pid: number): number => readdirSync(`/proc/${pid}/fd
 
 export const pause = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))
 
-/** What it uses in `seconds` in which nobody asks it for anything. */
+/** Measures the usage during `seconds` in which the process gets no commands. */
 export async function idleOf(pid: number, seconds: number): Promise<Usage> {
   const before = usageOf(pid)
   await pause(seconds * 1000)

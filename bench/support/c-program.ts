@@ -1,21 +1,22 @@
-// C and C++ programs of the benches, built when they are run: against libdpdk, native/ or nothing. What is missing is
-// named with the package that has it. No -march=native on either side of a comparison: libdpdk's own flags ask for corei7.
+// Builds the C and C++ programs of the benches before they run, with or without libdpdk and sources of native/. An
+// error names a missing tool with its Debian package. Neither side of a comparison uses -march=native; libdpdk's flags
+// select corei7.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './program.js'
 
-/** The bench can't run as things are: the message says what to install, or to ask for instead. */
+/** Thrown if the bench can't run: the message says which package to install or which options are valid. */
 export class MissingError extends Error {}
 
 export interface CProgram {
   name: string
-  /** Below bench/: C, or C++ if they end in .cc. Headers beside them count as sources too. */
+  /** Source files below bench/, in C, or in C++ with the ending .cc. Headers in the same folder are sources too. */
   sources: string[]
-  /** Folders below native/ that a C++ program is built of as well. */
+  /** Folders below native/ whose sources are added to a C++ program. */
   native?: string[]
-  /** Links libdpdk, and these of its drivers besides what pkg-config names. */
+  /** Links libdpdk, and the named drivers in addition to the libraries that pkg-config prints. */
   dpdk?: { libraries?: string[] }
   flags?: string[]
 }
@@ -23,7 +24,7 @@ export interface CProgram {
 const output = join(root, 'bench', 'build')
 const FLAGS = ['-O3', '-g', '-Wall', '-Wextra', '-Werror', '-pthread']
 const C_FLAGS = ['-std=gnu11']
-/** Those of native/binding.gyp. */
+/** The C++ flags of native/binding.gyp. */
 const CPP_FLAGS = [
   ...['-std=c++20', '-fno-exceptions', '-fno-rtti', '-fno-strict-aliasing', '-D_GNU_SOURCE'],
   ...['-Wno-missing-field-initializers', `-I${join(root, 'native')}`],
@@ -50,11 +51,11 @@ function dpdkFlags({ libraries = [] }: { libraries?: string[] }): { compile: str
   }
 }
 
-/** DPDK's version, for the record. */
+/** Returns DPDK's version, which is saved with the results. */
 export const dpdkVersion = (): string =>
   need('pkg-config', ['--modversion', 'libdpdk'], 'libdpdk-dev pkg-config')
 
-/** Builds it if its sources or flags have changed, and returns the path of the program. */
+/** Builds a program if its sources or flags have changed. Returns its path. */
 export function buildC({ name, sources, native = [], dpdk, flags = [] }: CProgram): string {
   const isCpp = sources[0].endsWith('.cc')
   const compiler = isCpp ? 'g++' : 'gcc'

@@ -1,9 +1,9 @@
-// On a virtual machine the two cores drift apart and together: a cache line takes 45 to 230 ns from one to the other, and
-// every rate follows by a factor of two. Slices are compared only with slices of the same class.
+// Classes of core distance. On a virtual machine, a cache line takes 45 to 230 ns from one core to the other, and the
+// time changes. All rates change with it, by a factor of two. So slices are compared only within one class.
 
 export interface CrossingClass {
   name: string
-  /** Crossings below this many nanoseconds. */
+  /** The class contains crossings of less than this number of nanoseconds. */
   below: number
 }
 

@@ -1,5 +1,5 @@
-// How a bench ends: by what it has to say, by what is missing, or by Ctrl-C. However it does, what it took from the machine
-// (hugepages, sockets, processes) is given back by handlers of the process's exit.
+// Runs a bench and handles its end: success, a missing tool, or Ctrl-C. In all cases, handlers of the process's `exit`
+// event free its resources (hugepages, sockets, processes).
 import { MissingError } from './c-program.js'
 
 export function runMain(main: () => Promise<void>): void {

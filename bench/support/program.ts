@@ -1,16 +1,15 @@
-// A child process that is told what to do in lines on its stdin and answers each with a line of JSON on its stdout: the
-// C programs and the Node back end of the benches alike. It is pinned to one core with all its threads, and does not
-// outlive us.
+// A child process of a bench: a C program or the Node back end. Each command is a line on its stdin, and each answer is
+// a line of JSON on its stdout. All its threads are pinned to one core, and it is killed when this process ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 
-/** The repository: this file runs as dist/bench/support/program.js. */
+/** Root of the repository; this file runs as dist/bench/support/program.js. */
 export const root = join(import.meta.dirname, '../../..')
 
-/** How long an answer may take, beyond what a command was asked to run for. */
-const PATIENCE_MS = 20_000
+/** Maximum time for an answer, in addition to the time that the command runs. */
+const ANSWER_TIMEOUT_MS = 20_000
 
 export interface ProgramOptions {
   name: string
@@ -21,16 +20,17 @@ export interface ProgramOptions {
 export interface Usage {
   /** User and system time of all threads, in milliseconds. */
   cpuMs: number
-  /** For how long the main thread was ready to run, and another one had its core; and what those of its own had. */
+  /** Time in which the main thread was ready to run but another thread had its core; and CPU time of the other threads
+   *  of the process. */
   waitedMs: number
   ownThreadsMs: number
-  /** In MiB: private and file memory, what is shared with a guest, hugepages. */
+  /** In MiB: private and file memory, memory shared with guests, hugepages. */
   residentMiB: number
   sharedMiB: number
   hugeMiB: number
 }
 
-/** Milliseconds that a thread has run, and waited to run. One that has just ended counts as nothing. */
+/** Returns how many ms a thread has run, and has waited to run; zeros for a thread that has ended. */
 function schedule(path: string): number[] {
   try {
     return readFileSync(path, 'utf8')
@@ -42,8 +42,8 @@ function schedule(path: string): number[] {
 }
 
 /**
- * Where the kernel groups processes by session, nice counts within a session only, and this between sessions. Gives what
- * was before; undefined where nothing is grouped, or it is not for us to say.
+ * Sets the nice value of a session. If the kernel groups processes by session (autogroup), the nice value of a process
+ * counts only within its session. Returns the previous value, or undefined without autogroup or permission.
  */
 function rankSession(pid: number | undefined, nice: string): string | undefined {
   const path = `/proc/${pid}/autogroup`
@@ -57,7 +57,7 @@ function rankSession(pid: number | undefined, nice: string): string | undefined 
 }
 
 const FIRST = '-20'
-// Who gives the commands must not starve behind two programs that never sleep.
+// Raise the priority of this process, which sends the commands: the two programs never sleep and could starve it.
 const rankBefore = rankSession(process.pid, FIRST)
 if (rankBefore !== undefined) process.once('exit', () => void rankSession(process.pid, rankBefore))
 
@@ -73,27 +73,27 @@ export class Program {
   readonly #lines: string[] = []
   #errors = ''
   #ended = false
-  /** Resolves when it has ended. */
+  /** Resolves when the process has ended. */
   readonly ended: Promise<void>
 
   constructor(command: string, args: readonly string[], { name, core, env }: ProgramOptions) {
     this.name = name
-    // Not preferred over others, where we may not: nice says so and goes on.
+    // Without permission for a higher priority, nice prints a warning and runs the program anyway.
     const before = ['--pdeathsig', 'KILL', 'nice', '-n', '-20', 'taskset', '-c', String(core)]
     this.#child = spawn('setpriv', [...before, command, ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, ...env },
-      detached: true, // a session of its own, for what is next
+      detached: true, // creates a session, which rankSession() needs
     })
     rankSession(this.#child.pid, FIRST)
     const { stdin, stdout, stderr } = this.#child
     live.add(this.#child)
-    stdin!.on('error', () => {}) // it ended first, which `ended` tells
+    stdin!.on('error', () => {}) // the process has ended; `ended` reports it
     stderr!.setEncoding('utf8').on('data', text => {
       this.#errors = (this.#errors + text).slice(-4000)
     })
     createInterface({ input: stdout! }).on('line', line => {
-      if (!line.startsWith('{')) return // what a library prints
+      if (!line.startsWith('{')) return // output of a library
       const first = this.#waiting.shift()
       if (first) first.resolve(line)
       else this.#lines.push(line)
@@ -114,18 +114,18 @@ export class Program {
     return this.#child.pid!
   }
 
-  /** Sends a command and gives its answer. `ms`: how long the work that it asks for takes. */
+  /** Sends a command and returns its answer. `ms`: expected duration of the command. */
   async ask<T = Record<string, never>>(command: string, ms = 0): Promise<T> {
     this.#child.stdin!.write(`${command}\n`)
     return this.answer<T>(ms)
   }
 
-  /** The next answer: for a command that answers twice. */
+  /** Returns the next answer, for a command that has two answers. */
   async answer<T>(ms = 0): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
       const fail = (): void => reject(new Error(`${this.name} did not answer in time\n${this.#errors}`))
-      timer = setTimeout(fail, ms + PATIENCE_MS)
+      timer = setTimeout(fail, ms + ANSWER_TIMEOUT_MS)
     })
     try {
       const answer = JSON.parse(await Promise.race([this.#line(), late]))
@@ -136,17 +136,17 @@ export class Program {
     }
   }
 
-  /** It runs on. */
+  /** Resumes the process. */
   wake(): void {
     this.#child.kill('SIGCONT')
   }
 
-  /** It stands still, as if it were not there. */
+  /** Pauses the process, so that it uses no CPU. */
   rest(): void {
     this.#child.kill('SIGSTOP')
   }
 
-  /** CPU and memory so far, as the kernel counts them. */
+  /** Returns the CPU time and memory of the process, as counted by the kernel. */
   usage(): Usage {
     const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -165,7 +165,7 @@ export class Program {
     }
   }
 
-  /** Ends it, whether it stands still or not. */
+  /** Ends the process, also if it is paused. */
   async stop(): Promise<void> {
     if (this.#ended) return
     this.wake()

@@ -1,5 +1,6 @@
-// What a comparison runs on: the generator on one core, two back ends on the other of which one rests, memory for them,
-// and a folder for their sockets. It knows how they are started and spoken to, and nothing of what is measured.
+// Starts the processes of a comparison: the generator on one core, and two back ends on the other core. One of the back
+// ends is always paused. Also allocates hugepages and creates a folder for the sockets. This file sends commands to the
+// processes, but does not depend on the measurements.
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,11 +23,11 @@ export interface Axes {
 }
 
 export interface RigOptions extends Axes {
-  /** Ports of each back end. */
+  /** Number of ports of each back end. */
   ports: number
-  /** How rx-vhost looks at its rings. */
+  /** Polling mode of rx-vhost. */
   poll: string
-  /** Flags of Node for rx-vhost. */
+  /** Flags for the Node process of rx-vhost. */
   nodeFlags?: readonly string[]
 }
 
@@ -47,14 +48,14 @@ export const buildReference = (): string =>
 
 let pages: Hugepages | undefined
 
-/** EAL's options: one core for all threads, and hugepages if this machine lets us have them. */
+/** Returns options for EAL: one core for all threads, and hugepages if this machine allows them. */
 function eal(core: number, mebibytes: number): string[] {
   pages ??= reserveHugepages(2 * (FRONT_END_MIB + REFERENCE_MIB))
   const memory = pages.missing ? ['--no-huge', '--no-shconf'] : ['--in-memory', '--single-file-segments']
   return ['--lcores', `0@${core}`, '--no-pci', '--no-telemetry', ...memory, '-m', String(mebibytes)]
 }
 
-/** What guest memory and the reference's packets lie on. */
+/** Describes the kind of pages for guest memory and for the reference's packets. */
 export const memoryKind = (): string => (pages?.missing ? `4 KiB pages (${pages.missing})` : '2 MiB pages')
 
 export class Rig {
@@ -62,7 +63,7 @@ export class Rig {
   readonly folder = mkdtempSync(join(tmpdir(), 'rx-vhost-bench-'))
   generator!: Program
   back!: Record<Side, Program>
-  /** What was negotiated at the first port of each side, as the front end told it. */
+  /** Features negotiated at the first port of each side, as the front end reports them. */
   masks!: Record<Side, string>
   tscMHz = 0
 
@@ -74,7 +75,7 @@ export class Rig {
   }
 
   static async start(options: RigOptions): Promise<Rig> {
-    if (cpus().length <= FRONT_END_CORE) throw new MissingError('two cores are needed, one for each end')
+    if (cpus().length <= FRONT_END_CORE) throw new MissingError('the bench needs two cores, one for each end')
     const rig = new Rig(options)
     try {
       await rig.#start()
@@ -131,7 +132,7 @@ export class Rig {
     for (const side of sides) this.back[side].rest()
   }
 
-  // What rx-vhost does not offer yet is off for both.
+  // Features that rx-vhost does not support yet are off for both sides.
   #device(index: number, path: string): string {
     const { ring, mergeable } = this.options
     const options = [
@@ -142,12 +143,12 @@ export class Rig {
     return `--vdev=net_virtio_user${index},${options.join(',')}`
   }
 
-  /** The number by which the generator knows a side. */
+  /** Returns the generator's number of a side. */
   set(side: Side): number {
     return sides.indexOf(side)
   }
 
-  /** How long a cache line takes from core to core, in nanoseconds; both back ends must be at rest. */
+  /** Measures the time of a cache line from core to core, in nanoseconds. Both back ends must be paused. */
   async crossing(): Promise<number> {
     return (await this.generator.ask<{ ns: number }>('crossing')).ns
   }

@@ -1,6 +1,6 @@
-// When a Node process costs nothing but what it does.
 /**
- * Seconds. After the last work V8 gives back what that has left, in two or three collections. Each waits for eight seconds,
- * or for several times eight; the last was seen after 33. Who measures idling before has measured V8.
+ * Seconds to wait before measuring an idle Node process. After the last work, V8 frees memory in two or three garbage
+ * collections. V8 waits eight seconds or a multiple of eight before each collection; the last was observed after 33
+ * seconds. An earlier measurement would include the cost of these collections.
  */
 export const V8_SETTLES = 60

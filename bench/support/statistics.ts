@@ -1,10 +1,10 @@
-// What is said about a row of measurements: median, spread, and how sure the median is. No unit and no printing here.
+// Statistics of measured values: median, spread, and confidence interval of the median. Values have any unit.
 
 export interface Summary {
-  /** How many values. */
+  /** Number of values. */
   count: number
   median: number
-  /** Half of the values lie between these. */
+  /** First and third quartile: half of the values are between them. */
   quartiles: [number, number]
   least: number
   most: number
@@ -14,7 +14,7 @@ export interface Summary {
 
 const RESAMPLES = 2000
 
-/** Between neighbours where the quantile falls between two values; NaN of nothing. */
+/** Returns a quantile, interpolated between two values if necessary; NaN without values. */
 export function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   const at = (sorted.length - 1) * q
@@ -26,8 +26,8 @@ export function quantile(values: readonly number[], q: number): number {
 export const median = (values: readonly number[]): number => quantile(values, 0.5)
 
 /**
- * Percentile bootstrap of the median. The resampling is seeded, so that the same values always give the same interval
- * and a saved result can be checked.
+ * Returns the percentile bootstrap interval of the median. The resampling is seeded: the same values always give the
+ * same interval, so a saved result can be checked.
  */
 export function bootstrapInterval(values: readonly number[], confidence = 0.95): [number, number] {
   const random = xorshift(0x9e3779b9)
@@ -49,7 +49,7 @@ export function summarize(values: readonly number[]): Summary {
   }
 }
 
-/** Numbers in [0, 1). */
+/** Returns a generator of pseudorandom numbers in [0, 1). */
 function xorshift(seed: number): () => number {
   let state = seed
   return () => {

@@ -1,5 +1,5 @@
-// Tables for a terminal and for Markdown, and where results are saved: bench/results/NAME.json and NAME.md. git ignores
-// them, except those whose names begin with `reference`: these the documentation cites.
+// Formats tables for a terminal and for Markdown, and saves results as bench/results/NAME.json and NAME.md. git ignores
+// these files, except files whose names begin with `reference`, which the documentation cites.
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
 import { dirname, resolve } from 'node:path'
@@ -7,7 +7,7 @@ import { root } from './program.js'
 
 export interface Column<Row> {
   title: string
-  /** Numbers are shown as they come; round them here. */
+  /** Returns the value of a cell. Numbers are printed unchanged, so this function must round them. */
   value(row: Row): string | number
 }
 
@@ -16,7 +16,7 @@ const cellsOf = <Row>(columns: readonly Column<Row>[], rows: readonly Row[]): st
   ...rows.map(row => columns.map(({ value }) => String(value(row)))),
 ]
 
-/** Words to the left, numbers to the right. */
+/** Returns true for cells that are right-aligned; text is left-aligned. */
 const isNumber = (cell: string): boolean => /^[-–]?\d/.test(cell) || cell === '' || cell === '–'
 
 export function textTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
@@ -39,7 +39,7 @@ export function markdownTable<Row>(columns: readonly Column<Row>[], rows: readon
   return [cells[0], rule, ...cells.slice(1)].map(line => `| ${line.join(' | ')} |`).join('\n')
 }
 
-/** What a result depends on besides the code. */
+/** Describes the machine, because results depend on it. */
 export function machine(): Record<string, string | number> {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
@@ -51,7 +51,7 @@ export function machine(): Record<string, string | number> {
   }
 }
 
-/** Saves a result under bench/results/, or where `name` says if it is a path; returns the paths of both files. */
+/** Saves a result in bench/results/, or at `name` if it is a path. Returns the paths of both files. */
 export function saveResult(name: string, result: unknown, markdown: string): string[] {
   const path = resolve(root, 'bench', 'results', name)
   mkdirSync(dirname(path), { recursive: true })

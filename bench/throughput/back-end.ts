@@ -1,5 +1,5 @@
-// rx-vhost's back end under test: a process of its own that does the jobs in the forms that a program can write them in.
-// It obeys the same commands as the reference (bench/dpdk/reference.c), line by line.
+// rx-vhost's back end under test, in a separate process. Runs the jobs in all forms in which a program can write them.
+// Each command is a line; the reference (bench/dpdk/reference.c) has the same commands.
 //
 //   back-end FOLDER PORTS POLL
 //
@@ -14,8 +14,8 @@ import { type Counters, difference, Meter } from './meter.js'
 import { loopOf, type Ports, stepOf } from './work-calls.js'
 import { startPipeline } from './work-pipelines.js'
 
-/** Without a packet, for those that `stop` says are still to come. */
-const PATIENCE_MS = 1000
+/** After `stop`: maximum time without a packet while packets are still expected. */
+const TIMEOUT_MS = 1000
 const SEED_BURST = 32
 
 const [folder, count, poll] = process.argv.slice(2)
@@ -56,13 +56,13 @@ async function seed(most: number): Promise<void> {
   answer({ seeds: most })
 }
 
-/** Packets dropped so far, for any reason. */
+/** Returns the number of packets dropped so far, for any reason. */
 const drops = (): number =>
   [...ports.from, ...ports.to]
     .flatMap(({ stats }) => Object.values(stats.drops))
     .reduce((sum, count) => sum + count, 0)
 
-/** Starts the work; the result ends it. */
+/** Starts the job; returns a function that ends it. */
 function start(job: Job, form: Form, burstSize: number, check: FrameCheck): () => void {
   if (form !== 'calls') {
     const running = startPipeline(job, form, ports, check)
@@ -76,10 +76,10 @@ function start(job: Job, form: Form, burstSize: number, check: FrameCheck): () =
   }
 }
 
-/** Once that many packets came from the guest and none is under way, or none has moved for a while. */
+/** Waits until `expected` packets came from the guest and no packet is held, or until no packet moved for a while. */
 async function arrived(expected: number, before: Counters): Promise<void> {
   let last = meter.counters()
-  for (let movedAt = performance.now(); performance.now() - movedAt < PATIENCE_MS; ) {
+  for (let movedAt = performance.now(); performance.now() - movedAt < TIMEOUT_MS; ) {
     await pause(1)
     const now = meter.counters()
     const held = [...ports.from, ...ports.to].reduce((sum, { stats }) => sum + stats.held, 0)
@@ -121,7 +121,7 @@ async function obey(line: string): Promise<void> {
   else if (command === 'wait') {
     while (ready < drivers.length) await pause(1)
     answer({ ports: ready })
-  } else answer({ error: `what is ${command}?` })
+  } else answer({ error: `unknown command: ${command}` })
 }
 
 createInterface({ input: process.stdin })

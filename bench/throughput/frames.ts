@@ -1,10 +1,10 @@
-// The frames that the generator sends, as bench/dpdk/frame.h lays them out, and what the back end checks of them.
+// The frames that the generator sends, with the layout of bench/dpdk/frame.h, and the checks of the back end on them.
 import type { Burst, HeldBurst, Packet } from '../../src/index.js'
 
 export const FRAME_NUMBER = 44
 export const FRAME_MIN = 60
 export const FRAME_MAX = 1518
-/** One frame of these is checked in a timed slice. */
+/** In a timed slice, one of CHECK_EVERY frames is checked. */
 export const CHECK_EVERY = 64
 
 const PATTERN = 48
@@ -15,7 +15,7 @@ const SOURCE_PORT = 34
 const DESTINATION_PORT = 36
 const UDP = 17
 
-/** The 5-tuple that filter-forward lets through; the other half of the frames has another source port. */
+/** Returns true for the 5-tuple that filter-forward passes. The other half of the frames has another source port. */
 export const matches = (packet: Packet): boolean =>
   packet.uint8(PROTOCOL) === UDP &&
   packet.uint32(SOURCE) === 0x0a000001 &&
@@ -23,10 +23,10 @@ export const matches = (packet: Packet): boolean =>
   packet.uint16(SOURCE_PORT) === 1000 &&
   packet.uint16(DESTINATION_PORT) === 2000
 
-/** Half of the numbers, in an order that no branch predictor learns. */
+/** Returns true for half of the numbers, in an order that a branch predictor can't learn. */
 const passes = (number: number): boolean => Math.imul(number, 0x9e3779b1) >>> 31 === 1
 
-/** Counts frames that are not what they should be. They are numbered from 0 on. */
+/** Counts wrong frames. The expected frames are numbered from 0. */
 export class FrameCheck {
   bad = 0
   #seen = 0
@@ -57,7 +57,7 @@ export class FrameCheck {
     else this.#seen++
   }
 
-  /** How many of the next frames need no look: the one behind them does. */
+  /** Number of frames that are not checked before the next checked frame. */
   get #ahead(): number {
     return this.#all ? 0 : -this.#seen & (CHECK_EVERY - 1)
   }

@@ -1,5 +1,5 @@
-// `npm run bench`: rx-vhost against librte_vhost in one run, in alternating slices, on the same cores with the same front
-// end. Prints a table and saves it under bench/results/. docs/performance.md says what is measured and how.
+// `npm run bench`: compares rx-vhost with librte_vhost in one run, in alternating slices, on the same cores with the
+// same front end. Prints a table and saves it in bench/results/. docs/performance.md describes the measurement.
 //
 //   npm run bench [-- --quick | --full] [--job=a,b] [--form=a,b] [--size=64,1518] [--pairs=7] [--ms=1000]
 //                 [--ring=256] [--mergeable=yes|no] [--burst=64] [--name=throughput]
@@ -41,7 +41,7 @@ const sizes = list(values.size)?.map(Number) ?? [64, 1518]
 const pairs = Number(values.pairs ?? (values.quick ? 5 : 7))
 const ms = Number(values.ms ?? (values.quick ? 200 : 1000))
 
-/** One axis at a time: what is not named stays as in the default. */
+/** Sets of options that differ from the default in one option. */
 const settings: Setting[] = values.full
   ? [
       { ring, mergeable, sizes: [64, 512, 1518] },
@@ -50,7 +50,7 @@ const settings: Setting[] = values.full
     ]
   : [{ ring, mergeable, sizes }]
 
-/** What the frames' layout and the generator's buffers allow. */
+/** Checks the limits of the frame layout and of the generator's buffers. */
 function checkOptions(): void {
   for (const size of sizes)
     if (!(size >= FRAME_MIN && size <= FRAME_MAX))
@@ -65,7 +65,7 @@ function wanted(): [Job, Form][] {
     if (!jobs.includes(name as Job)) throw new MissingError(`--job: one of ${jobs.join(', ')}`)
   for (const name of onlyForms ?? [])
     if (!forms.includes(name as Form)) throw new MissingError(`--form: one of ${forms.join(', ')}`)
-  // --quick keeps to what something is promised of.
+  // --quick measures only combinations with a promised ratio.
   const all = !values.quick || onlyJobs !== undefined || onlyForms !== undefined
   const found = jobs
     .flatMap(job => forms.map((form): [Job, Form] => [job, form]))
@@ -78,7 +78,7 @@ function wanted(): [Job, Form][] {
     )
   if (found.length > 0) return found
   const why = jobs.flatMap(job => forms.map(form => `${job}, ${form}: ${missing(job, form) ?? 'measured'}`))
-  throw new MissingError(`there is no such job in such a form\n${why.join('\n')}`)
+  throw new MissingError(`no selected job exists in a selected form:\n${why.join('\n')}`)
 }
 
 async function measure({ sizes, ...axes }: Setting, rows: Row[]): Promise<number> {
@@ -112,7 +112,9 @@ async function main(): Promise<void> {
   for (const setting of settings) tscMHz = await measure(setting, rows)
   console.log(`\n${terminalTable(rows)}`)
   console.log(`\n${textTable(...ratioTable(rows))}`)
-  console.log('\nrx-vhost / reference; ratio: cost of the reference over ours, empty polls taken off')
+  console.log(
+    '\nValues: rx-vhost / reference. Ratio: cost of the reference divided by ours, without empty polls.',
+  )
   const slices = rows.flatMap(row => row.slices)
   const discarded = slices.filter(slice => slice.discarded).length / Math.max(1, slices.length)
   console.log(`discarded slices: ${(discarded * 100).toFixed(1)} % of ${slices.length}${voids(rows)}`)

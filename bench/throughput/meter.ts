@@ -1,11 +1,10 @@
-// What the back end under test has done so far: the counters of its queues, and what the event loop and the collector
-// did meanwhile.
+// Measures the back end under test: the counters of its queues, turns of the event loop, and garbage collections.
 import { type IntervalHistogram, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
 import { native } from '../../src/addon/native.js'
 import { dataPlane } from '../../src/data/env.js'
 import type { Ports } from './work-calls.js'
 
-/** The same words as the reference back end's. */
+/** Counters, with the same names as in the reference back end. */
 export interface Counters {
   dequeued: number
   enqueued: number
@@ -13,13 +12,13 @@ export interface Counters {
   idleDequeues: number
   enqueues: number
   idleEnqueues: number
-  /** Spent waiting behind polls that found nothing. */
+  /** Time of waiting after polls that found nothing. */
   spinWaitNs: number
 }
 
 export interface Sample extends Counters {
   ns: number
-  /** Of the event loop, which the reference has not: how often it had its turn, and the longest that it waited. */
+  /** Number of turns of the event loop, and the longest turn. The reference has no event loop. */
   turns?: number
   longestTurnMs?: number
   gcs?: number
@@ -27,7 +26,7 @@ export interface Sample extends Counters {
 }
 
 export class Meter {
-  /** Turns of loops that are not the scheduler's. */
+  /** Counts the turns of loops outside the scheduler. */
   readonly loops = { turns: 0 }
   readonly #ports: Ports
   readonly #gcs: number[] = []

@@ -1,4 +1,4 @@
-// Rows as tables: the ratios alone, a short one for the terminal, all of it in Markdown.
+// Formats rows as tables: a table of ratios, a short table for the terminal, and a complete table in Markdown.
 import { type Side, sides } from '../support/rig.js'
 import { median } from '../support/statistics.js'
 import { type Column, markdownTable, textTable } from '../support/tables.js'
@@ -8,7 +8,7 @@ import type { Judged, Row } from './row.js'
 const counting = (row: Row, side: Side): Judged[] =>
   row.slices.filter(slice => slice.side === side && !slice.discarded)
 
-/** The median over a side's slices that count; '–' when there are none. */
+/** Returns the median over the slices of a side that count; '–' if there are none. */
 function middle(row: Row, side: Side, value: (slice: Judged) => number, digits = 1): string {
   const values = counting(row, side).map(value)
   return values.length === 0 ? '–' : median(values).toFixed(digits)
@@ -57,7 +57,7 @@ const quality: Column<Row>[] = [
   { title: 'discarded', value: ({ discarded, slices }) => `${discarded}/${slices.length}` },
 ]
 
-/** The ratio of each class of distance between the cores, and of how many pairs. */
+/** Returns the ratio for each class of core distance, with the number of pairs. */
 const classes: Column<Row> = {
   title: 'by class',
   value: ({ ratioByClass }) =>
@@ -106,7 +106,7 @@ interface Ratios {
   byForm: Partial<Record<Form, Row>>
 }
 
-/** A row for each job and size, a column for each form; packed rings will be rows of their own. */
+/** Table with a row for each job, size and ring, and a column for each form. Packed rings will get separate rows. */
 export function ratioTable(rows: readonly Row[]): [Column<Ratios>[], Ratios[]] {
   const found = new Map<string, Ratios>()
   for (const row of rows) {
@@ -131,7 +131,7 @@ export function ratioTable(rows: readonly Row[]): [Column<Ratios>[], Ratios[]] {
   return [columns, [...found.values()]]
 }
 
-/** Why rows have no result. */
+/** Lists the reasons why rows have no result. */
 export function voids(rows: readonly Row[]): string {
   const lines = rows
     .filter(row => row.void)

@@ -1,20 +1,23 @@
-// One row of the table: pairs of slices, one of each side, until there are enough that count. A slice counts if its back
-// end was the bottleneck and the cores stayed as far apart as they were; a pair, if both count and were equally far
-// apart. Loss, corruption or another mask voids the row.
+// Measures one row of the table: pairs of slices, one slice per side, until enough pairs count. A slice counts if its
+// back end was the bottleneck and the class of core distance did not change. A pair counts if both slices count and
+// have the same class. A lost or corrupted frame, or different feature masks, make the row void.
 import { classOf } from '../support/crossing-class.js'
 import { type Rig, type Side, sides } from '../support/rig.js'
 import { type Summary, summarize } from '../support/statistics.js'
 import { runIdle, runSlice, type Slice, type Work } from './slice.js'
 
-/** Of the polls of a slice that counts, so many may have found nothing. */
+/** Maximum share of polls that found nothing, in a slice that counts. */
 const MOST_IDLE = 0.05
-/** Of all slices, so many may be discarded. */
+/** Maximum share of discarded slices. */
 export const MOST_DISCARDED = 0.2
 
-/** Of its time, so much another process may have had its core. That is taken off, but not what it left in the caches. */
+/**
+ * Maximum share of a slice's time in which another process ran on its core. This time is subtracted, but the effect on
+ * the caches remains.
+ */
 const MOST_WAITED = 0.1
 
-/** The least of some short tries: what another process took is no cost of a poll. */
+/** The cost of an idle poll is the minimum of several short tries, because other processes may have run in some. */
 const IDLE_TRIES = 3
 const IDLE_MS = 20
 const CHECK_MS = 60
@@ -25,19 +28,20 @@ export interface RowOptions {
   ms: number
 }
 
-/** A slice with what was made of it. */
+/** A slice with the results computed from it. */
 export interface Judged extends Slice {
-  /** How far apart the cores were, before and after, in nanoseconds. */
+  /** Nanoseconds for a cache line from core to core, before and after the slice. */
   crossing: [number, number]
   class: string
-  /** Nanoseconds per packet, taken off what empty polls took, and other processes. */
+  /** Nanoseconds per packet, without the time of empty polls and of other processes. */
   cost: number
+  /** Share of polls that found nothing. */
   idleShare: number
-  /** Of the time, what those polls took. */
+  /** Share of the time spent in empty polls. */
   idleTimeShare: number
-  /** Packets per poll that found some. */
+  /** Packets per poll that found packets. */
   fill: number
-  /** Why it does not count; undefined: it does. */
+  /** The reason why the slice does not count; undefined if it counts. */
   discarded?:
     | 'not the bottleneck'
     | 'the cores moved'
@@ -50,15 +54,15 @@ export interface Row extends Work {
   mergeable: boolean
   /** Negotiated features of both sides. */
   masks: Record<Side, string>
-  /** Why there is no result; undefined: there is. */
+  /** The reason why there is no result; undefined if there is a result. */
   void?: string
-  /** Packets of the slices in which every frame was checked, before and after. */
+  /** Number of packets in the slices in which every frame was checked, before and after the measurement. */
   checked: Record<Side, number>
   slices: Judged[]
   discarded: number
-  /** Cost of a round that finds nothing, in nanoseconds. */
+  /** Cost of an empty poll, in nanoseconds. */
   idleCost: Record<Side, number>
-  /** Reference's cost over ours, over all pairs and over those of each class: 1 or more is as cheap or cheaper. */
+  /** Cost of the reference divided by ours, over all pairs and per class. 1 or more: ours costs the same or less. */
   ratio?: Summary
   ratioByClass: Record<string, Summary>
 }
@@ -71,7 +75,8 @@ export async function measureRow(rig: Rig, work: Work, options: RowOptions): Pro
     ...{ checked: { reference: 0, ours: 0 }, idleCost: { reference: 0, ours: 0 } },
   }
   const { reference, ours } = rig.masks
-  row.void = reference === ours ? await checkAll(rig, work, row) : `masks differ: ${reference} and ${ours}`
+  row.void =
+    reference === ours ? await checkAll(rig, work, row) : `feature masks differ: ${reference} and ${ours}`
   if (row.void) return row
   for (const side of sides) {
     const costs: number[] = []
@@ -92,7 +97,7 @@ interface Pair {
   class: string
 }
 
-/** How often a slice that does not count is tried again, before its partner is too old. */
+/** Maximum number of tries for a slice that counts. After more tries, the other slice of the pair would be too old. */
 const TRIES = 4
 
 async function measurePairs(rig: Rig, work: Work, { pairs, ms }: RowOptions, row: Row): Promise<Pair[]> {
@@ -144,11 +149,11 @@ function judge(slice: Slice, crossing: [number, number], idleCost: number, { job
   return judged
 }
 
-/** A slice of each side in which every frame is checked. What is wrong, if anything. */
+/** Runs a slice of each side in which every frame is checked. Returns a description of the errors, if there are any. */
 async function checkAll(rig: Rig, work: Work, row: Row): Promise<string | undefined> {
   for (const side of sides) {
     const { faults, moved } = await runSlice(rig, side, work, { ms: CHECK_MS, warmMs: 0, checkAll: true })
-    if (moved === 0) faults.push('nothing moved')
+    if (moved === 0) faults.push('no packet moved')
     row.checked[side] += moved
     if (faults.length > 0) return `${side}, every frame checked: ${faults.join('; ')}`
   }

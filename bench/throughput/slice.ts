@@ -1,5 +1,5 @@
-// One slice: a back end wakes up, does one job for a while under the generator's traffic, and rests again. What went in
-// is compared with what came out before any figure of it is believed.
+// One slice: resumes a back end, lets it run one job for some time with the generator's traffic, and pauses it again.
+// The figures of a slice are used only if the numbers of sent and received packets match.
 
 import type { Usage } from '../support/program.js'
 import type { Rig, Side } from '../support/rig.js'
@@ -13,13 +13,13 @@ export interface Work {
   burst: number
 }
 
-/** Frames that a source sends again and again. */
+/** Number of different frames that a source sends repeatedly. */
 export const SEEDS = 256
 
 interface Totals extends Counters {
   held: number
   bad: number
-  /** The reference drops nothing: it has no way to. */
+  /** Missing in the reference, which never drops packets. */
   dropped?: number
 }
 
@@ -38,15 +38,15 @@ interface Sent {
 
 export interface Slice extends Sample {
   side: Side
-  /** Packets of the job in the measured time, and in all. */
+  /** Packets of the job: in the measured time, and in the whole slice (`moved`). */
   packets: number
   moved: number
   usage: Usage
   cpuShare: number
-  /** Milliseconds in which the back end was ready to run, and another process had its core; and their share. */
+  /** Time in milliseconds in which the back end was ready to run but another process had its core; and its share. */
   waitedMs: number
   waitedShare: number
-  /** What was wrong with the traffic; empty: nothing. */
+  /** Errors in the traffic; empty if there are none. */
   faults: string[]
 }
 
@@ -70,7 +70,7 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
     const usage = back.usage()
     const wallMs = performance.now() - before.at
     const waitedMs = waitedFor(before, usage)
-    // Whoever sends stops first, and what is under way arrives.
+    // Stop the sender first, so that packets in the rings still arrive.
     let expected = 0
     if (job !== 'source') expected = (await rig.generator.ask<{ sent: number }>('stop')).sent
     const totals = await back.ask<Totals>(`stop ${expected}`)
@@ -95,7 +95,7 @@ export async function runSlice(rig: Rig, side: Side, work: Work, options: SliceO
 const packetsOf = (job: Job, { enqueued, dequeued }: Counters): number =>
   countsEnqueued(job) ? enqueued : dequeued
 
-/** Milliseconds that other processes took: a back end's own threads are part of what it costs. */
+/** Returns the time of other processes, in ms. Time of the back end's own threads is not subtracted from its cost. */
 const waitedFor = (before: Usage, now: Usage): number =>
   Math.max(0, now.waitedMs - before.waitedMs - Math.max(0, now.ownThreadsMs - before.ownThreadsMs))
 
@@ -108,7 +108,7 @@ async function giveSeeds(rig: Rig, side: Side, size: number): Promise<void> {
   await seeded
 }
 
-/** Cost of a poll that finds nothing, besides the wait behind it, in nanoseconds: the front end is silent meanwhile. */
+/** Measures the cost of an empty poll in ns, without the wait after it. The front end sends nothing meanwhile. */
 export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Promise<number> {
   const back = rig.back[side]
   back.wake()
@@ -119,7 +119,7 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
       command(side, work, options, 'some'),
       ms,
     )
-    // A source has filled its guest's ring: that is emptied here.
+    // The job `source` has filled its guest's ring, so let the generator empty the ring.
     await rig.generator.ask(`run ${rig.set(side)} ${work.job} ${work.size} some ${SEEDS}`)
     const { sent } = await rig.generator.ask<{ sent: number }>('stop')
     const { enqueued } = await back.ask<Totals>(`stop ${sent}`)
@@ -130,11 +130,11 @@ export async function runIdle(rig: Rig, side: Side, work: Work, ms: number): Pro
   }
 }
 
-/** Compares what both ends counted. Every packet that was sent must have been dequeued, and delivered once. */
+/** Compares the counts of both ends. Every sent packet must have been dequeued, and delivered exactly once. */
 function faultsOf(job: Job, totals: Totals, { sent, passing, receivers }: Sent): string[] {
   const faults: string[] = []
   const expect = (what: string, is: number, should: number): void => {
-    if (is !== should) faults.push(`${what}: ${is}, not ${should}`)
+    if (is !== should) faults.push(`${what}: ${is}, expected ${should}`)
   }
   const delivered = (port: number, count: number): void => {
     const { received, lost, reordered, corrupted } = receivers[port]

@@ -1,11 +1,11 @@
-// The jobs written with plain burst calls, as a DPDK application would: a loop that works for as long as the library's
-// own scheduler would in a turn, and then lets the event loop have its turn.
+// The jobs written with plain burst calls, as in a DPDK application. A loop works for the same time as a turn of the
+// library's scheduler, then yields to the event loop.
 import { TURN_MS } from '../../src/data/turn/scheduler.js'
 import type { HeldBurst, VhostQueue, VhostSink } from '../../src/index.js'
 import type { FrameCheck } from './frames.js'
 import type { Job } from './jobs.js'
 
-/** Bursts between two looks at the clock. */
+/** Number of steps between two reads of the clock. */
 const STEPS = 8
 
 export interface Ports {
@@ -13,10 +13,10 @@ export interface Ports {
   to: VhostSink[]
 }
 
-/** False when there was nothing to do, or no room. */
+/** Returns false if there was no packet or no room. */
 type Step = () => boolean
 
-/** Starts a loop of `step`; the result ends it. `turns` counts the breaths of the event loop. */
+/** Starts a loop of `step`; returns a function that ends it. Counts the turns of the event loop in `turns`. */
 export function loopOf(step: Step, count: { turns: number }): () => void {
   let running = true
   const turn = (): void => {
@@ -38,7 +38,7 @@ export function loopOf(step: Step, count: { turns: number }): () => void {
   }
 }
 
-/** `burst` holds what is under way: it is the caller's to release when the loop has ended. */
+/** Returns the step of a job. `burst` holds packets between steps; the caller releases it after the loop. */
 export function stepOf(
   job: Job,
   ports: Ports,
@@ -57,7 +57,7 @@ export function stepOf(
     case 'mirror':
       return mirror(from[0], to[1], to[2], burst)
     default:
-      throw new Error(`${job} has no such form`)
+      throw new Error(`the job ${job} cannot be written with plain calls`)
   }
 }
 
@@ -89,7 +89,7 @@ function forward(from: VhostQueue, to: VhostSink, burst: HeldBurst): Step {
   let sent = 0
   return () => {
     if (sent === burst.length) {
-      from.dequeueBurst(burst) // releases what was in it
+      from.dequeueBurst(burst) // releases the previous packets of the burst
       sent = 0
       if (burst.length === 0) return false
     }

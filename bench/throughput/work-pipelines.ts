@@ -1,4 +1,4 @@
-// The jobs written as rxjs pipelines, of bursts and of packets. Nothing is dropped: the mirror waits for its monitor.
+// The jobs written as rxjs pipelines of bursts and of packets. No packet is dropped: the mirror waits for its monitor.
 import { delay, type MonoTypeOperatorFunction, merge, type Observable, type Subscription } from 'rxjs'
 import type { Burst, Packet, VhostSink, WritablePacket } from '../../src/index.js'
 import {
@@ -14,7 +14,7 @@ import { FRAME_MIN, type FrameCheck, matches } from './frames.js'
 import type { Form, Job } from './jobs.js'
 import type { Ports } from './work-calls.js'
 
-// In four reads and four writes, each of which is checked.
+// Swaps the addresses with four reads and four writes; the library checks the bounds of each.
 function swapMacs(packet: WritablePacket): void {
   const to = packet.uint32(0)
   const toEnd = packet.uint16(4)
@@ -25,8 +25,8 @@ function swapMacs(packet: WritablePacket): void {
 }
 
 /**
- * For the test of the bench itself: what it must notice. `lose` drops one packet of a thousand, `alter` writes into one,
- * `swap` sends one after those behind it.
+ * Faults to test the bench itself, which must report them. In one of 1,000 packets, `lose` drops the packet, `alter`
+ * changes a byte, and `swap` sends the packet after later packets.
  */
 function faulty(fault: string | undefined): MonoTypeOperatorFunction<Burst> {
   let count = 0
@@ -70,6 +70,6 @@ function through<T extends Burst | Packet>(
     case 'mirror':
       return from.pipe(mirror<T>(to[2], { overflow: 'block' }), enqueue(to[1]))
     default:
-      throw new Error(`${job} has no such form`)
+      throw new Error(`the job ${job} cannot be written as a pipeline`)
   }
 }
