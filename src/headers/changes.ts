@@ -4,8 +4,11 @@
 import { type PacketView, placeOf, slotsOf } from '../packet/view.js'
 import { fold } from './checksum.js'
 
-/** Returns the change of the sum when a word changes from `before` to `after`. */
-export const changeOf = (before: number, after: number): number => fold((~before & 0xffff) + after)
+/**
+ * Returns the change of the sum when a word changes from `before` to `after`. The change from 0xffff to 0 is the other
+ * zero of ones' complement, 0xffff: the sum is equal, but a checksum over nothing but zeros must follow.
+ */
+export const changeOf = (before: number, after: number): number => fold((~before & 0xffff) + after) || 0xffff
 
 /** Writes only those bits of the word at `at` that are set in `mask`. */
 export function put(packet: PacketView, at: number, value: number, mask = 0xffff): number {
@@ -25,5 +28,5 @@ export function putLong(packet: PacketView, at: number, value: number): number {
   const after = value | 0
   view.setInt32(place, after)
   if (before === after) return 0
-  return fold((~before >>> 16) + (~before & 0xffff) + (after >>> 16) + (after & 0xffff))
+  return fold((~before >>> 16) + (~before & 0xffff) + (after >>> 16) + (after & 0xffff)) || 0xffff
 }

@@ -311,6 +311,79 @@ test('RFC 1624: a checksum by difference is that of the whole, also where words 
   )
 })
 
+test('RFC 1624: ICMP words that go from 0xffff to 0 leave a good checksum when the whole message is zeros', t => {
+  const frame = Uint8Array.from(corpus.icmp).fill(0, 14 + 20)
+  for (const fields of [
+    ['identifier'],
+    ['sequenceNumber'],
+    ['type', 'code'],
+    ['identifier', 'sequenceNumber'],
+  ])
+    for (const values of [
+      [0xffff, 0],
+      [1, 0xffff, 0],
+      [0xffff, 0, 0xffff],
+    ]) {
+      const made = rewritten(filled(frame), packet => {
+        const { icmp } = writer.of(packet)
+        for (const value of values)
+          for (const field of fields) (icmp as unknown as Record<string, number>)[field] = value
+      })
+      t.deepEqual(statuses(made), ['ipv4 good', 'icmp good'], `${fields}: ${values}`)
+      t.deepEqual(filled(made), made, `${fields}: ${values}`)
+    }
+})
+
+/** For each header with a checksum: the fields whose words the checksum covers, and which can take any value. */
+const balancing: Record<string, { fields: readonly string[]; checksum: string }> = {
+  ipv4: { fields: ['identification'], checksum: 'headerChecksum' },
+  tcp: { fields: ['sourcePort', 'window', 'urgentPointer'], checksum: 'checksum' },
+  udp: { fields: ['sourcePort'], checksum: 'checksum' },
+  icmp: { fields: ['identifier', 'sequenceNumber'], checksum: 'checksum' },
+  icmpv6: { fields: ['identifier', 'sequenceNumber'], checksum: 'checksum' },
+}
+
+test('RFC 1624: any checksum by difference is that of the whole where the words around it sum to zero', t => {
+  const balanced = new Set<string>()
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...frames),
+      fc.array(fc.oneof(writes, fc.constantFrom(...Object.keys(balancing))), { minLength: 1, maxLength: 6 }),
+      fc.nat(2),
+      ([name, frame], steps, pick) => {
+        const made = rewritten(frame, packet => {
+          writer.of(packet)
+          for (const step of steps) {
+            if (typeof step !== 'string') {
+              for (const write of step) apply(writer, write)
+              continue
+            }
+            for (const [depth, headers] of [writer, writer.inner].entries()) {
+              const view = headers && views(headers)[step]
+              if (view === undefined) continue
+              const { fields, checksum } = balancing[step]
+              const field = fields[pick % fields.length]
+              // The checksum is the complement of the sum, so adding it makes the sum 0xffff, which is zero. The field
+              // then takes both of its own zeros.
+              const sum = view[field] + view[checksum]
+              view[field] = sum > 0xffff ? sum - 0xffff : sum
+              if (view[field] === 0xffff) view[field] = 0
+              balanced.add(`${step} ${depth} ${view[checksum]}`)
+            }
+          }
+        })
+        t.deepEqual(statuses(made), statuses(frame), name)
+        t.deepEqual(filled(made), made, name)
+      },
+    ),
+    // A seed, because the last lines check which sums the steps have reached.
+    { numRuns: 3000, seed: 1624 },
+  )
+  // UDP never has 0, where it has a checksum. The others have 0 for a sum of 0xffff.
+  for (const step of ['ipv4 0 0', 'tcp 0 0', 'udp 0 65535', 'icmp 0 0', 'icmpv6 0 0', 'tcp 1 0'])
+    t.true(balanced.has(step), `${step} of ${[...balanced].join(', ')}`)
+})
+
 test('fillChecksums after the payload was written, inside a tunnel and around', t => {
   const { length } = corpus['vxlan, checksum']
   const made = rewritten(corpus['vxlan, checksum'], packet => {

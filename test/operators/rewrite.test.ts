@@ -153,6 +153,16 @@ test('a port is the identifier of echoes: of requests the source, of replies the
   t.deepEqual(out, [1, 2, 1, 2, 0x1111])
 })
 
+test('RFC 1624: the checksum of an echo reply of zeros is good when its identifier becomes 0', t => {
+  for (const identifier of [1, 0xffff]) {
+    const frame = Uint8Array.from(ethernet(0x0800, ip4(icmp(0, 20)))).fill(0, 34)
+    new DataView(frame.buffer).setUint16(36, ~identifier & 0xffff)
+    new DataView(frame.buffer).setUint16(38, identifier)
+    t.deepEqual(through(frame, {}, checksums).out, [['good', 'good']])
+    t.deepEqual(through(frame, { destination: { port: 0 } }, checksums).out, [['good', 'good']])
+  }
+})
+
 test('there and back again is the same frame', t => {
   const there: RewriteSpec = { ...nat4, pushVlan: { identifier: 9 }, sourceMac: '02:00:00:00:00:99' }
   const back: RewriteSpec = {
