@@ -28,7 +28,10 @@ export class Ipv4Header extends HeaderView {
   get congestionNotification(): number {
     return this.layout.packet.uint8(this.layout.ip4 + 1) & 3
   }
-  /** Length of header and payload in bytes. */
+  /**
+   * The field Total Length: bytes of header and payload. With segmentation offload it may be 0, or the length of the
+   * first segment; `payloadLength` is that of the frame.
+   */
   get totalLength(): number {
     return this.layout.packet.uint16(this.layout.ip4 + 2)
   }

@@ -30,7 +30,10 @@ export class Ipv6Header extends HeaderView {
   get flowLabel(): number {
     return this.layout.packet.uint32(this.layout.ip6) & 0xfffff
   }
-  /** Number of bytes after the 40-byte header, including extension headers. */
+  /**
+   * The field Payload Length: bytes after the 40-byte header, including extension headers. With segmentation offload it
+   * may be 0, or the length of the first segment.
+   */
   get payloadLength(): number {
     return this.layout.packet.uint16(this.layout.ip6 + 4)
   }

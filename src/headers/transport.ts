@@ -1,5 +1,6 @@
 // Views of TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792) and ICMPv6 (RFC 4443).
 import { type ChecksumStatus, findOption, NOWHERE, statusOf } from './checksum.js'
+import { isSegmented } from './layout.js'
 import { IpProtocol } from './numbers.js'
 import { HeaderView } from './view.js'
 
@@ -103,7 +104,8 @@ export class UdpHeader extends HeaderView {
   }
   /** Number of bytes of data. */
   get payloadLength(): number {
-    return this.datagramLength - 8
+    const { layout, offset, length } = this
+    return (isSegmented(layout.packet) ? layout.end - offset : this.datagramLength) - length
   }
   /** Port of the sender. */
   get sourcePort(): number {

@@ -9,12 +9,20 @@ import { Observable, tap } from 'rxjs'
 import { native } from '../../src/addon/native.js'
 import { bpf } from '../../src/bpf/index.js'
 import { capture, PcapngWriter } from '../../src/capture/index.js'
-import { filterPackets, partitionPackets } from '../../src/operators/index.js'
+import { HeaderReader, TcpFlag } from '../../src/headers/index.js'
+import {
+  Firewall,
+  filterPackets,
+  firewall,
+  mapPackets,
+  partitionPackets,
+  tapPackets,
+} from '../../src/operators/index.js'
 import type { Burst } from '../../src/packet/burst.js'
 import { JUDGE } from '../../src/packet/predicate.js'
 import { fakeFromGuest, fakePlane, tcp, udp } from '../../src/testing/index.js'
 import { corpus } from '../headers/support/corpus.js'
-import { forms } from '../headers/support/packets.js'
+import { forms, withPacket } from '../headers/support/packets.js'
 import { needing } from '../support/needs.js'
 
 const filtering = needing({
@@ -28,6 +36,8 @@ const filtering = needing({
     }
   },
 })
+
+const reader = new HeaderReader()
 
 /** Long enough to be padded by nothing: its last byte is its number. */
 const payload = (n: number): Uint8Array => new Uint8Array(32).fill(n)
@@ -61,6 +71,44 @@ filtering('an expression can be tried on frames without a device', t => {
   t.true(bpf('').matches(corpus.arp))
   t.true(bpf('vlan and tcp').matches(corpus['tcp, tag']))
 })
+
+for (const [name, gsoType, lengthAt, protocol, destinationPort] of [
+  ['tcp', 1, 14 + 2, 'tcp', 443],
+  ['tcp6', 4, 14 + 4, 'tcp', 443],
+  ['udp', 3, 14 + 2, 'udp', 53],
+  ['udp', 3, 14 + 20 + 4, 'udp', 53],
+] as const)
+  for (const length of [0, 44])
+    filtering(
+      `${name} to be segmented, with ${length} at byte ${lengthAt}: filter, reader and firewall agree`,
+      t => {
+        const bytes = Uint8Array.from(corpus[name])
+        // A SYN, because a firewall drops a segment that belongs to no connection.
+        const expected = withPacket(bytes, packet => {
+          const { tcp, udp } = reader.of(packet)
+          if (tcp) bytes[tcp.offset + 13] = TcpFlag.SYN
+          return (tcp ?? udp)?.payloadLength
+        })
+        new DataView(bytes.buffer).setUint16(lengthAt, length)
+        const plane = fakePlane()
+        const { queue, port } = fakeFromGuest(plane)
+        const found: unknown[] = []
+        queue
+          .pipe(
+            mapPackets(packet => {
+              packet.header.gsoType = gsoType
+            }),
+            filterPackets(bpf(`${protocol} port ${destinationPort}`)),
+            tapPackets(packet => void found.push(reader.of(packet)[protocol]?.payloadLength)),
+            firewall(new Firewall([{ action: 'accept', protocol, destinationPort }]), { from: 'guest' }),
+          )
+          .subscribe(burst => found.push(`${burst.length} accepted`))
+        port.send(bytes)
+        plane.loop.drain()
+        t.deepEqual(found, [expected, '1 accepted'])
+        t.deepEqual(queue.stats.drops, {})
+      },
+    )
 
 filtering('a packet of every form is judged as its frame is', t => {
   const filter = bpf('udp or vlan')

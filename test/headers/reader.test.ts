@@ -330,5 +330,6 @@ for (const [name, at, header] of [
         t.truthy(header === 'tcp' ? tcp : udp)
         if (ipv4) t.is(ipv4.payloadLength, frame.length - 14 - 20)
         if (tcp) t.is(tcp.payloadLength, frame.length - tcp.offset - tcp.length)
+        if (udp) t.is(udp.payloadLength, frame.length - udp.offset - udp.length)
       })
     })
