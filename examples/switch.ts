@@ -1,5 +1,6 @@
 // A learning switch between any number of guests. A guest that posts no buffers loses only its own traffic: each port
-// queues a limited number of packets, and drops the newest ones beyond that.
+// queues a limited number of packets, and drops the newest ones beyond that. If a front end reports that its guest has
+// migrated here, the guest is reachable at once; if a guest leaves, its addresses are forgotten.
 //
 //   node dist/examples/switch.js a.sock b.sock c.sock
 //   node dist/examples/switch.js --socket-path=a.sock            QEMU's conventions for back-end programs
@@ -17,8 +18,7 @@ const KEPT_PER_PORT = 256
 const RETRY_MS = 1000
 
 /** Connects the ports; subscribe to run it. A port that fails is reported and opened again, and the others continue. */
-export function learningSwitch(ports: readonly Port[]) {
-  const table = new ForwardingTable()
+export function learningSwitch(ports: readonly Port[], table = new ForwardingTable()) {
   const told = (path: string) => (error: Error) => {
     console.error(`${path}: ${error.message}; again in ${RETRY_MS} ms`)
     return timer(RETRY_MS)

@@ -14,7 +14,7 @@ export { VhostError, type VhostErrorCode, type VhostErrorDetail } from './errors
 export { Burst, HeldBurst } from './packet/burst.js'
 export { DetachedBurst, DetachedPacket } from './packet/detached.js'
 export { HeldPacket, Packet } from './packet/packet.js'
-export type { DropReason, Overflow, PacketSink } from './packet/sink.js'
+export type { DropReason, Overflow, PacketSink, StationWatcher } from './packet/sink.js'
 export { WritablePacket } from './packet/writable.js'
 export type {
   DeviceStatsSample,

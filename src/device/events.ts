@@ -61,7 +61,7 @@ export type DeviceEvent =
   | { type: 'migration'; active: boolean }
   /** The front end's MTU. Longer frames for this guest are dropped as `mtu`, except for frames that are to be segmented. */
   | { type: 'mtu'; mtu: number }
-  /** The guest has moved here and can't announce it itself: send a RARP for this address. */
+  /** The guest has moved here and can't announce it itself: send a RARP for this address. The operator `route` does so. */
   | { type: 'rarp'; mac: string }
   /** The front end has written to the configuration space that the driver was given. */
   | { type: 'config'; offset: number; bytes: Uint8Array }

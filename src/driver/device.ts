@@ -51,6 +51,7 @@ export class DriverDevice implements DeviceHandlers {
 
   event(event: DeviceEvent): void {
     this.#events.next(event)
+    if (event.type === 'rarp') this.pairs.moved(event.mac)
     this.#owner.told(event)
   }
 

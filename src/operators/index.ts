@@ -31,7 +31,11 @@ export { type Held, retain } from './retain.js'
 export type { RewriteEndpoint, RewriteSpec, VlanTag } from './rewrite/plan.js'
 export { type RewriteOptions, rewrite } from './rewrite.js'
 export { roundRobin } from './round-robin.js'
-export { ForwardingTable, type ForwardingTableOptions } from './route/forwarding-table.js'
+export {
+  type ForwardingEntry,
+  ForwardingTable,
+  type ForwardingTableOptions,
+} from './route/forwarding-table.js'
 export { type RouteOptions, route } from './route.js'
 export { type SampleOptions, sample } from './sample.js'
 export type { SpreadOptions, SpreadSink } from './shared/spread.js'

@@ -31,6 +31,10 @@ type Refusal = 'malformed' | 'link-local' | 'spoofed'
  * address moves with its station, and is forgotten after `age`. A frame to an unknown address, or to a group, goes to every
  * port but its own; a frame to an address on its own port goes nowhere. `table.addStatic()` binds an address to its port.
  *
+ * If the front end of a guest reports that the guest has migrated here (a `rarp` event), the table learns the guest's address,
+ * and a RARP frame with that address goes to every other port. When the guest's device leaves, the table forgets the port's
+ * addresses. `table.learn()`, `forget()` and `entries()` do the same by hand.
+ *
  * The sink is a port while the result is subscribed; then the table forgets its addresses. Packets for which a guest has
  * no room are queued, up to a bound, and dropped beyond it (`overflow`), so that a guest that takes nothing stalls no other.
  * With `block` it stalls every guest that sends to it.
@@ -123,7 +127,7 @@ class RouteSubscriber extends OperatorSubscriber<never> implements PartGiver<Swi
     // A group address (IEEE 802.1Q §8.7) and the address of zeros belong to no station.
     const low = wordAt(packet, 8)
     if ((high & 0x100) !== 0 || (high === 0 && low === 0)) return undefined
-    return this.table.learn(high, low, vlan, this.port) ? undefined : 'spoofed'
+    return this.table.see(high, low, vlan, this.port) ? undefined : 'spoofed'
   }
 
   #destination(packet: Packet, vlan: number): SwitchPort | undefined {

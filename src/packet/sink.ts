@@ -11,8 +11,8 @@ export type Overflow = 'block' | 'drop-newest' | 'drop-oldest' | 'strict'
 
 /**
  * Why packets were dropped on this side of the ring; native code adds the reasons of the ring itself. By sinks: `overflow`,
- * `not-ready`, `gone`, `no-device`. By operators, counted at the queue that the packet came from: `pipeline-error` (a user's
- * function threw), `dropped` (on request), `no-slot` (the pool had none for a copy), `unsubscribed` (an operator that queues
+ * `not-ready`, `gone`, `no-device`, `no-slot` (the pool had none for a frame of `sendFrame`). By operators, counted at the
+ * queue that the packet came from: `pipeline-error` (a user's function threw), `dropped` (on request), `no-slot` (the pool had none for a copy), `unsubscribed` (an operator that queues
  * packets was unsubscribed), and those of a single operator: `rate-limit`,
  * `ttl-expired` (`rewrite`), `impair-loss`, `impair-limit`.
  */
@@ -45,4 +45,19 @@ export interface PacketSink {
   whenDrained(done: () => void): () => void
   /** Call it when a pipeline into the sink starts. Returns a function to call when the pipeline has ended. */
   use(): () => void
+  /**
+   * Enqueues a frame that is in no pool, such as an announcement. If there is no room, the frame is queued or dropped as
+   * by `drop-newest`. Never throws.
+   */
+  sendFrame?(frame: Uint8Array): void
+  /** Calls `watcher` until the function that it returns is called. */
+  watch?(watcher: StationWatcher): () => void
+}
+
+/** Learns from a sink what the front end reports about the guest behind it. Its methods must not throw. */
+export interface StationWatcher {
+  /** The guest has moved here and does not announce its address, such as `02:00:00:00:00:01`, itself (SEND_RARP). */
+  moved(mac: string): void
+  /** The device of the guest has gone. */
+  gone(): void
 }

@@ -6,7 +6,7 @@ import type { SinkQueue } from '../data/sink/sink.js'
 import type { SourceQueue } from '../data/source/source.js'
 import { adopt, BURST_PACKETS, type Burst, type HeldBurst, refillable, reopen } from '../packet/burst.js'
 import type { Packet } from '../packet/packet.js'
-import type { Overflow, PacketSink } from '../packet/sink.js'
+import type { Overflow, PacketSink, StationWatcher } from '../packet/sink.js'
 import { FREE, type QueueLife, whileIn } from './life.js'
 import { QueueMeter, type StatsSample } from './meter.js'
 import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stats.js'
@@ -15,7 +15,7 @@ import { type SinkStats, type SourceStats, sinkStats, sourceStats } from './stat
 export type SourceEnd = Pick<SourceQueue, 'addBursts' | 'addPackets' | 'remove' | 'take' | 'slots' | 'totals'>
 export type SinkEnd = Pick<
   SinkQueue,
-  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals'
+  'next' | 'accept' | 'available' | 'enqueue' | 'whenDrained' | 'use' | 'totals' | 'sendFrame' | 'watch'
 >
 
 function subscribe<T extends Burst | Packet>(
@@ -169,6 +169,14 @@ export class VhostSink implements PacketSink {
       done()
       this.#life.leave?.()
     }
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    this.#queue.sendFrame(frame)
+  }
+
+  watch(watcher: StationWatcher): () => void {
+    return this.#queue.watch(watcher)
   }
 
   /** What was counted so far, or since `resetStats()`: a new object, read from memory without a native call. */

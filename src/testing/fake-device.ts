@@ -137,9 +137,10 @@ export class FakeDevice extends Observable<DeviceEvent> {
     return { ready, missing: [], rings, text }
   }
 
-  /** Emits any event, for instance a fault. */
+  /** Emits any event, for instance a fault. As of a `VhostDevice`, sinks report a `rarp` to their watchers. */
   emit(event: DeviceEvent): void {
     this.#events.next(event)
+    if (event.type === 'rarp') this.to.target.moved(event.mac)
   }
 
   /** Ends the connection. */

@@ -213,6 +213,23 @@ test('enqueueBurst enqueues what there is room for and queues nothing', t => {
   t.throws(() => to.sink.enqueueBurst(burst), { code: 'ERR_VHOST_LEASE_RELEASED' })
 })
 
+test('sendFrame drops and counts a frame for which the pool or the ring has no room', t => {
+  const plane = fakePlane()
+  const { sink, target, port } = fakeToGuest(plane, { room: 1, highWaterMark: 1 })
+  for (let n = 0; n < 3; n++) sink.sendFrame(Uint8Array.of(n, 1, 2))
+  t.deepEqual(port.received, [Buffer.of(0, 1, 2)])
+  t.deepEqual([sink.stats.held, sink.stats.drops], [1, { overflow: 1 }])
+  const taken: number[] = []
+  for (let slot = plane.pool.alloc(3); slot >= 0; slot = plane.pool.alloc(3)) taken.push(slot)
+  sink.sendFrame(Uint8Array.of(3))
+  t.deepEqual(sink.stats.drops, { overflow: 1, 'no-slot': 1 })
+  for (const slot of taken) plane.pool.release(slot)
+  target.detach()
+  sink.sendFrame(Uint8Array.of(4))
+  t.deepEqual(sink.stats.drops, { overflow: 1, 'no-slot': 1, 'no-device': 2 })
+  t.is(plane.pool.leases, 0)
+})
+
 const NOT_IN_A_BURST_OF_FIVE = [-1, 0.5, 6, Number.NaN, Number.POSITIVE_INFINITY]
 
 test('enqueueBurst refuses to begin at a packet that the burst does not have', t => {

@@ -7,10 +7,16 @@ import { join } from 'node:path'
 import test from 'ava'
 import { learningSwitch, makePort } from '../../examples/switch.js'
 import { GuestPort } from '../../src/guest/index.js'
+import { ForwardingTable } from '../../src/operators/index.js'
+import { until } from '../hostile/support/conditions.js'
+import { HostileFrontEnd } from '../hostile/support/front-end.js'
+import { REQUEST } from '../hostile/support/wire.js'
 import { Child } from './child.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'rx-vhost-switch-'))
 test.after.always(() => rmSync(folder, { recursive: true, force: true }))
+/** The protocol features RARP and REPLY_ACK. */
+const RARP_AND_ACK = (1n << 2n) | (1n << 3n)
 const MAC = (n: number): string => `02:00:00:00:01:0${n}`
 
 async function joined(name: string, options: object[]) {
@@ -57,6 +63,25 @@ test.serial(
     await b.whenReceived(20)
     t.deepEqual([a.report.received, b.report.received, c.report.received], [10, 20, 10])
     close()
+  },
+)
+
+test.serial(
+  'a guest that has migrated here is reachable without a frame from it, until its device leaves',
+  async t => {
+    const table = new ForwardingTable()
+    const [a, b] = ['rarp-a', 'rarp-b'].map(name => makePort(join(folder, `${name}.sock`)))
+    const running = learningSwitch([a, b], table).subscribe()
+    const guest = new GuestPort(a.driver.path)
+    await guest.connect()
+    const front = await new HostileFrontEnd(b.driver.path).run(RARP_AND_ACK)
+    t.is(await front.order(REQUEST.SEND_RARP, Uint8Array.of(2, 0, 0, 0, 1, 7, 0, 0)), 0)
+    await until('the announcement at the other guest', () => a.sink.stats.packets === 1)
+    t.is(table.lookup(MAC(7)), b.sink)
+    front.dispose()
+    await until('the address to be forgotten', () => table.lookup(MAC(7)) === undefined)
+    guest.close()
+    running.unsubscribe()
   },
 )
 

@@ -9,7 +9,14 @@ import {
 } from '../../src/operators/index.js'
 import type { Burst } from '../../src/packet/burst.js'
 import type { Packet } from '../../src/packet/packet.js'
-import { ethernet, fakeFromGuest, fakePlane, fakeToGuest, marbles } from '../../src/testing/index.js'
+import {
+  ethernet,
+  FakeDevice,
+  fakeFromGuest,
+  fakePlane,
+  fakeToGuest,
+  marbles,
+} from '../../src/testing/index.js'
 
 const MAC = (n: number): string =>
   `02:00:00:00:${(n >> 8).toString(16).padStart(2, '0')}:${(n & 255).toString(16).padStart(2, '0')}`
@@ -192,4 +199,120 @@ test('two pipelines of one guest are one port', t => {
   t.deepEqual(give(1, send(2, ALL, 'a')), ['a', ''])
   second.unsubscribe()
   t.deepEqual(give(1, send(2, ALL, 'b')), ['b', ''])
+})
+
+const RARP_OF_1 = `${'ff'.repeat(6)}0200000000018035000108000604000302000000000100000000020000000001${'00'.repeat(22)}`
+
+test('a guest that has migrated here is learned, and announced to all other ports', t => {
+  const { give, table, guests, sinks, plane } = scene(3)
+  give(2, send(1, ALL))
+  for (const { to } of guests) to.port.received.length = 0
+  guests[0].to.target.moved(MAC(1))
+  plane.loop.drain()
+  t.is(table.lookup(MAC(1)), sinks[0])
+  t.deepEqual(
+    guests.map(({ to }) => to.port.received.map(frame => frame.toString('hex'))),
+    [[], [RARP_OF_1], [RARP_OF_1]],
+  )
+  t.deepEqual([table.stats, plane.pool.leases], [{ addresses: 1, moved: 1 }, 0])
+  t.deepEqual(give(1, send(2, 1, 'k')), ['k', '', ''])
+})
+
+test('a front end that announces a static address of another port is not believed', t => {
+  const { table, guests, sinks, plane } = scene(2)
+  table.addStatic(MAC(1), sinks[1])
+  guests[0].to.target.moved(MAC(1))
+  plane.loop.drain()
+  t.is(table.lookup(MAC(1)), sinks[1])
+  t.deepEqual(
+    guests.map(({ to }) => to.port.received.length),
+    [0, 0],
+  )
+})
+
+test('announcements to a guest that posts no buffers are bounded, also where its port blocks', t => {
+  const { guests, sinks, plane } = scene(2, 'bursts', { overflow: 'block' })
+  guests[1].to.port.post(-4096)
+  for (let n = 0; n < 300; n++) guests[0].to.target.moved(MAC(1))
+  plane.loop.drain()
+  t.deepEqual([sinks[1].stats.held, sinks[1].stats.drops], [256, { overflow: 44 }])
+})
+
+test('two pipelines of one guest announce it once', t => {
+  const { table, guests, sinks, plane } = scene(2)
+  const second = guests[0].from.queue.pipe(route(table, sinks[0])).subscribe()
+  guests[0].to.target.moved(MAC(1))
+  second.unsubscribe()
+  guests[0].to.target.moved(MAC(1))
+  plane.loop.drain()
+  t.is(guests[1].to.port.received.length, 2)
+})
+
+test('a port whose pipeline has ended announces nothing', t => {
+  const { table, guests, running, plane } = scene(2)
+  running[0].unsubscribe()
+  guests[0].to.target.moved(MAC(1))
+  plane.loop.drain()
+  t.deepEqual([table.stats.addresses, guests[1].to.port.received.length], [0, 0])
+})
+
+test('a port whose device leaves is forgotten, but its static addresses are not', t => {
+  const { give, table, guests, sinks } = scene(3)
+  table.addStatic(MAC(9), sinks[1])
+  give(1, send(1, ALL), tagged(send(1, ALL), 5))
+  give(2, send(2, ALL))
+  guests[1].to.target.detach()
+  t.deepEqual(
+    table.entries().map(({ address }) => address),
+    [MAC(9), MAC(2)],
+  )
+  t.deepEqual(give(0, send(3, 1, 'x')), ['', '', 'x'])
+})
+
+test('addresses can be learned, forgotten and listed', t => {
+  let now = 0
+  const { give, table, sinks, running } = scene(3, 'bursts', { now: () => now, age: 1000 })
+  t.true(table.learn(MAC(1), sinks[0]))
+  now = 400
+  t.true(table.learn('fe:ff:ff:ff:ff:fe', sinks[1], 4095))
+  table.addStatic(MAC(9), sinks[2], 7)
+  t.false(table.learn(MAC(9), sinks[0], 7), 'bound to another sink')
+  t.deepEqual(table.entries(), [
+    { address: MAC(9), vlan: 7, sink: sinks[2], isStatic: true, age: 0 },
+    { address: MAC(1), vlan: 0, sink: sinks[0], isStatic: false, age: 400 },
+    { address: 'fe:ff:ff:ff:ff:fe', vlan: 4095, sink: sinks[1], isStatic: false, age: 0 },
+  ])
+  t.deepEqual(give(2, send(2, 1, 'k')), ['k', '', ''])
+  table.forget(MAC(1))
+  table.forget(MAC(1))
+  table.forget(MAC(9), 7)
+  t.deepEqual(give(2, send(2, 1, 'f')), ['f', 'f', ''])
+  table.forget(sinks[1])
+  now = 1400
+  t.deepEqual(
+    table.entries().map(({ address }) => address),
+    [MAC(9)],
+    'addresses that have aged are not listed',
+  )
+  running[0].unsubscribe()
+  t.false(table.learn(MAC(1), sinks[0]), 'no port')
+  for (const address of [ALL, '01:00:5e:00:00:01', '00:00:00:00:00:00'])
+    t.throws(() => table.learn(address, sinks[1]), { instanceOf: RangeError, message: /one station/ })
+  t.throws(() => table.learn('no address', sinks[1]), { instanceOf: TypeError })
+})
+
+test('a device reports through its sink that its guest has moved here, and that it has gone', t => {
+  const plane = fakePlane()
+  const table = new ForwardingTable()
+  const [a, b] = [new FakeDevice(plane, { room: 8 }), new FakeDevice(plane, { room: 8 })]
+  for (const device of [a, b]) device.fromGuest().pipe(route(table, device.toGuest())).subscribe()
+  a.emit({ type: 'rarp', mac: MAC(1) })
+  plane.loop.drain()
+  t.is(table.lookup(MAC(1)), a.to.sink)
+  t.deepEqual(
+    b.ports.toGuest.received.map(frame => frame.toString('hex')),
+    [RARP_OF_1],
+  )
+  a.close()
+  t.is(table.lookup(MAC(1)), undefined)
 })

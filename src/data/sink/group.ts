@@ -6,7 +6,7 @@
 import { VhostError } from '../../errors.js'
 import { Burst, type HeldBurst } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
-import type { DropReason, Overflow, PacketSink } from '../../packet/sink.js'
+import type { DropReason, Overflow, PacketSink, StationWatcher } from '../../packet/sink.js'
 import { sumTotals, type Totals } from '../counters/totals.js'
 import type { DataPlane } from '../plane.js'
 import { ownCore, ownSlot } from '../pool/own-pool.js'
@@ -89,6 +89,20 @@ export class SinkGroup implements PacketSink {
 
   use(): () => void {
     return this.member(0).use()
+  }
+
+  /** Pair 0 is attached to every device. */
+  watch(watcher: StationWatcher): () => void {
+    return this.member(0).watch(watcher)
+  }
+
+  /** The front end reports that the guest with this address has moved here. */
+  moved(mac: string): void {
+    for (const queue of this.#all) queue.moved(mac)
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    this.#only.sendFrame(frame)
   }
 
   next(item: Burst | Packet): void {

@@ -10,7 +10,8 @@
 import { VhostError } from '../../errors.js'
 import { Burst, type HeldBurst, PRIVATE } from '../../packet/burst.js'
 import type { Packet } from '../../packet/packet.js'
-import type { DropReason, Overflow, PacketSink } from '../../packet/sink.js'
+import type { DropReason, Overflow, PacketSink, StationWatcher } from '../../packet/sink.js'
+import { NO_SLOT, SLOT_OFFSET, SLOT_SHIFT } from '../../packet/slots.js'
 import { Tally, type Totals } from '../counters/totals.js'
 import type { DataPlane } from '../plane.js'
 import { MAX_BURST } from '../pool/arrays.js'
@@ -85,6 +86,8 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
   #waiting = false
   /** Flushes in a row that moved nothing although the guest had posted buffers. */
   #fruitless = 0
+  /** Replaced, never altered. */
+  #watchers: readonly StationWatcher[] = []
   /** True during a visit, for whose time the device pays anyway. */
   #serving = false
 
@@ -118,6 +121,19 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     this.#tally.leave(port)
     port.close()
     if (!this.#waitsWhileAbsent) this.#dropBacklog(reason)
+    for (const watcher of this.#watchers) watcher.gone()
+  }
+
+  watch(watcher: StationWatcher): () => void {
+    this.#watchers = [...this.#watchers, watcher]
+    return () => {
+      this.#watchers = this.#watchers.filter(other => other !== watcher)
+    }
+  }
+
+  /** The front end reports that the guest with this address has moved here. */
+  moved(mac: string): void {
+    for (const watcher of this.#watchers) watcher.moved(mac)
   }
 
   /** No ring will come any more: the backlog and all later packets are dropped as `gone`. */
@@ -201,6 +217,18 @@ export class SinkQueue implements Task, PortEvents, Flushable, PacketSink {
     const queued = this.#queueAll(ids, taken, length, overflow)
     this.#wait(port)
     return queued
+  }
+
+  sendFrame(frame: Uint8Array): void {
+    const { pool } = this.#plane
+    const slot = pool.alloc(frame.length)
+    if (slot === NO_SLOT) {
+      this.#drop('no-slot', 1)
+      return
+    }
+    pool.bytes.set(frame, pool.meta[(slot << SLOT_SHIFT) + SLOT_OFFSET])
+    this.acceptSlots(Uint32Array.of(slot), 1, 'drop-newest')
+    pool.release(slot)
   }
 
   /** Plain call: returns how many packets of the burst, from number `from` on, the ring took. Queues none. */

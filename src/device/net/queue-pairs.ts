@@ -102,6 +102,11 @@ export class QueuePairs implements QueueLife, RingListener, StallListener {
     for (const { group } of this.#sinks) group.ringState(pair, runs)
   }
 
+  /** The front end reports that the guest with this address has moved here. */
+  moved(mac: string): void {
+    for (const { group } of this.#sinks) group.moved(mac)
+  }
+
   /** From a source on these rings: no lease on its packets was released for a while. */
   stalled({ held, holders }: Stalled, pair: number): void {
     this.session.tell({ type: 'stalled', ring: 2 * pair + FROM_GUEST, packets: held, holders })
