@@ -6,7 +6,10 @@ import type { VhostError } from '../errors.js'
 
 export type { FaultCode, MemoryRegion, WarningCode }
 
-/** The process at the other end of a socket, as the kernel knows it. For a listening socket: the process that called listen(). */
+/**
+ * The process at the other end of a socket, as the kernel knows it. For a listening socket: the process that called
+ * listen().
+ */
 export interface PeerCredentials {
   /** Process. */
   pid: number
@@ -55,17 +58,23 @@ export type DeviceEvent =
   | { type: 'stopped' }
   | { type: 'status'; value: number }
   /**
-   * A live migration. From `active: true` on, each page of guest memory that this side writes is marked in the front end's
-   * log, until `active: false`: the migration was cancelled, or the guest has stopped here and runs on elsewhere.
+   * A live migration. From `active: true` on, each page of guest memory that this side writes is marked in the front
+   * end's log, until `active: false`: the migration was cancelled, or the guest has stopped here and runs on elsewhere.
    */
   | { type: 'migration'; active: boolean }
-  /** The front end's MTU. Longer frames for this guest are dropped as `mtu`, except for frames that are to be segmented. */
+  /**
+   * The front end's MTU. Longer frames for this guest are dropped as `mtu`, except for frames that are to be segmented.
+   */
   | { type: 'mtu'; mtu: number }
-  /** The guest has moved here and can't announce it itself: send a RARP for this address. The operator `route` does so. */
+  /**
+   * The guest has moved here and can't announce it itself: send a RARP for this address. The operator `route` does so.
+   */
   | { type: 'rarp'; mac: string }
   /** The front end has written to the configuration space that the driver was given. */
   | { type: 'config'; offset: number; bytes: Uint8Array }
-  /** All leases of a queue are held, and none was released for a while. `holders` counts them by the name of the holder. */
+  /**
+   * All leases of a queue are held, and none was released for a while. `holders` counts them by the name of the holder.
+   */
   | { type: 'stalled'; ring: number; packets: number; holders: Readonly<Record<string, number>> }
   | { type: 'fault'; error: VhostError; ring?: number }
   /** The connection works, but may be slow or fragile. Each code comes once per connection. */
@@ -84,7 +93,10 @@ export type DriverEvent =
    * was not started yet), or `lost` after a connection. `attempt` counts failures in a row.
    */
   | { type: 'retrying'; path: string; attempt: number; delay: number; reason: string }
-  /** A connection was closed at once: `busy`, there are `maxDevices` already; or `peer`, its process is not among `peers`. */
+  /**
+   * A connection was closed at once: `busy`, there are `maxDevices` already; or `peer`, its process is not among
+   * `peers`.
+   */
   | { type: 'refused'; path: string; reason: 'busy' | 'peer'; peer?: PeerCredentials }
   /**
    * accept() failed for lack of fds or memory and will be tried again; `reason` is the errno's name. Or, with the reason

@@ -28,16 +28,17 @@ type Refusal = 'malformed' | 'link-local' | 'spoofed'
  * ```
  *
  * The table learns the source address of each frame, separately for each VLAN (a tag's identifier; 0 without one). An
- * address moves with its station, and is forgotten after `age`. A frame to an unknown address, or to a group, goes to every
- * port but its own; a frame to an address on its own port goes nowhere. `table.addStatic()` binds an address to its port.
+ * address moves with its station, and is forgotten after `age`. A frame to an unknown address, or to a group, goes to
+ * every port but its own; a frame to an address on its own port goes nowhere. `table.addStatic()` binds an address to
+ * its port.
  *
- * If the front end of a guest reports that the guest has migrated here (a `rarp` event), the table learns the guest's address,
- * and a RARP frame with that address goes to every other port. When the guest's device leaves, the table forgets the port's
- * addresses. `table.learn()`, `forget()` and `entries()` do the same by hand.
+ * If the front end of a guest reports that the guest has migrated here (a `rarp` event), the table learns the guest's
+ * address, and a RARP frame with that address goes to every other port. When the guest's device leaves, the table
+ * forgets the port's addresses. `table.learn()`, `forget()` and `entries()` do the same by hand.
  *
  * The sink is a port while the result is subscribed; then the table forgets its addresses. Packets for which a guest has
- * no room are queued, up to a bound, and dropped beyond it (`overflow`), so that a guest that takes nothing stalls no other.
- * With `block` it stalls every guest that sends to it.
+ * no room are queued, up to a bound, and dropped beyond it (`overflow`), so that a guest that takes nothing stalls no
+ * other. With `block` it stalls every guest that sends to it.
  *
  * Dropped, and counted at the queue that they came from: `malformed` (no Ethernet header), `link-local` (addresses that
  * IEEE 802.1Q does not forward, 01:80:c2:00:00:00 to 0f), `spoofed` (the source is a static address of another port).

@@ -4,16 +4,18 @@ import type { Burst } from './burst.js'
 import type { Packet } from './packet.js'
 
 /**
- * What a sink does with packets for which its ring has no room. `block` queues them, which stalls their source by its credit;
+ * What a sink does with packets for which its ring has no room. `block` queues them, which stalls their source by its
+ * credit;
  * `drop-newest` and `drop-oldest` queue a bounded number; `strict` is an error.
  */
 export type Overflow = 'block' | 'drop-newest' | 'drop-oldest' | 'strict'
 
 /**
  * Why packets were dropped on this side of the ring; native code adds the reasons of the ring itself. By sinks: `overflow`,
- * `not-ready`, `gone`, `no-device`, `no-slot` (the pool had none for a frame of `sendFrame`). By operators, counted at the
- * queue that the packet came from: `pipeline-error` (a user's function threw), `dropped` (on request), `no-slot` (the pool had none for a copy), `unsubscribed` (an operator that queues
- * packets was unsubscribed), and those of a single operator: `rate-limit`,
+ * `not-ready`, `gone`, `no-device`, `no-slot` (the pool had none for a frame of `sendFrame`). By operators, counted at
+ * the queue that the packet came from: `pipeline-error` (a user's function threw), `dropped` (on request), `no-slot`
+ * (the pool had none for a copy), `unsubscribed` (an operator that queues packets was unsubscribed), and those of a
+ * single operator: `rate-limit`,
  * `ttl-expired` (`rewrite`), `impair-loss`, `impair-limit`.
  */
 export type DropReason =
@@ -35,7 +37,8 @@ export interface PacketSink {
   /** For `subscribe(sink)`: accepts packets with the sink's own `overflow`. */
   next(item: Burst | Packet): void
   /**
-   * Enqueues the packets for which there is room, and retains or drops the rest. False if they do not fit and `overflow` is
+   * Enqueues the packets for which there is room, and retains or drops the rest. False if they do not fit and
+   * `overflow` is
    * `strict`.
    */
   accept(item: Burst | Packet, overflow: Overflow): boolean
